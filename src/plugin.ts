@@ -1,0 +1,331 @@
+/**
+ * The public interface ("edge"): all that a plugin author may rely on. First-party plugins use this file and nothing
+ * else of src/, and so prove that it is enough.
+ */
+import type { GenericSchema, InferOutput } from "valibot"
+import type { Awaitable, Handler, Middleware } from "./http/chain.ts"
+import type { Exchange } from "./http/exchange.ts"
+import type { Logger } from "./log/logger.ts"
+
+export { after, asReply, fold, PASS } from "./http/chain.ts"
+export type { AfterOptions, Answer, Awaitable, Handler, Middleware } from "./http/chain.ts"
+export { Exchange } from "./http/exchange.ts"
+export type { Carrier, Connection, ExchangeEnd, TlsFacts } from "./http/exchange.ts"
+export { HeaderList } from "./http/headers.ts"
+export type { HeaderPair } from "./http/headers.ts"
+export { HttpError } from "./http/errors.ts"
+export { bodyLength, Reply } from "./http/reply.ts"
+export type { FileSlice, ReplyBody, Wire } from "./http/reply.ts"
+export { ByteStream } from "./http/stream.ts"
+export type { ByteDuplex, ByteSink } from "./http/stream.ts"
+export type { Logger } from "./log/logger.ts"
+
+/** Every kind of part a config may name. */
+export interface Kinds {
+  /** Layer 1: which addresses, and what answers there. */
+  web: Web
+  /** Ends a route: static, proxy, app, redirect, respond. */
+  handler: Handler
+  /** Answers or passes on: headers, compress, cache. */
+  middleware: Middleware
+  /** Chooses an upstream, synchronously. */
+  balancer: Balancer
+  /** Layer 2. */
+  gateway: Gateway
+  /** How a worker of an app is started and spoken to. */
+  runtime: Runtime
+  /** Layer 3: what an app's module means. */
+  framework: Framework
+  /** Shared state. */
+  store: Store
+}
+export type Kind = keyof Kinds
+
+export interface Plugin<K extends Kind = Kind, S extends GenericSchema = GenericSchema> {
+  /** The key that the config uses; unique within its kind. */
+  readonly name: string
+  readonly kind: K
+  /** A valibot strictObject (or a union with one), so that an unknown option is an error with its place. */
+  readonly config: S
+  /** Virtual modules for apps, loaded when first imported ("edge/db"). */
+  readonly modules?: Record<string, () => Promise<object>>
+  /** `edge manage APP <name> ...` */
+  readonly commands?: readonly Command[]
+  readonly hooks?: Hooks
+  /** Builds the part. No sockets, timers or processes: `edge check` stops here. */
+  setup(config: InferOutput<S>, ctx: Context): Awaitable<Live<Kinds[K]>>
+}
+
+/** A part and its life. `start` runs in the front once every part is set up; a throw keeps the old fronts serving. */
+export interface Live<T> {
+  readonly part: T
+  start?(): Awaitable<void>
+  stop?(deadline: AbortSignal): Awaitable<void>
+}
+
+/** What a plugin's `setup` is given. */
+export interface Context {
+  readonly log: Logger
+  /** Folder of the config file; paths in the config are relative to it. */
+  readonly dir: string
+  /** Where this part stands in the config, as `site[0].route[1].static`. */
+  readonly at: string
+  /** Aborted when the generation that owns the part ends. */
+  readonly signal: AbortSignal
+  /** True in `edge dev`. */
+  readonly dev: boolean
+  /** `path` made absolute against `dir`. */
+  resolve(path: string): string
+  /**
+   * Builds a child part. `part` is a name, or a one-key table `{ name: options }`, straight from this part's own
+   * config (the same object, so that its place in the file is known). Its `start` and `stop` are called for you.
+   */
+  make<K extends Kind>(kind: K, part: unknown): Awaitable<Kinds[K]>
+  /** Names of the known parts of a kind, for "the handler is the key of a route". */
+  names(kind: Kind): readonly string[]
+  /** A handler that sends to the app of that name; an error with its place when there is none. */
+  app(name: string): Handler
+  /** Runs another path through the same web layer (X-Accel-Redirect, error pages). */
+  redispatch(x: Exchange): Awaitable<import("./http/chain.ts").Answer>
+  /** An error that names a place in the config: `at` is a path below this part, as ["use", 1]. */
+  fail(message: string, at?: readonly (string | number)[]): Error
+}
+
+/** Typed identity. */
+export function definePlugin<K extends Kind, S extends GenericSchema>(plugin: Plugin<K, S>): Plugin<K, S> {
+  return plugin
+}
+
+export interface Command {
+  readonly name: string
+  readonly help: string
+  run(argv: readonly string[], ctx: { app: AppSpec; log: Logger }): Awaitable<number | void>
+}
+
+/** Hooks run where the thing happens: supervisor hooks in a child of the supervisor, the others in place. */
+export interface Hooks {
+  on_start?(): Awaitable<void>
+  worker_ready?(worker: WorkerInfo): Awaitable<void>
+  worker_exit?(worker: WorkerInfo & { code: number | null; signal: string | null }): Awaitable<void>
+  pre_reload?(): Awaitable<void>
+}
+
+// Layer 1 ------------------------------------------------------------------------------------------------------------
+
+export interface Web {
+  readonly bindings: readonly Binding[]
+}
+
+/** One address, as in the config ("127.0.0.1:8080", "[::]:80", "unix:run/x.sock"), and what answers there. */
+export interface Binding {
+  readonly address: string
+  readonly handler: Handler
+  readonly tls?: TlsOptions
+  /** What to print when it is listening: "http://example.com:8080/". */
+  readonly urls?: readonly string[]
+}
+
+export interface TlsOptions {
+  /** PEM texts. The first is used when no name matches. */
+  readonly certificates: readonly { readonly cert: string; readonly key: string; readonly hosts: readonly string[] }[]
+  /** Offered by ALPN, in this order; default h2, http/1.1. */
+  readonly alpn?: readonly string[]
+  readonly clientCa?: string
+}
+
+export interface Balancer {
+  /** Synchronous: the upstream for this exchange, or undefined when none can take it. */
+  pick(upstreams: readonly Upstream[], x: Exchange): Upstream | undefined
+}
+
+/** One place that answers: a server behind the proxy, or a worker. */
+export interface Upstream {
+  readonly id: string
+  readonly send: Handler
+  /** Exchanges on it now. */
+  readonly active: number
+  readonly weight: number
+  readonly down: boolean
+}
+
+// Layer 2 ------------------------------------------------------------------------------------------------------------
+
+/** One `[app.x]` as checked; plain data that crosses processes. */
+export interface AppSpec {
+  readonly name: string
+  /** Absolute. */
+  readonly dir: string
+  readonly runtime: string
+  readonly gateway: string
+  readonly framework: string
+  readonly env: Readonly<Record<string, string>>
+  /** Requests at once per worker. */
+  readonly concurrency: number
+  /** Until the head of the answer; 0 for none. */
+  readonly timeoutMs: number
+  readonly user?: string
+  readonly group?: string
+  /** The parts' own options, as checked by their schemas. */
+  readonly options: {
+    readonly runtime: Readonly<Record<string, unknown>>
+    readonly gateway: Readonly<Record<string, unknown>>
+    readonly framework: Readonly<Record<string, unknown>>
+  }
+}
+
+/** What the fronts speak to a worker. */
+export type Transport = "frames" | "http" | "fastcgi" | "uwsgi"
+
+/**
+ * How one worker is started: plain data, made by a runtime, carried out by the supervisor. In `argv`, `env` values and
+ * `cwd` these are replaced: `{run}` private folder with `files`, `{socket}` path of this worker's unix socket,
+ * `{port}` a free port of 127.0.0.1, `{index}` number of the worker, `{app}` name of the app.
+ */
+export interface Launch {
+  readonly argv: readonly string[]
+  readonly cwd: string
+  readonly env: Readonly<Record<string, string>>
+  readonly transport: Transport
+  /**
+   * "inherit": the supervisor listens on `{socket}` and hands the descriptor to the worker as 3 (frames workers);
+   * "bind": the program itself listens on `{socket}` or on `{port}`, whichever comes first.
+   */
+  readonly socket: "inherit" | "bind"
+  /** Files to be written to `{run}` before the first start, by name. */
+  readonly files?: Readonly<Record<string, string>>
+}
+
+export interface Runtime {
+  /** Default of an app's `concurrency`. */
+  readonly concurrency: number
+  launch(app: AppSpec): Launch
+  /** True when gateway "inline" can run it inside a front (TypeScript). */
+  readonly inline?: boolean
+}
+
+/** One worker as fronts and hooks see it. */
+export interface WorkerInfo {
+  readonly app: string
+  /** Slot number in the pool, 0 to max - 1; a replacement has another one than the worker it replaces. */
+  readonly index: number
+  /** Counts up with every start; a worker is (index, serial). */
+  readonly serial: number
+  readonly pid: number
+  readonly transport: Transport
+  /** Where fronts connect: path of a unix socket, or host:port. */
+  readonly address: string
+}
+
+export interface WorkerStatus extends WorkerInfo {
+  readonly state: "starting" | "ready" | "draining" | "stopping"
+  readonly startedAt: number
+  readonly requests: number
+  readonly active: number
+  /** Resident bytes. */
+  readonly memory: number
+}
+
+/** Layer 2, in two halves. Without `supervise` the app has no processes of its own. */
+export interface Gateway {
+  /** In the supervisor (first party) or in a child of it, as `user` (third party). Resolves when the app can serve. */
+  supervise?(app: AppSpec, launch: Launch, host: WorkerHost): Awaitable<Supervision>
+  /** In each front. */
+  connect(app: AppSpec, link: AppLink): Awaitable<Live<Handler>>
+}
+
+/** What the supervisor does for a gateway's supervising half. */
+export interface WorkerHost {
+  readonly log: Logger
+  /**
+   * Starts a process and resolves once it can be spoken to (frames: it said HELLO; bind: something accepts).
+   * Rejects with its last lines of output when it exits or is silent past `bootMs` (default 30 s).
+   */
+  spawn(index: number, options?: { bootMs?: number; launch?: Launch }): Promise<WorkerProcess>
+  /** Tells every front, now and later ones, which workers there are. */
+  publish(workers: readonly WorkerInfo[]): void
+  /** The page that fronts and supervisor share for this app (slots.ts); made for `max` workers. */
+  page(max: number): Promise<SharedPage>
+  /** A front says something about a worker ("stuck" past its deadline, "lost" connection). */
+  onReport(f: (report: WorkerReport) => void): void
+}
+
+export interface WorkerProcess extends WorkerInfo {
+  readonly exited: Promise<{ code: number | null; signal: string | null }>
+  kill(signal: NodeJS.Signals): void
+  /** Resident bytes now. */
+  memory(): number
+  /** Asks the worker for the stack of its threads; "" when it cannot say. */
+  stack(timeoutMs?: number): Promise<string>
+}
+
+export interface WorkerReport {
+  readonly kind: "stuck" | "lost"
+  readonly index: number
+  readonly serial: number
+  readonly detail: string
+}
+
+export interface Supervision {
+  /** Workers that should run from now on. */
+  scale(workers: number): void
+  /** Replaces every worker, one at a time; rejects and keeps the old ones when the new code cannot boot. */
+  roll(launch: Launch): Promise<void>
+  status(): readonly WorkerStatus[]
+  stop(deadline: AbortSignal): Promise<void>
+}
+
+/** What a front gives to a gateway's connecting half. */
+export interface AppLink {
+  readonly log: Logger
+  /** Number of this front, unique among living fronts, 0 to 63. */
+  readonly front: number
+  /** Called now and at every change. */
+  workers(f: (workers: readonly WorkerInfo[]) => void): void
+  /** The app's shared page; undefined when the gateway made none. */
+  page(): SharedPage | undefined
+  report(report: WorkerReport): void
+  /** The app itself, for gateways that run it inside the front: its fetch handler as the framework made it. */
+  load(): Promise<AppModule>
+}
+
+/** Words shared by all processes of one edge, by Atomics. */
+export interface SharedPage {
+  readonly words: Int32Array
+}
+
+// Layer 3 ------------------------------------------------------------------------------------------------------------
+
+/** Gives meaning to what an app's entry exports. */
+export interface Framework {
+  load(module: Record<string, unknown>, app: AppSpec): Awaitable<AppModule>
+}
+
+export interface AppModule {
+  fetch(request: Request, info: RequestFacts): Awaitable<Response>
+  /** Bun's websocket handlers, when the app upgrades with `info.server.upgrade(request)`. */
+  readonly websocket?: object
+  start?(): Awaitable<void>
+  stop?(): Awaitable<void>
+}
+
+/** Second argument of `fetch`: what a standard Request cannot say. Hono sees it as `c.env`. */
+export interface RequestFacts {
+  readonly ip: string
+  readonly scheme: "http" | "https"
+  /** What `strip` took off. */
+  readonly prefix: string
+  readonly server?: unknown
+  waitUntil?(promise: Promise<unknown>): void
+}
+
+// Shared state -------------------------------------------------------------------------------------------------------
+
+export interface Store {
+  get(key: string): Promise<Uint8Array | null>
+  set(key: string, value: Uint8Array | string, options?: { ttlMs?: number; onlyIfAbsent?: boolean }): Promise<boolean>
+  delete(key: string): Promise<void>
+  /** Adds and returns the new value; the counter ends `ttlMs` after it began. */
+  increment(key: string, by: number, ttlMs: number): Promise<number>
+  publish(channel: string, message: string): Promise<void>
+  subscribe(channel: string, f: (message: string) => void): Promise<() => void>
+}
