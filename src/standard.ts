@@ -1,0 +1,18 @@
+/**
+ * The first-party plugins, each loaded when a config first names it (start time and memory of what is not used: none).
+ * The only file of src/ that imports plugins/.
+ */
+import type { Kind, Plugin } from "./plugin.ts"
+
+type Load = () => Promise<{ default: Plugin<never, never> | Plugin }>
+
+export const standard: { readonly [K in Kind]: Readonly<Record<string, Load>> } = {
+  web: {},
+  handler: {},
+  middleware: {},
+  balancer: {},
+  gateway: {},
+  runtime: {},
+  framework: {},
+  store: {},
+}
