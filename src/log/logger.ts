@@ -1,9 +1,78 @@
+import { writeSync } from "node:fs"
+
 /** What the kernel hands to its parts and to plugins. Fields are plain values; a message never carries secrets. */
 export interface Logger {
-  debug(message: string, fields?: Record<string, unknown>): void
-  info(message: string, fields?: Record<string, unknown>): void
-  warn(message: string, fields?: Record<string, unknown>): void
-  error(message: string, fields?: Record<string, unknown>): void
+  debug(message: string, fields?: Fields): void
+  info(message: string, fields?: Fields): void
+  warn(message: string, fields?: Fields): void
+  error(message: string, fields?: Fields): void
   /** A logger that adds these fields to every line. */
-  with(fields: Record<string, unknown>): Logger
+  with(fields: Fields): Logger
+}
+export type Fields = Record<string, unknown>
+
+export const LEVELS = ["debug", "info", "warn", "error"] as const
+export type Level = (typeof LEVELS)[number]
+
+export interface LogSettings {
+  readonly level: Level
+  readonly format: "text" | "json"
+  /** Takes one line without its end. Default: standard error, at once. */
+  readonly write?: (line: string) => void
+}
+
+export function createLogger(settings: LogSettings, fields: Fields = {}): Logger {
+  const least = LEVELS.indexOf(settings.level)
+  const write = settings.write ?? toStderr
+  const format = settings.format === "json" ? formatJson : formatText
+  const at = (level: Level) =>
+    LEVELS.indexOf(level) < least
+      ? () => {}
+      : (message: string, more?: Fields) => write(format(level, message, more === undefined ? fields : { ...fields, ...more }))
+  return {
+    debug: at("debug"),
+    info: at("info"),
+    warn: at("warn"),
+    error: at("error"),
+    with: more => createLogger(settings, { ...fields, ...more }),
+  }
+}
+
+/** Events are rare and must not be lost in a crash: written at once. Requests go to the access log (access.ts). */
+function toStderr(line: string): void {
+  try {
+    writeSync(2, line + "\n")
+  } catch {
+    // Standard error is gone or full: there is nowhere left to say so, and the server goes on.
+  }
+}
+
+function formatJson(level: Level, message: string, fields: Fields): string {
+  return JSON.stringify({ ts: new Date().toISOString(), level, message, ...plain(fields) })
+}
+
+function formatText(level: Level, message: string, fields: Fields): string {
+  let line = `${new Date().toISOString()} ${level.toUpperCase().padEnd(5)} ${oneLine(message)}`
+  let block = ""
+  for (const [name, value] of Object.entries(plain(fields))) {
+    const text = typeof value === "string" ? value : JSON.stringify(value)
+    if (text === undefined) continue
+    if (text.includes("\n")) block += `\n    ${text.trimEnd().replaceAll("\n", "\n    ")}`
+    else line += ` ${name}=${/[\s"=]/.test(text) ? JSON.stringify(text) : text}`
+  }
+  return line + block
+}
+
+/** A line end inside a message would let its sender forge log lines. */
+function oneLine(text: string): string {
+  // oxlint-disable-next-line no-control-regex
+  return text.replaceAll(/[\u0000-\u001f\u007f]/g, c => (c === "\t" ? " " : JSON.stringify(c).slice(1, -1)))
+}
+
+function plain(fields: Fields): Fields {
+  const out: Fields = {}
+  for (const [name, value] of Object.entries(fields)) {
+    out[name] = value instanceof Error ? (value.stack ?? `${value.name}: ${value.message}`) : value
+  }
+  return out
 }
