@@ -247,6 +247,8 @@ export interface WorkerHost {
   page(max: number): Promise<SharedPage>
   /** A front says something about a worker ("stuck" past its deadline, "lost" connection). */
   onReport(f: (report: WorkerReport) => void): void
+  /** Front number `front` is gone (it left or died): what it held of the workers can be cleaned up. */
+  onFrontGone?(f: (front: number) => void): void
 }
 
 export interface WorkerProcess extends WorkerInfo {
@@ -256,6 +258,10 @@ export interface WorkerProcess extends WorkerInfo {
   memory(): number
   /** Asks the worker for the stack of its threads; "" when it cannot say. */
   stack(timeoutMs?: number): Promise<string>
+  /** Exchanges that the worker has now, as it says itself; rejects when it does not answer in time. Frames only. */
+  ping?(timeoutMs: number): Promise<number>
+  /** Asks it to finish what it has and exit: DRAIN for frames, else SIGTERM. */
+  drain?(): void
 }
 
 export interface WorkerReport {
