@@ -75,6 +75,8 @@ export class Exchange {
   /** What `strip` took off the front of the path so far ("" or "/prefix"): SCRIPT_NAME, root_path, X-Forwarded-Prefix. */
   prefix: string
   params: Record<string, string>
+  /** Offset in `path` of the "/" before what the route's `*` matched; 0 when the route has none: all of it. */
+  restAt: number
   vars: Map<string, unknown> | undefined
   /** Largest body in bytes that may be read; a route may lower or raise it before it reads. */
   bodyLimit: number
@@ -112,6 +114,7 @@ export class Exchange {
     this.startMs = startMs
     this.prefix = ""
     this.params = noParams
+    this.restAt = 0
     this.vars = undefined
     this.bodyLimit = -1
     this.ends = null
@@ -180,6 +183,7 @@ export class Exchange {
     )
     x.prefix = change.prefix ?? this.prefix
     x.params = this.params
+    x.restAt = change.path === undefined ? this.restAt : 0
     x.vars = this.vars
     x.bodyLimit = this.bodyLimit
     x.#origin = this.#origin ?? this
