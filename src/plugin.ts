@@ -21,6 +21,8 @@ export type { FileSlice, ReplyBody, Wire } from "./http/reply.ts"
 export { reasonPhrase } from "./http/status.ts"
 export { ByteStream } from "./http/stream.ts"
 export type { ByteDuplex, ByteSink } from "./http/stream.ts"
+export { maxFronts, SlotClaims, SlotKeeper, stamp } from "./slots.ts"
+export type { FrontLife } from "./slots.ts"
 export type { Logger } from "./log/logger.ts"
 
 /** Every kind of part a config may name. */
@@ -194,6 +196,8 @@ export interface Launch {
    * "bind": the program itself listens on `{socket}` or on `{port}`, whichever comes first.
    */
   readonly socket: "inherit" | "bind"
+  /** A request that is past its deadline cannot be given up, only ended with its worker (threads, one request at once). */
+  readonly blocking?: boolean
   /** Files to be written to `{run}` before the first start, by name. */
   readonly files?: Readonly<Record<string, string>>
 }
@@ -241,9 +245,10 @@ export interface WorkerHost {
   readonly log: Logger
   /**
    * Starts a process and resolves once it can be spoken to (frames: it said HELLO; bind: something accepts).
-   * Rejects with its last lines of output when it exits or is silent past `bootMs` (default 30 s).
+   * Rejects with its last lines of output when it exits or is silent past `bootMs` (default 30 s), and when `signal`
+   * aborts; the process is gone by then.
    */
-  spawn(index: number, options?: { bootMs?: number; launch?: Launch }): Promise<WorkerProcess>
+  spawn(index: number, options?: { bootMs?: number; launch?: Launch; signal?: AbortSignal }): Promise<WorkerProcess>
   /** Tells every front, now and later ones, which workers there are. */
   publish(workers: readonly WorkerInfo[]): void
   /** The page that fronts and supervisor share for this app (slots.ts); made for `max` workers. */

@@ -1,0 +1,69 @@
+import type { FrontLife, SlotKeeper, WorkerProcess } from "edge"
+
+/** Answers to a ping come within this or count as none. */
+const pingMs = 1000
+/** Without any deadline a dead front's slots are still not kept for ever. */
+const mostMs = 60_000
+
+interface Ghost {
+  readonly dead: FrontLife
+  readonly sinceMs: number
+  /** index -> serial of the workers in which it may hold slots. */
+  readonly left: Map<number, number>
+}
+
+interface Look {
+  readonly workers: readonly WorkerProcess[]
+  readonly nowMs: number
+}
+
+/**
+ * Fronts that died, until every worker has let go of what they sent. A worker that says it has `depth` exchanges can
+ * have at most so many of the dead front's: what it held above that is free for sure. Past the app's own deadline the
+ * rest is free too (a stuck worker was replaced by then).
+ */
+export class Ghosts {
+  readonly #keeper: SlotKeeper
+  readonly #mostMs: number
+  #ghosts: Ghost[] = []
+  #asking = false
+
+  constructor(keeper: SlotKeeper, timeoutMs: number) {
+    this.#keeper = keeper
+    this.#mostMs = timeoutMs > 0 ? timeoutMs + pingMs : mostMs
+  }
+
+  add(front: number, look: Look): void {
+    const dead = this.#keeper.buryFront(front)
+    const left = new Map(look.workers.map(w => [w.index, w.serial]))
+    this.#ghosts.push({ dead, sinceMs: look.nowMs, left })
+    this.sweep(look)
+  }
+
+  clear(): void {
+    this.#ghosts = []
+  }
+
+  sweep(look: Look): void {
+    if (this.#ghosts.length === 0 || this.#asking) return
+    this.#asking = true
+    void Promise.all(this.#ghosts.map(ghost => this.#lay(ghost, look))).finally(() => {
+      this.#ghosts = this.#ghosts.filter(g => g.left.size > 0)
+      this.#asking = false
+    })
+  }
+
+  async #lay(ghost: Ghost, look: Look): Promise<void> {
+    const late = look.nowMs - ghost.sinceMs > this.#mostMs
+    await Promise.all([...ghost.left].map(async ([index, serial]) => {
+      const held = this.#keeper.heldBy(ghost.dead, index)
+      const worker = look.workers.find(w => w.index === index && w.serial === serial)
+      if (held > 0 && worker !== undefined) {
+        const depth = late || worker.ping === undefined ? 0 : await worker.ping(pingMs).catch(() => held)
+        this.#keeper.sweepFront(ghost.dead, index, Math.max(0, held - depth))
+        if (depth > 0) return
+      }
+      ghost.left.delete(index)
+    }))
+  }
+}
