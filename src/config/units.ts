@@ -35,23 +35,37 @@ function sum(text: string, { part, per }: { part: RegExp; per: Readonly<Record<s
   return text === "" || at !== text.length ? null : total
 }
 
+/** What a value may be at least and at most, as it would stand in the config: `{ min: "1s" }`. */
+export interface Bounds {
+  readonly min?: string
+  readonly max?: string
+}
+
 /** `"30s"` -> milliseconds. */
-export function duration() {
-  return quantity(parseDuration, 'must be a duration such as "500ms", "30s", "5m", "1h" or "365d"')
+export function duration(bounds: Bounds = {}): v.GenericSchema<string, number> {
+  return quantity(parseDuration, { bounds, expects: 'a duration such as "500ms", "30s", "5m" or "1h"' })
 }
 
 /** `"10mb"` -> bytes (1 kB is 1024). */
-export function size() {
-  return quantity(parseSize, 'must be a size such as "512b", "64kb", "10mb" or "1gb"')
+export function size(bounds: Bounds = {}): v.GenericSchema<string, number> {
+  return quantity(parseSize, { bounds, expects: 'a size such as "512b", "64kb" or "10mb"' })
 }
 
-function quantity(parse: (text: string) => number | null, message: string) {
+function quantity(
+  parse: (text: string) => number | null,
+  { bounds, expects }: { bounds: Bounds; expects: string },
+): v.GenericSchema<string, number> {
+  const min = bounds.min === undefined ? 0 : (parse(bounds.min) ?? 0)
+  const max = bounds.max === undefined ? Infinity : (parse(bounds.max) ?? Infinity)
   return v.pipe(
-    v.string(message),
+    v.string(),
+    v.metadata({ expects }),
     v.rawTransform<string, number>(({ dataset, addIssue, NEVER }) => {
       const value = parse(dataset.value)
-      if (value !== null) return value
-      addIssue({ message })
+      if (value !== null && value >= min && value <= max) return value
+      if (value === null) addIssue({ message: `expected ${expects}` })
+      else if (value < min) addIssue({ message: `expected at least ${JSON.stringify(bounds.min)}` })
+      else addIssue({ message: `expected at most ${JSON.stringify(bounds.max)}` })
       return NEVER
     }),
   )

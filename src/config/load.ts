@@ -1,0 +1,94 @@
+/** A config file and what it includes -> Config: parsed, merged, variables filled in. Nothing is checked yet. */
+import { readFile } from "node:fs/promises"
+import { dirname, isAbsolute, resolve } from "node:path"
+import { ConfigError, EdgeError, errors, formatPlace, type Problem, reason, showFile } from "../errors.ts"
+import { Config } from "./config.ts"
+import { type Env, fillVariables } from "./env.ts"
+import { type Entry, parseToml, type TableNode } from "./toml.ts"
+
+export interface LoadOptions {
+  /** Default: the environment of this process. */
+  env?: Env
+}
+
+export async function loadConfig(file: string, options: LoadOptions = {}): Promise<Config> {
+  const main = resolve(file)
+  const text = await readFile(main, "utf8").catch((error: unknown) => {
+    throw new EdgeError(errors.noFile(showFile(main), why(error)), { cause: error })
+  })
+  return configFromText(text, { file: main, env: options.env })
+}
+
+/** A config that is not (or not yet) in a file; `file` names it in errors and its folder is where paths start. */
+export async function configFromText(text: string, options: { file: string; env?: Env }): Promise<Config> {
+  const { file } = options
+  const root = await parseToml(text, file)
+  const problems: Problem[] = []
+  const files = [file]
+  const include = root.entries.get("include")
+  root.entries.delete("include")
+  if (include !== undefined) {
+    for (const included of await findIncluded(include, { dir: dirname(file), problems })) {
+      if (files.includes(included)) continue
+      files.push(included)
+      await addFile(root, included, problems)
+    }
+  }
+  fillVariables(root, { env: options.env ?? process.env, problems })
+  if (problems.length > 0) throw new ConfigError(problems)
+  return Config.fromNodes(root, { file, dir: dirname(file), files })
+}
+
+async function addFile(root: TableNode, file: string, problems: Problem[]): Promise<void> {
+  try {
+    const table = await parseToml(await readFile(file, "utf8"), file)
+    const nested = table.entries.get("include")
+    if (nested === undefined) mergeTables(root, table, problems)
+    else problems.push({ ...errors.includeNested(), place: nested.key })
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error
+    problems.push(...error.problems)
+  }
+}
+
+/** Files in the order of the list, and by name within a glob, so that every start reads the same. */
+async function findIncluded(include: Entry, options: { dir: string; problems: Problem[] }): Promise<string[]> {
+  const { dir, problems } = options
+  if (include.node.kind !== "list") {
+    problems.push({ ...errors.includeType(include.node.kind), place: include.node.at })
+    return []
+  }
+  const found: string[] = []
+  for (const item of include.node.items) {
+    if (item.kind !== "scalar" || typeof item.value !== "string") {
+      problems.push({ ...errors.includeType(item.kind), place: item.at })
+      continue
+    }
+    const pattern = item.value
+    const matches = [...new Bun.Glob(pattern).scanSync({ cwd: dir, absolute: true, onlyFiles: true })].sort()
+    const plain = !/[*?[{]/.test(pattern)
+    if (matches.length === 0 && plain) problems.push({ ...errors.includeNothing(pattern), place: item.at })
+    found.push(...matches.map(match => (isAbsolute(match) ? match : resolve(dir, match))))
+  }
+  return found
+}
+
+/** Tables are merged, `[[lists of tables]]` appended; the same key twice is an error that names both places. */
+function mergeTables(into: TableNode, from: TableNode, problems: Problem[]): void {
+  for (const [name, entry] of from.entries) {
+    const known = into.entries.get(name)
+    if (known === undefined) into.entries.set(name, entry)
+    else if (known.node.kind === "table" && entry.node.kind === "table") mergeTables(known.node, entry.node, problems)
+    else if (known.node.kind === "list" && known.node.tables && entry.node.kind === "list" && entry.node.tables) {
+      known.node.items.push(...entry.node.items)
+    } else problems.push({ ...errors.conflict(formatPlace(known.key)), at: name, place: entry.key })
+  }
+}
+
+function why(error: unknown): string {
+  const code = (error as { code?: string }).code
+  if (code === "ENOENT") return "there is no such file"
+  if (code === "EISDIR") return "it is a folder"
+  if (code === "EACCES") return "permission denied"
+  return reason(error)
+}

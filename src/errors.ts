@@ -1,0 +1,161 @@
+/**
+ * Every error that edge says to the one who runs it: its code and its words, in one place. A problem with a place is
+ * printed as `site.toml:14:3: site[0].use[1]: no middleware named "heders"; did you mean "headers"?`.
+ */
+import { relative } from "node:path"
+import { didYouMean, list, quote } from "./config/suggest.ts"
+
+/** Where something stands in a file; line and column count from 1. */
+export interface Place {
+  readonly file: string
+  readonly line: number
+  readonly column: number
+}
+
+/** A code and its words; made only by `errors` below. */
+export interface Said {
+  readonly code: string
+  readonly message: string
+}
+
+export interface Problem extends Said {
+  readonly place?: Place
+  /** Path in the config, as `site[0].use[1]`. */
+  readonly at?: string
+}
+
+export const errors = {
+  noFile: (file: string, why: string): Said => ({ code: "config/no-file", message: `cannot read ${file}: ${why}` }),
+  syntax: (why: string): Said => ({ code: "config/syntax", message: why }),
+  includeNothing: (glob: string): Said => ({
+    code: "config/include",
+    message: `include ${quote(glob)} names a file that does not exist`,
+  }),
+  includeNested: (): Said => ({
+    code: "config/include",
+    message: "an included file cannot include others; list them all in the main file",
+  }),
+  includeType: (found: string): Said => ({
+    code: "config/include",
+    message: `include takes a list of files or globs, such as ["sites/*.toml"]; found ${found}`,
+  }),
+  conflict: (other: string): Said => ({ code: "config/conflict", message: `already set at ${other}` }),
+  value: (why: string): Said => ({ code: "config/value", message: why }),
+  unset: (name: string): Said => ({
+    code: "config/unset-variable",
+    message: `the environment variable ${name} is not set; set it, or give a default as \${${name}:-value}`,
+  }),
+  badVariable: (text: string): Said => ({
+    code: "config/bad-variable",
+    message: `${quote(text)} is no variable; write \${NAME} or \${NAME:-default}, or $\${ for a literal \${`,
+  }),
+  unknownKey: (key: string, allowed: readonly string[]): Said => ({
+    code: "config/unknown-key",
+    message: `unknown key ${quote(key)}${didYouMean(key, allowed, { list: "allowed" })}`,
+  }),
+  missing: (key: string, expected: string): Said => ({
+    code: "config/missing-key",
+    message: `${quote(key)} is missing; expected ${expected}`,
+  }),
+  noPlugin: (kind: string, name: string, known: readonly string[]): Said => ({
+    code: "plugin/unknown",
+    message: `no ${kind} named ${quote(name)}${didYouMean(name, known, { list: "known" })}`,
+  }),
+  badPart: (kind: string, found: string): Said => ({
+    code: "plugin/bad-part",
+    message: `a ${kind} is a name or a table with one key, { name = options }; found ${found}`,
+  }),
+  noApp: (name: string, known: readonly string[]): Said => ({
+    code: "app/unknown",
+    message: `no app named ${quote(name)}${didYouMean(name, known, { list: "known" })}; an app is a table [app.NAME]`,
+  }),
+  notInline: (runtime: string): Said => ({
+    code: "app/not-inline",
+    message: `this gateway runs the app inside the fronts, which the runtime ${quote(runtime)} cannot`,
+  }),
+  pluginFile: (source: string, why: string): Said => ({
+    code: "plugin/not-found",
+    message: `cannot find the plugin ${quote(source)}: ${why}`,
+  }),
+  pluginImport: (label: string, why: string): Said => ({
+    code: "plugin/import",
+    message: `the plugin ${quote(label)} cannot be loaded: ${why}`,
+  }),
+  pluginShape: (label: string, file: string, why: string): Said => ({
+    code: "plugin/shape",
+    message: `the plugin ${quote(label)} (${file}) is not usable: ${why}`,
+  }),
+  pluginTwice: (kind: string, name: string, other: string): Said => ({
+    code: "plugin/twice",
+    message: `there is a ${kind} named ${quote(name)} already, from ${other}`,
+  }),
+  setupFailed: (what: string, why: string): Said => ({ code: "plugin/setup", message: `${what} cannot be set up: ${why}` }),
+  setupSlow: (what: string, seconds: number): Said => ({
+    code: "plugin/slow-setup",
+    message: `${what} was not set up within ${seconds} s; setup must not wait for sockets or processes`,
+  }),
+  startFailed: (what: string, why: string): Said => ({ code: "plugin/start", message: `${what} cannot start: ${why}` }),
+  part: (why: string): Said => ({ code: "plugin/config", message: why }),
+  usage: (why: string): Said => ({ code: "usage", message: why }),
+  exists: (path: string): Said => ({ code: "usage/exists", message: `${path} exists already; choose another name` }),
+} as const
+
+/** An error whose message is meant for people: printed without a stack. */
+export class EdgeError extends Error {
+  override readonly name: string = "EdgeError"
+  readonly code: string
+  constructor(said: Said, options: { cause?: unknown } = {}) {
+    super(said.message, options)
+    this.code = said.code
+  }
+}
+
+/** All that is wrong with a config, in the order of the file. */
+export class ConfigError extends EdgeError {
+  override readonly name = "ConfigError"
+  constructor(
+    readonly problems: readonly Problem[],
+    options: { cause?: unknown } = {},
+  ) {
+    const inOrder = sortProblems(problems)
+    super({ code: inOrder[0]?.code ?? "config", message: inOrder.map(formatProblem).join("\n") }, options)
+    this.problems = inOrder
+  }
+}
+
+export function formatProblem(problem: Problem): string {
+  const parts = []
+  if (problem.place !== undefined) parts.push(formatPlace(problem.place))
+  if (problem.at !== undefined && problem.at !== "") parts.push(problem.at)
+  parts.push(problem.message)
+  return parts.join(": ")
+}
+
+export function formatPlace(place: Place): string {
+  return `${showFile(place.file)}:${place.line}:${place.column}`
+}
+
+/** As the reader would type it: relative to the current folder when it lies inside. */
+export function showFile(file: string): string {
+  const near = relative(process.cwd(), file)
+  return near === "" || near.startsWith("..") ? file : near
+}
+
+/** The words of anything thrown. */
+export function reason(error: unknown): string {
+  if (error instanceof Error) return error.message === "" ? error.name : error.message
+  return String(error)
+}
+
+function sortProblems(problems: readonly Problem[]): readonly Problem[] {
+  const files = [...new Set(problems.map(p => p.place?.file ?? ""))]
+  const rank = (p: Problem): number => files.indexOf(p.place?.file ?? "")
+  return [...problems].sort(
+    (a, b) =>
+      rank(a) - rank(b) ||
+      (a.place?.line ?? 0) - (b.place?.line ?? 0) ||
+      (a.place?.column ?? 0) - (b.place?.column ?? 0),
+  )
+}
+
+export { list, quote }
