@@ -16,6 +16,7 @@ export { HeaderList } from "./http/headers.ts"
 export type { HeaderPair } from "./http/headers.ts"
 export { HttpError } from "./http/errors.ts"
 export { Prepared, rehead, toWire } from "./http/prepared.ts"
+export { encodePath } from "./http/path.ts"
 export { bodyLength, Reply } from "./http/reply.ts"
 export type { FileSlice, ReplyBody, Wire } from "./http/reply.ts"
 export { reasonPhrase } from "./http/status.ts"
@@ -84,8 +85,9 @@ export interface Context {
   /**
    * Builds a child part. `part` is a name, or a one-key table `{ name: options }`, straight from this part's own
    * config (the same object, so that its place in the file is known). Its `start` and `stop` are called for you.
+   * `at` is where `part` stands below this part's config, for a bare name or a table made by hand.
    */
-  make<K extends Kind>(kind: K, part: unknown): Awaitable<Kinds[K]>
+  make<K extends Kind>(kind: K, part: unknown, at?: readonly (string | number)[]): Awaitable<Kinds[K]>
   /** Names of the known parts of a kind, for "the handler is the key of a route". */
   names(kind: Kind): readonly string[]
   /** A handler that sends to the app of that name; an error with its place when there is none. */

@@ -52,3 +52,13 @@ function resolveDots(path: string): string | null {
   }
   return "/" + out.join("/")
 }
+
+const encoded = /%2F|%|[^A-Za-z0-9\-._~!$&'()*+,;=:@/%]+/g
+
+/**
+ * A path in normal form as a client may follow it: what RFC 3986 3.3 does not allow is percent-encoded, controls, quotes,
+ * "?", "#" and backslashes too, so that it is safe in a Location. `%2F` stays.
+ */
+export function encodePath(path: string): string {
+  return path.replace(encoded, part => (part === "%2F" ? part : encodeURIComponent(part.toWellFormed())))
+}
