@@ -1,0 +1,231 @@
+/** One exchange on a FrameClient, from REQUEST to the END of both sides. */
+import type { Exchange } from "../http/exchange.ts"
+import { HttpError } from "../http/errors.ts"
+import { Reply } from "../http/reply.ts"
+import { CANCEL, DATA, FrameError, REQUEST } from "./codec.ts"
+import type { Frame } from "./codec.ts"
+import { Incoming, Outgoing } from "./flow.ts"
+import { decodeResponseHead, encodeRequestHead } from "./heads.ts"
+import type { ResponseHead } from "./heads.ts"
+import type { Link } from "./link.ts"
+
+/** The worker went away before it answered. */
+export class WorkerLost extends HttpError {
+  /** `sent`: the worker may have seen it. `bodyTaken`: bytes of the body that cannot be read again. */
+  constructor(
+    message: string,
+    readonly safeToRetry: { readonly sent: boolean; readonly bodyTaken: number },
+  ) {
+    super(502, message)
+  }
+}
+
+export interface CallOptions {
+  readonly id: number
+  readonly link: Link
+  /** By performance.now; Infinity for none. */
+  readonly deadline: number
+  /** Called once, when the worker has ended the exchange and we have, or the connection is gone. */
+  ended(): void
+}
+
+export class Call {
+  readonly x: Exchange
+  readonly #id: number
+  readonly #link: Link
+  readonly #ended: () => void
+  #deadline: number
+  #request: Outgoing | null = null
+  #requestOver = false
+  #response: Incoming | null = null
+  #answered = false
+  #responseOver = false
+  #cancelled = false
+  #over = false
+  #resolve!: (reply: Reply) => void
+  #reject!: (error: Error) => void
+
+  constructor(x: Exchange, options: CallOptions) {
+    this.x = x
+    this.#id = options.id
+    this.#link = options.link
+    this.#deadline = options.deadline
+    this.#ended = options.ended
+  }
+
+  start(): Promise<Reply> {
+    return new Promise<Reply>((resolve, reject) => {
+      this.#resolve = resolve
+      this.#reject = reject
+      let head: string
+      try {
+        head = encodeRequestHead(this.x)
+      } catch (error) {
+        this.#requestOver = this.#responseOver = true
+        this.#finish()
+        return reject(error)
+      }
+      const source = this.x.body
+      if (source === null) {
+        this.#requestOver = true
+        this.#link.writer.head(REQUEST, this.#id, { head, end: true, body: null })
+      } else {
+        this.#request = new Outgoing(this.#link, this.#id, {
+          source,
+          sent: () => this.#requestSent(),
+          fail: error => this.#requestFailed(error),
+        })
+        this.#request.begin(REQUEST, head)
+      }
+      this.x.carrier.onAbort(() => this.#give(new HttpError(499, "the client is gone")))
+    })
+  }
+
+  /** True when the deadline passed just now. */
+  expire(now: number): boolean {
+    if (now < this.#deadline || this.#answered || this.#cancelled) return false
+    this.#give(new HttpError(504, "the app did not answer in time"))
+    return true
+  }
+
+  response(frame: Frame): void {
+    if (this.#answered) throw new FrameError("a second RESPONSE")
+    this.#answered = true
+    const at = frame.start + frame.head
+    if (this.#cancelled) {
+      if (frame.end) this.#responseEnded()
+      else this.#drop().push(frame.bytes.subarray(at, frame.stop))
+      return
+    }
+    let head: ResponseHead
+    try {
+      head = decodeResponseHead(frame.bytes.latin1Slice(frame.start, at))
+      if (head.status < 200) throw new HttpError(502, `the worker's answer has status ${head.status}`)
+      this.#answer(head, frame)
+    } catch (error) {
+      if (!(error instanceof HttpError)) throw error
+      this.#reject(error)
+      this.#cancel()
+    }
+    if (frame.end) this.#responseEnded()
+  }
+
+  #answer(head: ResponseHead, frame: Frame): void {
+    const { headers, status } = head
+    const at = frame.start + frame.head
+    const bodiless = this.x.method === "HEAD" || status === 204 || status === 304
+    const length = contentLength(headers.get("content-length"))
+    let body: Reply["body"] = null
+    if (bodiless) {
+      if (!frame.end) this.#cancel()
+    } else if (frame.end) {
+      if (length >= 0 && length !== frame.stop - at) throw new HttpError(502, "the worker's answer has a wrong length")
+      body = frame.stop > at ? frame.bytes.subarray(at, frame.stop) : null
+      headers.delete("content-length")
+    } else {
+      headers.delete("content-length")
+      body = this.#response = new Incoming(this.#link, this.#id, { length, onCancel: () => this.#cancel() })
+      if (frame.stop > at) this.#response.push(frame.bytes.subarray(at, frame.stop))
+    }
+    const reply = new Reply(status, headers, body)
+    if (head.reason !== "") reply.reason = head.reason
+    this.#resolve(reply)
+  }
+
+  data(frame: Frame): void {
+    if (!this.#answered || this.#responseOver) throw new FrameError("DATA in a wrong state")
+    if (frame.stop > frame.start) (this.#response ?? this.#drop()).push(frame.bytes.subarray(frame.start, frame.stop))
+    if (!frame.end) return
+    this.#response?.finish()
+    this.#responseEnded()
+  }
+
+  grant(bytes: number): void {
+    this.#request?.grant(bytes)
+  }
+
+  early(frame: Frame): void {
+    if (this.#answered) throw new FrameError("EARLY after RESPONSE")
+    if (this.#cancelled) return
+    const head = decodeResponseHead(frame.bytes.latin1Slice(frame.start, frame.start + frame.head))
+    if (head.status >= 200 || head.status === 101) throw new FrameError(`EARLY with status ${head.status}`)
+    this.x.early(head.status, head.headers)
+  }
+
+  /** The worker could not answer, or not go on. */
+  failed(message: string): void {
+    if (this.#response !== null) this.#response.fail(new Error(`the app failed: ${message}`))
+    else this.#reject(new HttpError(502, message))
+    this.#requestOver = true
+    this.#request?.stop()
+    this.#responseEnded()
+  }
+
+  /** The connection is gone. */
+  lost(error: Error): void {
+    const bodyTaken = this.#request?.taken ?? 0
+    if (this.#response !== null) this.#response.fail(error)
+    else this.#reject(new WorkerLost(`the worker is gone: ${error.message}`, { sent: true, bodyTaken }))
+    this.#requestOver = this.#responseOver = true
+    this.#request?.stop(error)
+    this.#finish()
+  }
+
+  /** Ends it for our side: the client is gone, or the deadline passed. */
+  #give(error: HttpError): void {
+    if (this.#over) return
+    this.#reject(error)
+    this.#response?.fail(error)
+    this.#cancel()
+  }
+
+  /** Tells the worker to stop; the id stays taken until it has. */
+  #cancel(): void {
+    if (this.#cancelled || this.#over || this.#responseOver) return
+    this.#cancelled = true
+    this.#requestOver = true
+    this.#request?.stop()
+    this.#link.writer.frame(CANCEL, { id: this.#id })
+  }
+
+  /** What still comes for a cancelled answer: granted back, so that the worker gets to its END. */
+  #drop(): Incoming {
+    if (this.#response === null) {
+      this.#response = new Incoming(this.#link, this.#id, { length: -1, onCancel: () => this.#cancel() })
+      this.#response.cancel()
+    }
+    return this.#response
+  }
+
+  #requestSent(): void {
+    this.#requestOver = true
+    this.#finish()
+  }
+
+  #requestFailed(error: Error): void {
+    this.#give(error instanceof HttpError ? error : new HttpError(400, error.message, { cause: error }))
+  }
+
+  #responseEnded(): void {
+    this.#responseOver = true
+    if (!this.#requestOver) {
+      // Answered before it read the body: nothing more of it is sent.
+      this.#requestOver = true
+      this.#request?.stop()
+      this.#link.writer.frame(DATA, { id: this.#id, end: true })
+    }
+    this.#finish()
+  }
+
+  #finish(): void {
+    if (this.#over || !this.#requestOver || !this.#responseOver) return
+    this.#over = true
+    this.#ended()
+  }
+}
+
+function contentLength(value: string | null): number {
+  if (value === null) return -1
+  if (!/^\d{1,15}$/.test(value)) throw new HttpError(502, "the worker's answer has a malformed Content-Length")
+  return Number(value)
+}
