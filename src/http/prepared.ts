@@ -1,6 +1,6 @@
 import { HeaderList } from "./headers.ts"
 import { Reply, type Wire } from "./reply.ts"
-import { reasonPhrase } from "./status.ts"
+import { statusLine } from "./status.ts"
 
 /** Largest body in bytes that gets a copy behind its serialised head; past it one write saves nothing worth the memory. */
 const WIRE_BODY_MAX = 1 << 20
@@ -36,7 +36,7 @@ export class Prepared {
 
 /** The bytes of an answer as HTTP/1.1 sends it. The body of a HEAD is left off by the listener, at `bodyAt`. */
 export function toWire(status: number, flat: readonly string[], body: Uint8Array | null): Wire {
-  const start = `HTTP/1.1 ${status} ${reasonPhrase(status)}\r\nDate: `
+  const start = `${statusLine(status)}Date: `
   let rest = "\r\n"
   for (let i = 0; i < flat.length; i += 2) rest += `${flat[i]}: ${flat[i + 1]}\r\n`
   // RFC 9110 8.6: no Content-Length on 1xx and 204; a 304 may leave it out.
