@@ -1,0 +1,133 @@
+/** Sites -> addresses: which sites each address has, by host, and whether it speaks TLS. */
+import { readFileSync } from "node:fs"
+import type { Binding, Context, Exchange, Handler, TlsOptions } from "edge"
+import { encodePath, HeaderList, Reply } from "edge"
+import { type Listen, parseListen, toUrl } from "./address.ts"
+import { ErrorPages } from "./error-pages.ts"
+import { HostTable } from "./hosts.ts"
+import { listOf } from "./match.ts"
+import type { SiteConfig, WebConfig } from "./schema.ts"
+import { guard, makeSite, type Path } from "./site.ts"
+
+type Certificate = TlsOptions["certificates"][number]
+
+/** One address while it is put together. */
+interface Open {
+  readonly listen: Listen
+  /** The `listen` that named it first. */
+  readonly at: Path
+  readonly hosts: HostTable<Handler>
+  /** Host -> where it was named, for "twice". */
+  readonly named: Map<string, Path>
+  readonly certificates: Certificate[]
+  readonly urls: Set<string>
+}
+
+export async function makeBindings(config: WebConfig, ctx: Context): Promise<Binding[]> {
+  if (config.site.length === 0) throw ctx.fail("there is no site; add [[site]] with at least one [[site.route]]")
+  const addresses = new Map<string, Open>()
+  for (const [i, site] of config.site.entries()) await addSite(site, { ctx, at: ["site", i], addresses })
+  const misdirected = new ErrorPages(new Map(), { intercept: false, ctx })
+  return [...addresses.values()].map(({ listen, hosts, certificates, urls }) => ({
+    address: listen.address,
+    handler: byHost(hosts, misdirected),
+    ...(listen.secure ? { tls: { certificates } } : {}),
+    urls: [...urls],
+  }))
+}
+
+/** RFC 9110 15.5.20: 421 where no site has the name. */
+function byHost(hosts: HostTable<Handler>, errors: ErrorPages): Handler {
+  return x => {
+    const site = hosts.get(x.host)
+    return site === undefined ? errors.page(x, 421) : site(x)
+  }
+}
+
+interface Adding {
+  readonly ctx: Context
+  readonly at: Path
+  readonly addresses: Map<string, Open>
+}
+
+async function addSite(site: SiteConfig, { ctx, at, addresses }: Adding): Promise<void> {
+  const certificate = readCertificate(site, { ctx, at })
+  const listens = listOf(site.listen).map((text, i) => {
+    const place = typeof site.listen === "string" ? [...at, "listen"] : [...at, "listen", i]
+    return { place, listen: guard(ctx, place, () => parseListen(text, certificate !== undefined)) }
+  })
+  const secure = listens.find(({ listen }) => listen.secure)
+  if (certificate !== undefined && secure === undefined) {
+    throw ctx.fail("the site has TLS, but no address for it: each is on port 80 or written http://", [...at, "listen"])
+  }
+  const handler = await makeSite(site, { ctx, at })
+  for (const { listen, place } of listens) {
+    const open = openAddress(listen, { ctx, at: place, addresses })
+    const redirects = secure !== undefined && !listen.secure && site.https_redirect
+    addHosts(site, { ctx, at, open, handler: redirects ? toHttps(secure.listen.port) : handler })
+    for (const host of site.hosts.length === 0 ? [undefined] : site.hosts) open.urls.add(toUrl(listen, host))
+    if (!listen.secure || certificate === undefined) continue
+    // The first certificate is for clients that name no host or an unknown one: that of the site for any host.
+    if (site.hosts.length === 0) open.certificates.unshift(certificate)
+    else open.certificates.push(certificate)
+  }
+}
+
+function openAddress(listen: Listen, { ctx, at, addresses }: Adding): Open {
+  const known = addresses.get(listen.address)
+  if (known === undefined) {
+    const open = { listen, at, hosts: new HostTable<Handler>(), named: new Map(), certificates: [], urls: new Set<string>() }
+    addresses.set(listen.address, open)
+    return open
+  }
+  if (known.listen.secure !== listen.secure) {
+    const [now, before] = listen.secure ? ["with TLS", "plain"] : ["plain", "with TLS"]
+    throw ctx.fail(`${listen.address} is ${now} here and ${before} at ${placeOf(ctx, known.at)}; an address is one or the other`, at)
+  }
+  return known
+}
+
+function addHosts(site: SiteConfig, { ctx, at, open, handler }: { ctx: Context; at: Path; open: Open; handler: Handler }): void {
+  const hosts: readonly [string, Path][] =
+    site.hosts.length === 0 ? [["", at]] : site.hosts.map((host, i) => [host, [...at, "hosts", i]])
+  for (const [host, place] of hosts) {
+    const key = host.toLowerCase()
+    if (guard(ctx, place, () => open.hosts.set(host, handler))) {
+      open.named.set(key, place)
+      continue
+    }
+    const what = host === "" || host === "*" ? "another site for any host" : `the host "${host}"`
+    const first = open.named.get(key) ?? open.named.get("") ?? open.at
+    throw ctx.fail(`${what} is on ${open.listen.address} already, at ${placeOf(ctx, first)}`, place)
+  }
+}
+
+/** As an error would name it: `site.toml:3:1: site[0].hosts[0]`. */
+function placeOf(ctx: Context, at: Path): string {
+  return ctx.fail("here", at).message.replace(/:? ?here$/, "")
+}
+
+function readCertificate(site: SiteConfig, { ctx, at }: { ctx: Context; at: Path }): Certificate | undefined {
+  const { tls } = site
+  if (tls === "off") return undefined
+  if (typeof tls === "string") {
+    throw ctx.fail(`tls = "${tls}" is not available yet; use tls = { cert = "c.pem", key = "k.pem" }`, [...at, "tls"])
+  }
+  const read = (key: "cert" | "key") => guard(ctx, [...at, "tls", key], () => readPem(ctx.resolve(tls[key])))
+  return { cert: read("cert"), key: read("key"), hosts: site.hosts.map(host => host.toLowerCase()) }
+}
+
+function readPem(file: string): string {
+  const text = readFileSync(file, "latin1")
+  if (!text.includes("-----BEGIN ")) throw new Error(`${file} is no PEM file`)
+  return text
+}
+
+/** 308, so that the method stays; the path from its normal form, for "//evil.example" is a host to a browser. */
+function toHttps(port: number): Handler {
+  const suffix = port === 443 || port === 0 ? "" : `:${port}`
+  return (x: Exchange) => {
+    const location = `https://${x.host}${suffix}${encodePath(x.path)}${x.query === "" ? "" : `?${x.query}`}`
+    return new Reply(308, new HeaderList(["Location", location]))
+  }
+}

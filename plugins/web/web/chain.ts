@@ -1,0 +1,51 @@
+import type { Answer, Awaitable, Exchange, Handler } from "edge"
+import { PASS } from "edge"
+
+/** One path of one route. */
+export interface Entry {
+  /** Place of the route in the file: the order in which matching ones are tried. */
+  readonly order: number
+  /** Handler of the route, its middleware around it. */
+  readonly run: Handler
+  /** The matchers other than path; null when there is none. */
+  readonly match: ((x: Exchange) => boolean) | null
+  /** What Exchange.restAt is to be while this one runs. */
+  readonly restAt: number
+  readonly params: Readonly<Record<string, string>>
+}
+
+export const noParams: Readonly<Record<string, string>> = Object.freeze({})
+
+/** Tries the entries in their order; PASS when none answers. A single one without matchers costs two stores. */
+export function chain(entries: readonly Entry[]): Handler {
+  if (entries.length === 0) return () => PASS
+  const [only] = entries
+  if (entries.length === 1 && only!.match === null) {
+    const { run, restAt } = only!
+    return x => {
+      x.restAt = restAt
+      return run(x)
+    }
+  }
+  return x => tryFrom(x, entries, 0)
+}
+
+function tryFrom(x: Exchange, entries: readonly Entry[], from: number): Awaitable<Answer> {
+  for (let i = from; i < entries.length; i++) {
+    const entry = entries[i]!
+    if (entry.match !== null && !entry.match(x)) continue
+    x.params = entry.params
+    x.restAt = entry.restAt
+    const answer = entry.run(x)
+    if (answer instanceof Promise) {
+      return answer.then(got => (got === PASS ? tryFrom(x, entries, i + 1) : got))
+    }
+    if (answer !== PASS) return answer
+  }
+  return PASS
+}
+
+/** In the order of the file, each route once (two of its paths may match). */
+export function inOrder(entries: readonly Entry[]): Entry[] {
+  return entries.toSorted((a, b) => a.order - b.order).filter((entry, i, all) => entry.order !== all[i - 1]?.order)
+}

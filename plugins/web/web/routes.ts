@@ -1,0 +1,171 @@
+/**
+ * Routes by path: a tree of segments. A path without parameters on its way costs one Map look-up per segment that some
+ * route names, and the chain of what may answer there is made once; so cost does not grow with the number of routes.
+ * Declined: a table of whole paths in front of the tree; it must be bounded against floods of made-up paths, and then
+ * costs as much as one or two segments do.
+ */
+import type { Answer, Awaitable, Exchange, Handler } from "edge"
+import { encodePath, HeaderList, PASS, Reply } from "edge"
+import { chain, type Entry, inOrder } from "./chain.ts"
+import type { Pattern } from "./pattern.ts"
+
+export type RouteEntry = Omit<Entry, "restAt" | "params">
+
+class Node {
+  readonly parent: Node | null
+  children: Map<string, Node> | null = null
+  /** The child for any one segment that is not empty. */
+  param: Node | null = null
+  /** Routes whose path ends here. */
+  readonly exact: Named[] = []
+  /** Routes `/here/*`. */
+  readonly below: Named[] = []
+  /** Routes `/here/stem*`. */
+  readonly stems: { readonly text: string; readonly named: Named }[] = []
+  /** Made when first needed: who answers when the path ends here, and when it goes on below. */
+  atEnd: Handler | null = null
+  atBelow: Handler | null = null
+
+  constructor(parent: Node | null) {
+    this.parent = parent
+  }
+}
+
+interface Named {
+  readonly entry: RouteEntry
+  /** Names of the parameters on the way, in order. */
+  readonly names: readonly string[]
+  /** Length of the fixed path before the `*`, where there are no parameters. */
+  readonly restAt: number
+}
+
+export class RouteTree {
+  readonly #root = new Node(null)
+  /** Routes `*.ext`, by their text. */
+  readonly #suffixes = new Map<string, Named[]>()
+
+  add(pattern: Pattern, entry: RouteEntry): void {
+    let node = this.#root
+    let length = 0
+    const names: string[] = []
+    for (const segment of pattern.segments) {
+      if (typeof segment === "string") {
+        const children = (node.children ??= new Map())
+        let child = children.get(segment)
+        if (child === undefined) children.set(segment, (child = new Node(node)))
+        node = child
+        length += 1 + segment.length
+      } else {
+        names.push(segment.param)
+        node = node.param ??= new Node(node)
+      }
+    }
+    const named: Named = { entry, names, restAt: pattern.kind === "below" ? length : 0 }
+    if (pattern.kind === "exact") node.exact.push(named)
+    else if (pattern.kind === "below") node.below.push(named)
+    else if (pattern.kind === "stem") node.stems.push({ text: pattern.text2, named })
+    else this.#suffixes.set(pattern.text2, [...(this.#suffixes.get(pattern.text2) ?? []), named])
+  }
+
+  readonly handle: Handler = x => {
+    const { path } = x
+    if (this.#suffixes.size > 0 && this.#suffixed(path) !== undefined) return this.#runAll(x)
+    let node = this.#root
+    for (let from = 1; ; ) {
+      if (node.param !== null || node.stems.length > 0) return this.#runAll(x)
+      if (node.children === null) return (node.atBelow ??= chain(belowOf(node)))(x)
+      const slash = path.indexOf("/", from)
+      const child = node.children.get(slash < 0 ? path.slice(from) : path.slice(from, slash))
+      if (child === undefined) return (node.atBelow ??= chain(belowOf(node)))(x)
+      if (slash < 0) return (child.atEnd ??= endChain(child))(x)
+      node = child
+      from = slash + 1
+    }
+  }
+
+  #suffixed(path: string): Named[] | undefined {
+    const dot = path.lastIndexOf(".")
+    return dot > path.lastIndexOf("/") ? this.#suffixes.get(path.slice(dot)) : undefined
+  }
+
+  /** The general way, where parameters, stems or suffixes are met: all that match, then in order. */
+  #runAll(x: Exchange): Awaitable<Answer> {
+    const found: Entry[] = []
+    const bare: Entry[] = []
+    collect(this.#root, { path: x.path, from: 1, values: [], found, bare })
+    for (const { entry, restAt } of this.#suffixed(x.path) ?? []) found.push({ ...entry, restAt, params: {} })
+    return withSlash(chain(inOrder(found)), bare)(x)
+  }
+}
+
+interface Walk {
+  readonly path: string
+  /** Where the next segment starts. */
+  readonly from: number
+  readonly values: readonly string[]
+  readonly found: Entry[]
+  /** `/a/*` where the path is `/a`. */
+  readonly bare: Entry[]
+}
+
+function collect(node: Node, walk: Walk): void {
+  const { path, from, values, found } = walk
+  for (const named of node.below) found.push(toEntry(named, values, from - 1))
+  for (const { text, named } of node.stems) {
+    if (path.startsWith(text, from)) found.push(toEntry(named, values, from - 1))
+  }
+  const slash = path.indexOf("/", from)
+  const segment = slash < 0 ? path.slice(from) : path.slice(from, slash)
+  const child = node.children?.get(segment)
+  if (child !== undefined) step(child, { ...walk, from: slash })
+  if (node.param !== null && segment !== "") step(node.param, { ...walk, from: slash, values: [...values, segment] })
+}
+
+/** `walk.from` is the slash after the node's segment, or -1 at the end of the path. */
+function step(node: Node, walk: Walk): void {
+  if (walk.from >= 0) {
+    collect(node, { ...walk, from: walk.from + 1 })
+    return
+  }
+  for (const named of node.exact) walk.found.push(toEntry(named, walk.values, 0))
+  for (const named of node.below) walk.bare.push(toEntry(named, walk.values, 0))
+}
+
+function toEntry({ entry, names }: Named, values: readonly string[], restAt: number): Entry {
+  const params: Record<string, string> = {}
+  for (let i = 0; i < names.length; i++) params[names[i]!] = values[i]!
+  return { ...entry, restAt, params }
+}
+
+function plain(named: readonly Named[]): Entry[] {
+  return named.map(({ entry, restAt }) => ({ ...entry, restAt, params: {} }))
+}
+
+/** Of a node that has no parameter above it: `/here/*` and all that is wider. */
+function belowOf(node: Node): Entry[] {
+  const entries: Entry[] = []
+  for (let at: Node | null = node; at !== null; at = at.parent) entries.push(...plain(at.below))
+  return inOrder(entries)
+}
+
+function endChain(node: Node): Handler {
+  const wider = node.parent === null ? [] : belowOf(node.parent)
+  return withSlash(chain(inOrder([...plain(node.exact), ...wider])), plain(node.below))
+}
+
+/** Where nothing else answers `/a`, and a route `/a/*` would answer `/a/`: there (308, so that a POST stays one). */
+function withSlash(handler: Handler, bare: readonly Entry[]): Handler {
+  if (bare.length === 0) return handler
+  return x => {
+    const answer = handler(x)
+    if (answer instanceof Promise) return answer.then(got => (got === PASS ? toSlash(x, bare) : got))
+    return answer === PASS ? toSlash(x, bare) : answer
+  }
+}
+
+function toSlash(x: Exchange, bare: readonly Entry[]): Answer {
+  if (!bare.some(entry => entry.match === null || entry.match(x))) return PASS
+  // From the normal form: the raw target may be "//evil.example", which a browser takes for a host.
+  const location = encodePath(`${x.prefix}${x.path}/`) + (x.query === "" ? "" : `?${x.query}`)
+  return new Reply(308, new HeaderList(["Location", location]))
+}

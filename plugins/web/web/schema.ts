@@ -1,0 +1,114 @@
+/** What `[[site]]`, `[[site.route]]` and `[tls]` may hold. */
+import * as v from "valibot"
+
+/** A name, or a one-key table `{ name = options }`; checked by the part itself. */
+const part = v.any()
+
+const strings = v.union([v.string(), v.pipe(v.array(v.string()), v.minLength(1, "must not be empty"))], "must be a string or a list of strings")
+
+const use = v.pipe(
+  v.optional(v.array(part), []),
+  v.description("Middleware from outside in: a name, or a one-key table { name = options }."),
+)
+
+const valueMatch = v.record(
+  v.string(),
+  v.union([v.string(), v.boolean()], "must be a string (may begin or end with *), true for present or false for absent"),
+)
+
+/** A route's other keys name handlers; which there are is known only when the config is set up. */
+export const routeSchema = v.looseObject({
+  path: v.pipe(
+    v.optional(strings),
+    v.description('Paths that match: "/exact", "/prefix/*", "/user/:id", "/img*", "*.php". Absent: every path.'),
+  ),
+  method: v.pipe(v.optional(strings), v.description('Methods that match, as "GET" or ["GET", "HEAD"]. Absent: every method.')),
+  host: v.pipe(v.optional(strings), v.description('Hosts of the site that match, as "a.example" or "*.example". Absent: every host.')),
+  header: v.pipe(
+    v.optional(valueMatch),
+    v.description("Request headers that must match: a value (may begin or end with *), true: present, false: absent."),
+  ),
+  query: v.pipe(
+    v.optional(valueMatch),
+    v.description("Query parameters that must match: a value (may begin or end with *), true: present, false: absent."),
+  ),
+  strip: v.pipe(
+    v.optional(v.pipe(v.string(), v.regex(/^\/[^?#*]*[^/?#*]$/, 'must be a path such as "/api", without a slash at the end'))),
+    v.description("Prefix that is taken off the path before the handler sees it."),
+  ),
+  use,
+})
+
+const tls = v.union(
+  [
+    v.picklist(["off", "auto", "internal"]),
+    v.strictObject({
+      cert: v.pipe(v.string(), v.description("File of the certificate chain, PEM.")),
+      key: v.pipe(v.string(), v.description("File of its private key, PEM.")),
+    }),
+  ],
+  'must be "off", "auto", "internal" or { cert = "c.pem", key = "k.pem" }',
+)
+
+export const siteSchema = v.strictObject({
+  hosts: v.pipe(
+    v.optional(v.array(v.string()), []),
+    v.description('Names of the site: "example.com", "*.example.com". Absent: any host that no other site has.'),
+  ),
+  listen: v.pipe(
+    v.optional(strings, ["127.0.0.1:8080"]),
+    v.description('Addresses: "0.0.0.0:80", "[::]:443", "unix:run/edge.http"; with tls, "http://ADDR" is a plain one.'),
+  ),
+  tls: v.pipe(
+    v.optional(tls, "off"),
+    v.description('"off", or the certificate { cert, key } of the addresses other than port 80 and http://ADDR.'),
+  ),
+  https_redirect: v.pipe(
+    v.optional(v.boolean(), true),
+    v.description("With tls, answer plain addresses with 308 to https; false: serve the site there too."),
+  ),
+  use,
+  errors: v.pipe(
+    v.optional(
+      v.record(
+        v.pipe(v.string(), v.regex(/^[45](\d\d|xx)$/, 'must be a status from 400 to 599, or "4xx" or "5xx"')),
+        v.string(),
+      ),
+      {},
+    ),
+    v.description('Pages for errors of edge itself, by status: { 404 = "404.html", 5xx = "50x.html" }.'),
+  ),
+  intercept_errors: v.pipe(
+    v.optional(v.boolean(), false),
+    v.description("Put the pages of `errors` in place of error answers of apps and upstreams too."),
+  ),
+  route: v.pipe(
+    v.optional(v.array(routeSchema), []),
+    v.description("Routes, tried in the order written; the first that answers wins."),
+  ),
+})
+
+export const webSchema = v.strictObject({
+  site: v.pipe(v.optional(v.array(siteSchema), []), v.description("Sites, by host and address.")),
+  tls: v.pipe(
+    v.optional(
+      v.strictObject({
+        acme: v.pipe(
+          v.optional(
+            v.strictObject({
+              email: v.pipe(v.optional(v.string()), v.description("Where the authority writes about certificates.")),
+              directory: v.pipe(v.optional(v.string()), v.description("URL of the authority's ACME directory.")),
+              ca: v.pipe(v.optional(v.string()), v.description("File of an extra root to trust the directory by, PEM.")),
+            }),
+          ),
+          v.description('The authority for tls = "auto".'),
+        ),
+      }),
+    ),
+    v.description("What all sites with TLS share."),
+  ),
+})
+
+export type SiteConfig = v.InferOutput<typeof siteSchema>
+export type RouteConfig = v.InferOutput<typeof routeSchema>
+export type WebConfig = v.InferOutput<typeof webSchema>

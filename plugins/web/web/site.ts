@@ -1,0 +1,98 @@
+/** One `[[site]]` as one handler: routes, their middleware, the site's middleware, error pages; folded once. */
+import { readFileSync } from "node:fs"
+import type { Context, Handler, Middleware } from "edge"
+import { fold } from "edge"
+import type { RouteEntry } from "./routes.ts"
+import { RouteTree } from "./routes.ts"
+import { ErrorPages, type Pages } from "./error-pages.ts"
+import { listOf, toMatch } from "./match.ts"
+import { parsePattern, type Pattern } from "./pattern.ts"
+import { routeSchema, type RouteConfig, type SiteConfig } from "./schema.ts"
+import { stripped } from "./strip.ts"
+
+export type Path = readonly (string | number)[]
+
+/** `at` is the site's own path in the config. */
+export async function makeSite(site: SiteConfig, { ctx, at }: { ctx: Context; at: Path }): Promise<Handler> {
+  const pages = new ErrorPages(readPages(site.errors, { ctx, at: [...at, "errors"] }), { intercept: site.intercept_errors, ctx })
+  const tree = new RouteTree()
+  for (const [order, route] of site.route.entries()) {
+    const place = [...at, "route", order]
+    const entry: RouteEntry = { order, run: await makeRoute(route, { ctx, at: place }), match: guard(ctx, place, () => toMatch(route)) }
+    for (const pattern of patternsOf(route, { ctx, at: place })) tree.add(pattern, entry)
+  }
+  // Inside the site's middleware, so that its headers are on error pages too; and outside, for what it throws itself.
+  const routes = pages.around(tree.handle, { end: true })
+  if (site.use.length === 0) return routes
+  const use = await makeUse(site.use, { ctx, at: [...at, "use"] })
+  return pages.around(fold(routes, use), { end: true })
+}
+
+async function makeRoute(route: RouteConfig, { ctx, at }: { ctx: Context; at: Path }): Promise<Handler> {
+  const name = handlerOf(route, { ctx, at })
+  const handler = await ctx.make("handler", { [name]: route[name] }, at)
+  const wrapped = fold(handler, await makeUse(route.use, { ctx, at: [...at, "use"] }))
+  return route.strip === undefined ? wrapped : stripped(route.strip, wrapped)
+}
+
+const routeKeys = new Set(Object.keys(routeSchema.entries))
+
+/** The one key that names a handler plugin. */
+function handlerOf(route: RouteConfig, { ctx, at }: { ctx: Context; at: Path }): string {
+  const known = ctx.names("handler")
+  const [name, second] = Object.keys(route).filter(key => !routeKeys.has(key))
+  if (name === undefined) throw ctx.fail(`a route needs a handler: one of ${known.join(", ")}`, at)
+  for (const key of [name, second]) {
+    if (key !== undefined && !known.includes(key)) {
+      throw ctx.fail(`unknown key "${key}"${nearest(key, [...routeKeys, ...known])}`, [...at, key])
+    }
+  }
+  if (second !== undefined) throw ctx.fail(`a route has one handler; "${name}" and "${second}" are two`, [...at, second])
+  return name
+}
+
+async function makeUse(use: readonly unknown[], { ctx, at }: { ctx: Context; at: Path }): Promise<Middleware[]> {
+  const made: Middleware[] = []
+  for (const [i, part] of use.entries()) made.push(await ctx.make("middleware", part, [...at, i]))
+  return made
+}
+
+function patternsOf(route: RouteConfig, { ctx, at }: { ctx: Context; at: Path }): Pattern[] {
+  return listOf(route.path ?? "*").map(text => guard(ctx, [...at, "path"], () => parsePattern(text)))
+}
+
+function readPages(errors: Readonly<Record<string, string>>, { ctx, at }: { ctx: Context; at: Path }): Pages {
+  const read = ([status, file]: [string, string]) => {
+    const body = guard(ctx, [...at, status], () => readFileSync(ctx.resolve(file)))
+    const type = /\.(html?|xhtml)$/i.test(file) ? "text/html" : file.endsWith(".json") ? "application/json" : "text/plain"
+    return [status, { body, type: type === "application/json" ? type : `${type}; charset=utf-8` }] as const
+  }
+  return new Map(Object.entries(errors).map(read))
+}
+
+/** What `make` throws, as an error with its place. */
+export function guard<T>(ctx: Context, at: Path, make: () => T): T {
+  try {
+    return make()
+  } catch (error) {
+    throw ctx.fail(error instanceof Error ? error.message : String(error), at)
+  }
+}
+
+/** "; did you mean ...?" for a word that is at most two changes away from a known one. */
+function nearest(word: string, known: readonly string[]): string {
+  const near = known.map(name => ({ name, far: distance(word, name) })).toSorted((a, b) => a.far - b.far)[0]
+  return near !== undefined && near.far <= 2 ? `; did you mean "${near.name}"?` : `; allowed: ${known.join(", ")}`
+}
+
+function distance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, i) => i)
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i]
+    for (let j = 1; j <= b.length; j++) {
+      next.push(Math.min(row[j]! + 1, next[j - 1]! + 1, row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1)))
+    }
+    row = next
+  }
+  return row[b.length]!
+}
