@@ -12,7 +12,9 @@ export const standard: { readonly [K in Kind]: Readonly<Record<string, Load>> } 
   middleware: {},
   balancer: {},
   gateway: {},
-  runtime: {},
+  runtime: {
+    wsgi: () => import("../plugins/gateway/wsgi/plugin.ts"),
+  },
   framework: {},
   store: {},
 }

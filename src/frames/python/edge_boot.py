@@ -8,7 +8,6 @@ import select
 import signal
 import sys
 import threading
-import time
 import traceback
 
 
@@ -136,18 +135,12 @@ def enable_faulthandler():
     faulthandler.register(signal.SIGUSR1, file=2, all_threads=True)
 
 
-def stacks(running):
-    """
-    What every thread is doing, as text. `running` maps a thread's id to (what it works on, since when on the
-    monotonic clock in seconds).
-    """
+def stacks(doing):
+    """What every thread is doing, as text. `doing(ident)` names what that thread works on, "" for nothing."""
     names = {thread.ident: thread.name for thread in threading.enumerate()}
-    now = time.monotonic()
     parts = []
     for ident, top in sys._current_frames().items():
-        if ident == threading.get_ident():
-            continue
-        work = running.get(ident)
-        doing = "idle" if work is None else "%s for %.3f s" % (work[0], now - work[1])
-        parts.append("Thread %s: %s\n%s" % (names.get(ident, ident), doing, "".join(traceback.format_stack(top))))
+        if ident != threading.get_ident():
+            stack = "".join(traceback.format_stack(top))
+            parts.append("Thread %s: %s\n%s" % (names.get(ident, ident), doing(ident) or "idle", stack))
     return "\n".join(parts)

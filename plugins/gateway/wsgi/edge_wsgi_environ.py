@@ -1,0 +1,114 @@
+"""The environ of a request (PEP 3333), as Gunicorn builds it, from the head of a REQUEST frame."""
+
+import sys
+
+# Tables that are filled from what clients send are bounded: they are emptied when full.
+TABLE_SIZE = 1024
+
+
+class Keys(dict):
+    """Header name as received -> key of the environ; None: not for the app."""
+
+    def __missing__(self, name):
+        upper = name.upper()
+        if "_" in upper:
+            # X_Forwarded_For would pose as X-Forwarded-For.
+            key = None
+        elif upper == "CONTENT-TYPE":
+            key = "CONTENT_TYPE"
+        elif upper == "CONTENT-LENGTH":
+            # The `length` field of the head says it.
+            key = None
+        else:
+            key = "HTTP_" + upper.replace("-", "_")
+        if len(self) >= TABLE_SIZE:
+            self.clear()
+        self[name] = key
+        return key
+
+
+class Environs:
+    """Makes environs. What is the same for many requests is kept in one dict per (prefix, scheme, version, host)."""
+
+    def __init__(self, threads, file_wrapper):
+        self.keys = Keys()
+        self.key = self.keys.__getitem__
+        self.bases = {}
+        self.common = {
+            "wsgi.version": (1, 0),
+            "wsgi.errors": sys.stderr,
+            "wsgi.multithread": threads > 1,
+            "wsgi.multiprocess": True,
+            "wsgi.run_once": False,
+            "wsgi.file_wrapper": file_wrapper,
+            # The stream ends where the body ends: reading on gives b"" (Werkzeug and others ask for this).
+            "wsgi.input_terminated": True,
+            "SERVER_SOFTWARE": "edge",
+        }
+
+    def make(self, head):
+        """
+        `head`: method, target, path, query, prefix, scheme, version, host, ip, port, local, length, then name, value...
+        Without wsgi.input.
+        """
+        method, target, path, query, prefix, scheme, version, host, ip, port, local, length = head[:12]
+        base = self.bases.get((prefix, scheme, version, host))
+        if base is None:
+            base = self.make_base(prefix, scheme, version, host, local)
+        environ = base.copy()
+        environ["REQUEST_METHOD"] = method
+        environ["RAW_URI"] = environ["REQUEST_URI"] = target
+        environ["PATH_INFO"] = path
+        environ["QUERY_STRING"] = query
+        environ["REMOTE_ADDR"] = ip
+        if port:
+            environ["REMOTE_PORT"] = port
+        names = head[12::2]
+        if names:
+            headers = dict(zip(map(self.key, names), head[13::2]))
+            if len(headers) != len(names):
+                headers = self.join(names, head[13::2])
+            environ.update(headers)
+            if None in headers:
+                del environ[None]
+        if length and length != "-1":
+            environ["CONTENT_LENGTH"] = length
+        return environ
+
+    def join(self, names, values):
+        """Headers of which some occur more than once: one value, joined as RFC 9110, 5.2 and RFC 6265, 5.4 say."""
+        headers = {}
+        for name, value in zip(names, values):
+            key = self.key(name)
+            if key in headers:
+                headers[key] += ("; " if key == "HTTP_COOKIE" else ",") + value
+            else:
+                headers[key] = value
+        return headers
+
+    def make_base(self, prefix, scheme, version, host, local):
+        name, port = split_host(host or local, scheme)
+        base = self.common.copy()
+        base["wsgi.url_scheme"] = scheme
+        if scheme == "https":
+            base["HTTPS"] = "on"
+        base["SCRIPT_NAME"] = prefix
+        base["SERVER_PROTOCOL"] = "HTTP/" + version
+        base["SERVER_NAME"] = name
+        base["SERVER_PORT"] = port
+        if len(self.bases) >= TABLE_SIZE:
+            self.bases.clear()
+        self.bases[prefix, scheme, version, host] = base
+        return base
+
+
+def split_host(host, scheme):
+    """("example.com", "8080") of "example.com:8080"; the port of the scheme when there is none."""
+    default = "443" if scheme == "https" else "80"
+    if host.startswith("unix:"):
+        return "localhost", default
+    if host.startswith("["):
+        name, _, port = host.partition("]")
+        return name + "]", port[1:] or default
+    name, _, port = host.partition(":")
+    return name or "localhost", port or default

@@ -1,0 +1,103 @@
+"""Checks what an app gives to start_response, and makes the head of a RESPONSE frame of it."""
+
+import http
+import re
+
+TABLE_SIZE = 1024
+
+# What a header is to us.
+PLAIN, LENGTH, DROPPED, FORBIDDEN, MEANINGLESS = range(5)
+
+token = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+\Z").match
+# The separator NUL is counted apart. CR and LF would split the answer.
+controls = re.compile("[\x01-\x08\x0a-\x1f\x7f]").search
+digits = re.compile("[0-9]{1,18}\\Z").match
+status_line = re.compile(r"[2-9][0-9][0-9] [^\x00-\x08\x0a-\x1f\x7f]*\Z").match
+
+standard_reasons = {status.value: status.phrase for status in http.HTTPStatus}
+
+
+class HeadError(ValueError):
+    """The app broke PEP 3333 with its status or headers."""
+
+
+class Statuses(dict):
+    """"404 Not Found" -> (404, "404\\0"); the standard reason is left out."""
+
+    def __missing__(self, status):
+        if type(status) is not str or not status_line(status):
+            raise HeadError("status must be like '200 OK', not %r" % (status,))
+        code = int(status[:3])
+        reason = status[4:]
+        value = (code, status[:3] + "\0" + ("" if reason == standard_reasons.get(code) else reason))
+        if len(self) >= TABLE_SIZE:
+            self.clear()
+        self[status] = value
+        return value
+
+
+class Names(dict):
+    """Header name -> what it is."""
+
+    def __missing__(self, name):
+        if type(name) is not str or not token(name):
+            raise HeadError("bad header name %r" % (name,))
+        lower = name.lower()
+        if lower == "content-length":
+            kind = LENGTH
+        elif lower == "date":
+            # The front writes it.
+            kind = DROPPED
+        elif lower in ("connection", "keep-alive"):
+            # Forbidden by PEP 3333, yet examples of event streams set them and Gunicorn drops them.
+            kind = MEANINGLESS
+        elif lower in ("transfer-encoding", "upgrade", "te", "trailer", "trailers", "proxy-connection",
+                       "proxy-authenticate", "proxy-authorization"):
+            kind = FORBIDDEN
+        else:
+            kind = PLAIN
+        if len(self) >= TABLE_SIZE:
+            self.clear()
+        self[name] = kind
+        return kind
+
+
+statuses = Statuses()
+names = Names()
+
+
+def check_head(status, headers):
+    """(code, head, length): `head` is that of the RESPONSE frame; `length` is the Content-Length, or -1."""
+    code, start = statuses[status]
+    fields = [start]
+    length = -1
+    if type(headers) is not list:
+        raise HeadError("headers must be a list, not %s" % type(headers).__name__)
+    try:
+        for name, value in headers:
+            kind = names[name]
+            if kind is not PLAIN:
+                if kind is LENGTH:
+                    if type(value) is not str or not digits(value):
+                        raise HeadError("bad Content-Length %r" % (value,))
+                    if length >= 0:
+                        if length != int(value):
+                            raise HeadError("two Content-Length")
+                        continue
+                    length = int(value)
+                elif kind is FORBIDDEN:
+                    raise HeadError("hop-by-hop header %r is the server's" % (name,))
+                else:
+                    continue
+            fields.append(name)
+            fields.append(value)
+        text = "\0".join(fields)
+        if controls(text) or text.count("\0") != len(fields):
+            raise HeadError("control character in a header")
+        return code, text.encode("latin-1"), length
+    except HeadError:
+        raise
+    except UnicodeEncodeError as error:
+        raise HeadError("header is not Latin-1: %s" % error) from None
+    except (TypeError, ValueError) as error:
+        raise HeadError("headers must be pairs of str: %s" % error) from None

@@ -1,0 +1,278 @@
+"""The main loop: reads frames, runs the app (inline, or in a pool of threads), writes frames."""
+
+import os
+import queue
+import select
+import signal
+import sys
+import threading
+import time
+from collections import deque
+
+from edge_boot import leave, log
+from edge_wsgi_connection import Connection
+from edge_wsgi_environ import Environs
+from edge_wsgi_exchange import FileWrapper
+from edge_wsgi_input import ClientGone
+
+# A draining worker still takes what crossed with the DRAIN: until nothing came for the first, at most for the second.
+QUIET_SECONDS = 0.05
+LATE_SECONDS = 1.0
+# Without a supervisor nobody would end a worker that is stuck.
+ORPHAN_SECONDS = 60.0
+# Answers of one turn leave in one write, unless the turn takes longer than this.
+TURN_SECONDS = 0.001
+
+
+class Server:
+    def __init__(self, app, listener, threads, dev):
+        self.app = app
+        self.listener = listener
+        self.threads = threads
+        self.dev = dev
+        self.environs = Environs(threads, FileWrapper)
+        self.connections = {}
+        # Connections that Control hands over, and those whose kernel buffer is full: the wake pipe rings for both.
+        self.adopted = deque()
+        self.watched = deque()
+        self.poller = select.poll()
+        self.wake_read, self.wake_write = os.pipe()
+        for fd in (self.wake_read, self.wake_write):
+            os.set_blocking(fd, False)
+        self.poller.register(self.wake_read, select.POLLIN)
+        # Exchange by the thread that runs it.
+        self.running = {}
+        self.draining = False
+        self.late_until = 0.0
+        self.pid = os.getpid()
+        if threads == 1:
+            self.waiting = deque()
+            self.enqueue = self.waiting.append
+            self.wait = self.wait_inline
+        else:
+            self.waiting = ()
+            self.tasks = queue.SimpleQueue()
+            self.enqueue = self.tasks.put
+            self.wait = self.wait_in_thread
+
+    # Called from other threads and from signal handlers
+
+    def adopt(self, sock, rest):
+        self.adopted.append((sock, rest))
+        self.wake()
+
+    def wake(self):
+        try:
+            os.write(self.wake_write, b"\0")
+        except BlockingIOError:
+            pass
+
+    def drain(self, why):
+        self.draining = True
+        if why == "the supervisor is gone":
+            log("edge wsgi: the supervisor is gone; finishing")
+            timer = threading.Timer(ORPHAN_SECONDS, leave, (1,))
+            timer.daemon = True
+            timer.start()
+        self.wake()
+
+    def doing(self, ident):
+        x = self.running.get(ident)
+        return "" if x is None else "%s for %.3f s" % (x.name(), time.monotonic() - x.since)
+
+    # The main thread
+
+    def run(self):
+        self.listen_to_signals()
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(after_in_child=self.forget)
+        if self.threads > 1:
+            for number in range(self.threads):
+                threading.Thread(target=self.work, name="edge-app-%d" % number, daemon=True).start()
+        while True:
+            quiet = self.turn(QUIET_SECONDS * 1000 if self.draining else None)
+            if self.waiting:
+                self.run_waiting()
+            self.flush()
+            if self.draining and self.may_end(quiet):
+                return
+
+    def turn(self, timeout_ms):
+        """Waits for events and handles them; apps do not run in here. True when there was none."""
+        events = self.poller.poll(timeout_ms)
+        for fd, event in events:
+            if fd == self.wake_read:
+                self.woken()
+                continue
+            connection = self.connections.get(fd)
+            if connection is None:
+                continue
+            if event & select.POLLOUT:
+                self.unblock(connection)
+            if event & ~select.POLLOUT and not connection.receive():
+                self.drop(connection)
+        return not events
+
+    def look(self):
+        """Handles what has come, without waiting: an app that streams inline learns of a CANCEL."""
+        if self.threads == 1:
+            self.turn(0)
+
+    def run_waiting(self):
+        waiting = self.waiting
+        began = time.monotonic()
+        while waiting:
+            x = waiting.popleft()
+            self.handle(x)
+            if x.since - began > TURN_SECONDS:
+                began = x.since
+                self.flush()
+
+    def flush(self):
+        for connection in self.connections.values():
+            if connection.out and not connection.blocked:
+                connection.flush()
+
+    def woken(self):
+        try:
+            os.read(self.wake_read, 4096)
+        except BlockingIOError:
+            pass
+        while self.adopted:
+            sock, rest = self.adopted.popleft()
+            connection = Connection(self, sock, rest)
+            self.connections[connection.fd] = connection
+            self.poller.register(connection.fd, select.POLLIN)
+            if not connection.parse():
+                self.drop(connection)
+        while self.watched:
+            connection = self.watched.popleft()
+            if not connection.closed:
+                self.poller.modify(connection.fd, select.POLLIN | select.POLLOUT)
+
+    def watch(self, connection):
+        """Called where a write found the kernel's buffer full."""
+        if self.threads == 1:
+            self.poller.modify(connection.fd, select.POLLIN | select.POLLOUT)
+        else:
+            self.watched.append(connection)
+            self.wake()
+
+    def unblock(self, connection):
+        connection.blocked = False
+        self.poller.modify(connection.fd, select.POLLIN)
+        connection.flush()
+
+    def drop(self, connection):
+        self.connections.pop(connection.fd, None)
+        self.poller.unregister(connection.fd)
+        connection.close()
+
+    def may_end(self, quiet):
+        now = time.monotonic()
+        if self.late_until == 0.0:
+            self.late_until = now + LATE_SECONDS
+            return False
+        busy = any(connection.live or connection.out for connection in self.connections.values())
+        if busy or self.running:
+            return False
+        return quiet or now > self.late_until
+
+    # The app
+
+    def work(self):
+        get = self.tasks.get
+        while True:
+            x = get()
+            self.handle(x)
+            x.connection.flush()
+
+    def handle(self, x):
+        """Runs the app for one exchange."""
+        ident = threading.get_ident()
+        self.running[ident] = x
+        x.since = time.monotonic()
+        result = None
+        try:
+            if x.cancelled:
+                raise ClientGone("cancelled before it began")
+            environ = self.environs.make(x.head)
+            environ["wsgi.input"] = x.open_input()
+            result = self.app(environ, x.start_response)
+            kind = type(result)
+            if (kind is list or kind is tuple) and not x.started:
+                x.whole(result[0] if len(result) == 1 and type(result[0]) is bytes else b"".join(result))
+            elif kind is FileWrapper:
+                x.send_file(result)
+                x.finish()
+            else:
+                for chunk in result:
+                    x.write(chunk)
+                    if x.done and x.has_no_body():
+                        break
+                x.finish()
+                if not self.waiting:
+                    # close() may work on after the answer (Werkzeug's call_on_close, Django's request_finished).
+                    x.connection.flush()
+        except BaseException:
+            self.crashed(x)
+        close = getattr(result, "close", None)
+        if close is not None:
+            try:
+                close()
+            except BaseException:
+                self.crashed(x)
+        if x.spool is not None:
+            x.spool.file.close()
+        del self.running[ident]
+
+    def crashed(self, x):
+        if os.getpid() != self.pid:
+            # A child that the app forked came out of the app: it must not go on as a second worker.
+            error = sys.exc_info()[1]
+            leave(error.code if isinstance(error, SystemExit) and isinstance(error.code, int) else 1)
+        try:
+            x.crash()
+        except ClientGone:
+            x.fail("cancelled")
+
+    def wait_inline(self, x, ready):
+        """Goes on with the loop from inside the app until `ready()`."""
+        connection = x.connection
+        while not ready():
+            if x.cancelled or connection.closed:
+                raise ClientGone("the client is gone")
+            self.flush()
+            self.turn(None)
+
+    def wait_in_thread(self, x, ready):
+        if x.bell is None:
+            x.bell = threading.Event()
+        while True:
+            x.bell.clear()
+            if ready():
+                return
+            if x.cancelled or x.connection.closed:
+                raise ClientGone("the client is gone")
+            x.connection.flush()
+            x.bell.wait()
+
+    # Signals and forks
+
+    def listen_to_signals(self):
+        signal.set_wakeup_fd(self.wake_write, warn_on_full_buffer=False)
+        signal.signal(signal.SIGTERM, lambda *_: self.drain("SIGTERM"))
+        # A terminal's Ctrl-C reaches the whole group; the supervisor then drains its workers.
+        signal.signal(signal.SIGINT, lambda *_: None)
+
+    def forget(self):
+        """In a child that the app forked: our sockets are the parent's, else a front would wait for both to end."""
+        signal.set_wakeup_fd(-1)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        for connection in self.connections.values():
+            connection.closed = True
+            os.close(connection.sock.detach())
+        os.close(self.wake_read)
+        os.close(self.wake_write)
+        os.close(self.listener.detach())

@@ -1,0 +1,61 @@
+import { definePlugin, pythonFrames } from "edge"
+import * as v from "valibot"
+import connection from "./edge_wsgi_connection.py" with { type: "text" }
+import environ from "./edge_wsgi_environ.py" with { type: "text" }
+import exchange from "./edge_wsgi_exchange.py" with { type: "text" }
+import head from "./edge_wsgi_head.py" with { type: "text" }
+import input from "./edge_wsgi_input.py" with { type: "text" }
+import server from "./edge_wsgi_server.py" with { type: "text" }
+import worker from "./worker.py" with { type: "text" }
+
+/** Names in {run}; the prefix keeps them apart from the app's own modules. */
+const files = {
+  ...pythonFrames,
+  "edge_wsgi_connection.py": connection,
+  "edge_wsgi_environ.py": environ,
+  "edge_wsgi_exchange.py": exchange,
+  "edge_wsgi_head.py": head,
+  "edge_wsgi_input.py": input,
+  "edge_wsgi_server.py": server,
+  "worker.py": worker,
+}
+
+/** `module:attribute`, `module:factory()` or `module`. */
+const entryPattern = /^[\p{L}_][\p{L}\p{N}_]*(\.[\p{L}_][\p{L}\p{N}_]*)*(:[\p{L}_][\p{L}\p{N}_.]*(\(\))?)?$/u
+
+/** Runs a WSGI application (PEP 3333) in Python processes. */
+export default definePlugin({
+  name: "wsgi",
+  kind: "runtime",
+  config: v.strictObject({
+    entry: v.pipe(
+      v.string(),
+      v.regex(entryPattern, 'expected "module:attribute", "module:factory()" or "module"'),
+      v.description('the application: "module:attribute", "module:factory()", or "module" for its `application` or `app`'),
+    ),
+    python: v.pipe(
+      v.optional(v.pipe(v.string(), v.nonEmpty()), "python3"),
+      v.description("the interpreter, 3.9 or newer: a command, or a path such as venv/bin/python"),
+    ),
+    threads: v.pipe(
+      v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(1000)), 1),
+      v.description("requests that one worker runs at once, each in a thread"),
+    ),
+  }),
+  setup(config, ctx) {
+    const python = config.python.includes("/") ? ctx.resolve(config.python) : config.python
+    return {
+      part: {
+        concurrency: config.threads,
+        launch: app => ({
+          argv: [python, "{run}/worker.py", config.entry, app.dir, String(config.threads)],
+          cwd: app.dir,
+          env: ctx.dev ? { ...app.env, EDGE_DEV: "1" } : app.env,
+          transport: "frames",
+          socket: "inherit",
+          files,
+        }),
+      },
+    }
+  },
+})

@@ -1,0 +1,5 @@
+import boot from "./edge_boot.py" with { type: "text" }
+import frames from "./edge_frames.py" with { type: "text" }
+
+/** The Python end of the worker protocol, for `files` of a Launch: what every Python runtime starts from. */
+export const pythonFrames: Readonly<Record<string, string>> = { "edge_boot.py": boot, "edge_frames.py": frames }
