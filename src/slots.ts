@@ -42,6 +42,8 @@ const worker = {
   capacity: 3,
   /** Bit per front that is connected: two words. */
   connected: 4,
+  /** 1: more requests than slots would only wait inside it (threads). */
+  blocking: 6,
 } as const
 const phase = { empty: 0, open: 1, closing: 2 } as const
 
@@ -140,12 +142,13 @@ class Layout {
 /** The supervisor's view: opens, closes and cleans. */
 export class SlotKeeper extends Layout {
   /** Offers a worker that can be spoken to. Serials count from 1. */
-  open(index: number, options: { serial: number; capacity: number }): void {
+  open(index: number, options: { serial: number; capacity: number; blocking: boolean }): void {
     const at = this.workerAt(index)
     this.#wipe(index)
     for (const field of [worker.used, worker.served, worker.connected, worker.connected + 1])
       Atomics.store(this.words, at + field, 0)
     Atomics.store(this.words, at + worker.capacity, Math.min(options.capacity, this.capacity))
+    Atomics.store(this.words, at + worker.blocking, options.blocking ? 1 : 0)
     Atomics.store(this.words, at + worker.state, options.serial * 4 + phase.open)
   }
 
@@ -271,6 +274,21 @@ export class SlotClaims extends Layout {
     this.#usable = this.#usable.filter(i => i !== index)
   }
 
+  /** The open worker with the fewest slots taken, full or not; -1 when none is open. Claims nothing. */
+  least(): number {
+    let least = 0x7fff_ffff
+    let best = -1
+    for (const index of this.#usable) {
+      const at = this.workerAt(index)
+      if (Atomics.load(this.words, at + worker.state) !== this.#mine[index]! * 4 + phase.open) continue
+      const used = Atomics.load(this.words, at + worker.used)
+      if (used >= least) continue
+      least = used
+      best = index
+    }
+    return best
+  }
+
   /** A ticket for the worker with the fewest slots taken (round robin among equals), or -1 when none is free. */
   claim(): number {
     const usable = this.#usable
@@ -326,6 +344,11 @@ export class SlotClaims extends Layout {
       return index * this.capacity + slot
     }
     return -1
+  }
+
+  /** True when more requests than slots would only wait inside the worker. */
+  blocking(index: number): boolean {
+    return this.words[this.workerAt(index) + worker.blocking] === 1
   }
 
   workerOf(ticket: number): number {

@@ -11,7 +11,9 @@ export const standard: { readonly [K in Kind]: Readonly<Record<string, Load>> } 
   handler: {},
   middleware: {},
   balancer: {},
-  gateway: {},
+  gateway: {
+    pool: () => import("../plugins/gateway/pool/plugin.ts"),
+  },
   runtime: {
     wsgi: () => import("../plugins/gateway/wsgi/plugin.ts"),
   },

@@ -1,5 +1,5 @@
+import { duration, size } from "edge"
 import * as v from "valibot"
-import { duration, size } from "./units.ts"
 
 const count = v.pipe(v.number(), v.integer(), v.minValue(0))
 const some = v.pipe(v.number(), v.integer(), v.minValue(1))
@@ -23,13 +23,13 @@ export const poolOptions = v.strictObject({
     v.optional(count, 0),
     v.description("Up to so many requests more, at random, so that workers are not all replaced at once"),
   ),
-  max_memory: v.pipe(v.optional(size), v.description("Replace a worker whose resident memory is above this")),
-  lifetime: v.pipe(v.optional(duration), v.description("Replace a worker that is older than this")),
+  max_memory: v.pipe(v.optional(size()), v.description("Replace a worker whose resident memory is above this")),
+  lifetime: v.pipe(v.optional(duration()), v.description("Replace a worker that is older than this")),
   queue: v.pipe(
     v.optional(
       v.strictObject({
         size: v.pipe(v.optional(count, 1000), v.description("Most requests that wait, over all fronts; past it 503")),
-        wait: v.pipe(v.optional(duration, "10s"), v.description("Longest that a request waits; past it 503")),
+        wait: v.pipe(v.optional(duration(), "10s"), v.description("Longest that a request waits; past it 503")),
         bypass: v.pipe(
           v.optional(v.array(v.pipe(v.string(), v.startsWith("/"))), []),
           v.description("Paths (health checks) that are sent on even when no worker is free"),
@@ -39,21 +39,21 @@ export const poolOptions = v.strictObject({
     ),
     v.description("What happens to a request when no worker is free"),
   ),
-  boot_timeout: v.pipe(v.optional(duration, "30s"), v.description("How long a worker may take until it answers")),
+  boot_timeout: v.pipe(v.optional(duration(), "30s"), v.description("How long a worker may take until it answers")),
   drain_timeout: v.pipe(
-    v.optional(duration, "30s"),
+    v.optional(duration(), "30s"),
     v.description("How long a worker that is replaced may take to finish the requests it has"),
   ),
   tunnel_grace: v.pipe(
-    v.optional(duration, "1h"),
+    v.optional(duration(), "1h"),
     v.description("How long the WebSockets of a worker that is replaced may last"),
   ),
   restart: v.pipe(
     v.optional(
       v.strictObject({
-        delay: v.pipe(v.optional(duration, "100ms"), v.description("Wait before the second quick restart; doubles")),
-        max_delay: v.pipe(v.optional(duration, "30s"), v.description("Longest wait between restarts")),
-        quick: v.pipe(v.optional(duration, "10s"), v.description("A worker that ends sooner than this has crashed")),
+        delay: v.pipe(v.optional(duration(), "100ms"), v.description("Wait before the second quick restart; doubles")),
+        max_delay: v.pipe(v.optional(duration(), "30s"), v.description("Longest wait between restarts")),
+        quick: v.pipe(v.optional(duration(), "10s"), v.description("A worker that ends sooner than this has crashed")),
       }),
       {},
     ),

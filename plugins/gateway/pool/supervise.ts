@@ -217,7 +217,8 @@ class PoolSupervisor implements Supervision {
     }
     member.readyMs = nowMs
     member.enter("ready", nowMs)
-    this.#keeper.open(member.index, { serial: process.serial, capacity: this.#app.concurrency })
+    const { serial } = process
+    this.#keeper.open(member.index, { serial, capacity: this.#app.concurrency, blocking: this.#blocking })
     this.#publish()
   }
 
@@ -229,6 +230,8 @@ class PoolSupervisor implements Supervision {
 
   #finish(member: Member, options: { force: boolean }): void {
     member.enter("stopping", performance.now())
+    // Fronts let go of their connections: it waits for that before it exits.
+    this.#publish()
     if (options.force || member.process?.drain === undefined) member.process?.kill("SIGTERM")
     else member.process.drain()
   }
@@ -239,9 +242,13 @@ class PoolSupervisor implements Supervision {
     member.process?.kill("SIGKILL")
   }
 
+  get #blocking(): boolean {
+    return this.#launch.blocking ?? this.#app.runtime === "wsgi"
+  }
+
   #publish(): void {
     const infos: WorkerInfo[] = []
-    for (const m of this.#members.values()) if (m.info !== undefined) infos.push(m.info)
+    for (const m of this.#members.values()) if (m.info !== undefined && m.phase !== "stopping") infos.push(m.info)
     this.#host.publish(infos)
   }
 
@@ -318,8 +325,7 @@ class PoolSupervisor implements Supervision {
    */
   async #replaceStuck(member: Member, detail: string): Promise<void> {
     const process = member.process!
-    const blocking = this.#launch.blocking ?? this.#app.runtime === "wsgi"
-    if (!blocking) {
+    if (!this.#blocking) {
       const alive = process.ping === undefined || (await process.ping(pingMs).then(() => true, () => false))
       if (alive || member.phase !== "ready") return
     }

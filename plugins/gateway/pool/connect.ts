@@ -1,0 +1,118 @@
+import type { AppLink, AppSpec, Handler, Live, WorkerInfo } from "edge"
+import { SlotClaims } from "edge"
+import { Dispatcher } from "./dispatch.ts"
+import type { Line, LineOptions } from "./line.ts"
+import { openLine } from "./line.ts"
+import type { PoolOptions } from "./options.ts"
+
+/** A worker that could not be connected to is tried again after this while it is still said to run. */
+const againMs = 100
+/** How long the start of a front waits for its first connections. */
+const firstMs = 5000
+
+/** The front's half: one connection per worker, requests to free workers. */
+export function connect(app: AppSpec, link: AppLink): Live<Handler> {
+  let switchboard: Switchboard | undefined
+  return {
+    part: x => switchboard!.dispatcher.handle(x),
+    start: async () => {
+      const page = link.page()
+      if (page === undefined) throw new Error(`app ${app.name} has no shared page`)
+      switchboard = new Switchboard(app, link, new SlotClaims(page, link.front))
+      await switchboard.start()
+    },
+    stop: () => switchboard?.stop(),
+  }
+}
+
+/** Keeps one line to every worker there is. */
+class Switchboard {
+  readonly dispatcher: Dispatcher
+  readonly #app: AppSpec
+  readonly #link: AppLink
+  readonly #claims: SlotClaims
+  /** Serials of the workers there are. */
+  #serials: ReadonlySet<number> = new Set()
+  /** Serials that are connected or being connected to. */
+  readonly #known = new Set<number>()
+  readonly #opening = new Set<Promise<void>>()
+  #stopped = false
+
+  constructor(app: AppSpec, link: AppLink, claims: SlotClaims) {
+    this.#app = app
+    this.#link = link
+    this.#claims = claims
+    this.dispatcher = new Dispatcher(claims, (app.options.gateway as PoolOptions).queue)
+  }
+
+  async start(): Promise<void> {
+    this.#link.workers(workers => this.#changed(workers))
+    await Promise.race([Promise.all(this.#opening), Bun.sleep(firstMs)])
+  }
+
+  stop(): void {
+    this.#stopped = true
+    this.dispatcher.refuseAll()
+    for (const line of this.dispatcher.lines) {
+      this.dispatcher.remove(line)
+      line.retire()
+    }
+    this.#claims.leave()
+  }
+
+  #changed(workers: readonly WorkerInfo[]): void {
+    if (this.#stopped) return
+    this.#serials = new Set(workers.map(w => w.serial))
+    for (const line of this.dispatcher.lines) {
+      if (this.#serials.has(line.serial)) continue
+      this.dispatcher.remove(line)
+      this.#known.delete(line.serial)
+      line.retire()
+    }
+    for (const worker of workers) this.#open(worker)
+  }
+
+  #open(worker: WorkerInfo): void {
+    if (this.#known.has(worker.serial)) return
+    this.#known.add(worker.serial)
+    const opening = this.#connect(worker).finally(() => this.#opening.delete(opening))
+    this.#opening.add(opening)
+  }
+
+  async #connect(worker: WorkerInfo): Promise<void> {
+    try {
+      const line = await openLine(this.#options(worker))
+      if (this.#stopped || !this.#serials.has(worker.serial)) {
+        this.#known.delete(worker.serial)
+        line.close()
+      } else this.dispatcher.add(line)
+    } catch (error) {
+      this.#link.log.warn("worker cannot be reached", { worker: worker.index, error: String(error) })
+      this.#again(worker)
+    }
+  }
+
+  #again(worker: WorkerInfo): void {
+    setTimeout(() => {
+      this.#known.delete(worker.serial)
+      if (!this.#stopped && this.#serials.has(worker.serial)) this.#open(worker)
+    }, againMs)
+  }
+
+  #options(worker: WorkerInfo): LineOptions {
+    const { index, serial } = worker
+    return {
+      app: this.#app,
+      worker,
+      front: this.#link.front,
+      lost: (line: Line, error: Error) => {
+        this.dispatcher.remove(line)
+        this.#link.report({ kind: "lost", index, serial, detail: error.message })
+        this.#again(worker)
+      },
+      // The path without the query: what stands there may be secret.
+      stuck: (_line, x) =>
+        this.#link.report({ kind: "stuck", index, serial, detail: `${x.method} ${x.path} is past ${this.#app.timeoutMs} ms` }),
+    }
+  }
+}

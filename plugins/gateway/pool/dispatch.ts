@@ -1,0 +1,182 @@
+import type { Exchange, Reply, SlotClaims } from "edge"
+import { HttpError, stamp } from "edge"
+import type { Line } from "./line.ts"
+import type { PoolOptions } from "./options.ts"
+import { Queue, Waiter } from "./queue.ts"
+import { mayRetry } from "./retry.ts"
+
+/** How often the page is looked at while something waits, for a slot that another front freed: at first, and later. */
+const pollMs = { first: 1, later: 2 } as const
+/** Looks in vain until the later pace. */
+const eagerPolls = 50
+/**
+ * A slot that this front frees goes to its own queue, unless another front's oldest request waits longer by this: then
+ * it goes back to the page. Without the slack two busy fronts would pass every slot to and fro and lose a poll each time.
+ */
+const unfairMs = 20
+/** A request whose worker dies is tried so often in all. */
+const mostTries = 3
+
+/** Sends each request to a worker with a free slot; with none free it waits its turn. One per app and front. */
+export class Dispatcher {
+  readonly #claims: SlotClaims
+  readonly #options: PoolOptions["queue"]
+  readonly #bypass: ReadonlySet<string>
+  /** By worker index. */
+  readonly #lines: (Line | undefined)[]
+  readonly #waiting = new Queue()
+  /** Health checks: before all others, without limits. */
+  readonly #urgent = new Queue()
+  #poll: Timer | undefined
+  #polls = 0
+
+  constructor(claims: SlotClaims, options: PoolOptions["queue"]) {
+    this.#claims = claims
+    this.#options = options
+    this.#bypass = new Set(options.bypass)
+    this.#lines = Array.from({ length: claims.workers })
+  }
+
+  get lines(): readonly Line[] {
+    return this.#lines.filter(line => line !== undefined)
+  }
+
+  add(line: Line): void {
+    this.#lines[line.index] = line
+    this.#claims.connected(line.index, line.serial)
+    this.#serve()
+  }
+
+  remove(line: Line): void {
+    if (this.#lines[line.index] !== line) return
+    this.#lines[line.index] = undefined
+    this.#claims.lost(line.index)
+  }
+
+  readonly handle = (x: Exchange): Promise<Reply> => {
+    if (this.#waiting.size === 0 && this.#urgent.size === 0) {
+      const ticket = this.#claims.claim()
+      if (ticket >= 0) return this.#send(x, ticket, 1)
+    }
+    return this.#bypass.has(x.path) ? this.#hurry(x) : this.#wait(x)
+  }
+
+  /** Every request that waits is answered 503. */
+  refuseAll(): void {
+    for (const queue of [this.#urgent, this.#waiting])
+      while (queue.head !== undefined) this.#take(queue.head).reject(busy(this.#options.wait))
+  }
+
+  #send(x: Exchange, ticket: number, tries: number): Promise<Reply> {
+    const line = this.#lines[this.#claims.workerOf(ticket)]!
+    return line
+      .send(x, () => this.#over(ticket, line))
+      .catch((error: unknown) => this.#failed(error, { x, tries }))
+  }
+
+  /** A slot is free again: the next in our queue has it, or the page. */
+  #over(ticket: number, line: Line): void {
+    const next = this.#urgent.head ?? this.#waiting.head
+    if (next === undefined || line.down || !this.#ours(next) || !this.#claims.reusable(ticket, line.serial)) {
+      this.#claims.free(ticket, line.serial)
+      return
+    }
+    this.#take(next).resolve(this.#send(next.x, ticket, 1))
+  }
+
+  #ours(next: Waiter): boolean {
+    return next.queue === this.#urgent || !this.#claims.othersWaitLonger(next.when.since, unfairMs)
+  }
+
+  #failed(error: unknown, sent: { x: Exchange; tries: number }): Promise<Reply> {
+    if (sent.tries >= mostTries || !mayRetry(error, sent.x)) throw error
+    const ticket = this.#claims.claim()
+    return ticket >= 0 ? this.#send(sent.x, ticket, sent.tries + 1) : this.#wait(sent.x)
+  }
+
+  // With no slot free ------------------------------------------------------------------------------------------------
+
+  #wait(x: Exchange): Promise<Reply> {
+    if (!this.#claims.enqueue(this.#options.size)) {
+      this.#claims.countRefusal()
+      return Promise.reject(busy(this.#options.wait))
+    }
+    return this.#queue(x, this.#waiting)
+  }
+
+  /**
+   * A path of `queue.bypass`. A concurrent worker takes one more than it has slots for; in one with threads it would
+   * wait behind whatever that thread does, so it takes the first slot that any worker frees.
+   */
+  #hurry(x: Exchange): Promise<Reply> {
+    const index = this.#claims.least()
+    const line = index < 0 ? undefined : this.#lines[index]
+    if (line === undefined || this.#claims.blocking(index)) return this.#queue(x, this.#urgent)
+    return line.send(x, nothing)
+  }
+
+  #queue(x: Exchange, queue: Queue): Promise<Reply> {
+    return new Promise((resolve, reject) => {
+      const waitMs = queue === this.#urgent ? Math.max(this.#options.wait, 1000) : this.#options.wait
+      const when = { since: stamp(), deadlineMs: performance.now() + waitMs }
+      const waiter = new Waiter(x, when, resolve, reject)
+      queue.push(waiter)
+      if (queue.head === waiter && queue === this.#waiting) this.#claims.oldest = waiter.when.since
+      x.carrier.onAbort(() => {
+        if (waiter.queue !== undefined) this.#take(waiter).reject(new HttpError(499, "the client is gone"))
+      })
+      this.#poll ??= setTimeout(this.#look, pollMs.first)
+    })
+  }
+
+  /** Out of its queue. */
+  #take(waiter: Waiter): Waiter {
+    const { queue } = waiter
+    queue!.remove(waiter)
+    if (queue === this.#waiting) {
+      this.#claims.dequeue()
+      this.#claims.oldest = queue.head?.when.since ?? 0
+    }
+    return waiter
+  }
+
+  readonly #look = (): void => {
+    this.#poll = undefined
+    const before = this.#waiting.size + this.#urgent.size
+    this.#expire()
+    this.#serve()
+    const after = this.#waiting.size + this.#urgent.size
+    if (after === 0) this.#polls = 0
+    else {
+      this.#polls = after < before ? 0 : this.#polls + 1
+      this.#poll = setTimeout(this.#look, this.#polls > eagerPolls ? pollMs.later : pollMs.first)
+    }
+  }
+
+  #serve(): void {
+    for (let next = this.#urgent.head ?? this.#waiting.head; next !== undefined; next = this.#urgent.head ?? this.#waiting.head) {
+      const ticket = this.#claims.claim()
+      if (ticket < 0) return
+      this.#take(next).resolve(this.#send(next.x, ticket, 1))
+    }
+  }
+
+  /** All wait equally long, so the first to expire is the head. */
+  #expire(): void {
+    const nowMs = performance.now()
+    for (const queue of [this.#urgent, this.#waiting]) {
+      while (queue.head !== undefined && queue.head.when.deadlineMs <= nowMs) {
+        this.#claims.countRefusal()
+        this.#take(queue.head).reject(busy(this.#options.wait))
+      }
+    }
+  }
+}
+
+function nothing(): void {}
+
+/** RFC 9110, 15.6.4 and 10.2.3: when it is worth to come again. */
+function busy(waitMs: number): HttpError {
+  const seconds = String(Math.max(1, Math.ceil(waitMs / 1000)))
+  return new HttpError(503, "every worker is busy", { headers: [["Retry-After", seconds]] })
+}
