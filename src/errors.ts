@@ -89,6 +89,10 @@ export const errors = {
     code: "plugin/twice",
     message: `there is a ${kind} named ${quote(name)} already, from ${other}`,
   }),
+  moduleTwice: (name: string, other: string): Said => ({
+    code: "plugin/module-twice",
+    message: `the module ${quote(name)} is served already, by ${other}`,
+  }),
   setupFailed: (what: string, why: string): Said => ({ code: "plugin/setup", message: `${what} cannot be set up: ${why}` }),
   setupSlow: (what: string, seconds: number): Said => ({
     code: "plugin/slow-setup",
