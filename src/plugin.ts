@@ -8,6 +8,8 @@ import type { Exchange } from "./http/exchange.ts"
 import type { Logger } from "./log/logger.ts"
 
 export { duration, parseDuration, parseSize, size } from "./config/units.ts"
+export type { Bounds } from "./config/units.ts"
+export { address, cidr, count, path } from "./config/values.ts"
 export { WorkerLost } from "./frames/call.ts"
 export { FrameClient } from "./frames/client.ts"
 export type { FrameClientOptions } from "./frames/client.ts"
@@ -26,7 +28,9 @@ export type { FileSlice, ReplyBody, Wire } from "./http/reply.ts"
 export { reasonOf } from "./http/status.ts"
 export { ByteStream } from "./http/stream.ts"
 export type { ByteDuplex, ByteSink } from "./http/stream.ts"
-export { maxFronts, SlotClaims, SlotKeeper, stamp } from "./slots.ts"
+export { SlotClaims } from "./slot-claims.ts"
+export { SlotKeeper } from "./slot-keeper.ts"
+export { maxFronts, stamp } from "./slots.ts"
 export type { FrontLife } from "./slots.ts"
 export type { Logger } from "./log/logger.ts"
 
@@ -169,6 +173,8 @@ export interface AppSpec {
   readonly runtime: string
   readonly gateway: string
   readonly framework: string
+  /** File of the plugin when the framework is a third party's. */
+  readonly frameworkFile?: string
   readonly env: Readonly<Record<string, string>>
   /** Requests at once per worker. */
   readonly concurrency: number
@@ -242,6 +248,8 @@ export interface WorkerStatus extends WorkerInfo {
 export interface Gateway {
   /** In the supervisor (first party) or in a child of it, as `user` (third party). Resolves when the app can serve. */
   supervise?(app: AppSpec, launch: Launch, host: WorkerHost): Awaitable<Supervision>
+  /** It runs the app inside the fronts, so only runtimes with `inline` will do. */
+  readonly inline?: boolean
   /** In each front. */
   connect(app: AppSpec, link: AppLink): Awaitable<Live<Handler>>
 }

@@ -1,0 +1,171 @@
+/** One config made live in one process: the web layer and the apps are set up, then started, and stopped in reverse. */
+import type { Config } from "./config/config.ts"
+import { kernelKeys } from "./config/kernel.ts"
+import { setUpApp, type SetUpApp } from "./app.ts"
+import { blame, formatBlame } from "./blame.ts"
+import { ConfigError, EdgeError, errors, type Problem, reason } from "./errors.ts"
+import { HttpError } from "./http/errors.ts"
+import { type BuiltPart, Parts } from "./parts.ts"
+import type { AppLink, Answer, Awaitable, Binding, Exchange, Handler, Live, Logger, Web } from "./plugin.ts"
+import { Registry } from "./registry.ts"
+
+export interface GenerationHost {
+  readonly log: Logger
+  /** True in `edge dev`. */
+  readonly dev: boolean
+  /** How this process reaches an app's workers; without it (`edge check`) gateways are not connected. */
+  link?(app: string): AppLink
+}
+
+export interface Generation {
+  readonly bindings: readonly Binding[]
+  readonly apps: readonly SetUpApp[]
+  /** Every part that was set up, children first. */
+  readonly parts: readonly BuiltPart[]
+  /** Connects the apps, then starts the parts, children first. When one throws, what was started is stopped again. */
+  start(): Promise<void>
+  /** Stops everything in reverse; `deadline` is aborted when there is no more time. Never throws: what fails is logged. */
+  stop(deadline: AbortSignal): Promise<void>
+}
+
+/** How long a part may take to stop when another one could not start. */
+const UNDO_MS = 5000
+
+/** Checks everything and builds every part. Throws a ConfigError with all that is wrong. Opens nothing. */
+export async function setUp(config: Config, host: GenerationHost): Promise<Generation> {
+  const { kernel, problems: found } = config.readKernel()
+  const problems: Problem[] = [...found]
+  const registry = await Registry.open(config, problems)
+  const generation = new LiveGeneration(config, host)
+  const parts = new Parts({
+    config,
+    registry,
+    problems,
+    log: host.log,
+    dev: host.dev,
+    signal: generation.ended.signal,
+    appNames: appNames(config),
+    app: name => generation.app(name),
+    redispatch: x => generation.redispatch(x),
+  })
+  const apps: SetUpApp[] = []
+  for (const app of kernel.apps) {
+    const ready = await setUpApp(app, { parts, registry })
+    if (ready !== undefined) apps.push(ready)
+  }
+  const web = await setUpWeb({ config, parts, registry, name: kernel.layers.web })
+  if (problems.length > 0) throw new ConfigError(problems)
+  if (web === undefined) throw new EdgeError(errors.part("the web layer could not be set up"))
+  generation.fill({ apps, bindings: web.bindings, parts: parts.built })
+  return generation
+}
+
+async function setUpWeb(o: { config: Config; parts: Parts; registry: Registry; name: string }): Promise<Web | undefined> {
+  const { config, parts, registry, name } = o
+  const found = await registry.find("web", name)
+  if (found === undefined) {
+    if (!registry.mayHaveFailed(name)) parts.tell(errors.noPlugin("web", name, registry.names("web")), ["layers", "web"])
+    return undefined
+  }
+  const kernels = kernelKeys as readonly string[]
+  const value = Object.fromEntries(Object.entries(config.tree).filter(([key]) => !kernels.includes(key)))
+  config.alias(value, config.tree, [])
+  return (await parts.top("web", found, { value, path: [], otherKeys: kernelKeys }))?.part
+}
+
+function appNames(config: Config): readonly string[] {
+  const apps = config.tree["app"]
+  return typeof apps === "object" && apps !== null ? Object.keys(apps) : []
+}
+
+interface Running {
+  readonly what: string
+  readonly live: Live<unknown>
+}
+
+class LiveGeneration implements Generation {
+  readonly ended = new AbortController()
+  bindings: readonly Binding[] = []
+  apps: readonly SetUpApp[] = []
+  parts: readonly BuiltPart[] = []
+  /** App -> where its requests go; set when its gateway is connected. */
+  readonly #connected = new Map<string, Handler>()
+  readonly #names: ReadonlySet<string>
+  #running: Running[] = []
+
+  constructor(
+    readonly config: Config,
+    readonly host: GenerationHost,
+  ) {
+    this.#names = new Set(appNames(config))
+  }
+
+  fill(made: { apps: readonly SetUpApp[]; bindings: readonly Binding[]; parts: readonly BuiltPart[] }): void {
+    this.apps = made.apps
+    this.bindings = made.bindings
+    this.parts = made.parts
+  }
+
+  /** Bound late: routes are folded before the apps are connected. */
+  app(name: string): Handler | undefined {
+    if (!this.#names.has(name)) return undefined
+    let handler: Handler | undefined
+    return x => {
+      handler ??= this.#connected.get(name)
+      if (handler === undefined) throw new HttpError(503, `the app "${name}" is not connected`)
+      return handler(x)
+    }
+  }
+
+  redispatch(x: Exchange): Awaitable<Answer> {
+    const binding = this.bindings.find(b => b.address === x.conn.local) ?? this.bindings[0]
+    if (binding === undefined) throw new HttpError(503, "there is no web layer")
+    return binding.handler(x)
+  }
+
+  async start(): Promise<void> {
+    try {
+      for (const app of this.apps) await this.#connect(app)
+      for (const part of this.parts) await this.#startPart(part)
+    } catch (error) {
+      await this.stop(AbortSignal.timeout(UNDO_MS))
+      throw error
+    }
+  }
+
+  async stop(deadline: AbortSignal): Promise<void> {
+    this.ended.abort()
+    const running = this.#running.toReversed()
+    this.#running = []
+    for (const { what, live } of running) {
+      try {
+        await live.stop?.(deadline)
+      } catch (error) {
+        this.host.log.error("a part did not stop as it should", { part: what, error: reason(error) })
+      }
+    }
+  }
+
+  async #connect(app: SetUpApp): Promise<void> {
+    const link = this.host.link?.(app.spec.name)
+    if (link === undefined) return
+    const live = await app.gateway.connect(app.spec, link)
+    await this.#run({ what: `app "${app.spec.name}"`, live })
+    this.#connected.set(app.spec.name, live.part)
+  }
+
+  async #startPart(part: BuiltPart): Promise<void> {
+    try {
+      await this.#run(part)
+    } catch (error) {
+      const why = part.file === undefined ? reason(error) : formatBlame(blame(error, part.file))
+      const place = this.config.placeOf(part.path)
+      throw new ConfigError([{ ...errors.startFailed(part.what, why), place }], { cause: error })
+    }
+  }
+
+  async #run(running: Running): Promise<void> {
+    await running.live.start?.()
+    this.#running.push(running)
+  }
+}

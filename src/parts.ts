@@ -1,0 +1,232 @@
+/** Builds the parts that a config names, and remembers them in the order in which they must start. */
+import { resolve } from "node:path"
+import type { GenericSchema } from "valibot"
+import { blame, formatBlame } from "./blame.ts"
+import { check } from "./config/check.ts"
+import type { Config } from "./config/config.ts"
+import { show } from "./config/explain.ts"
+import { formatPath, type Path, valueAt } from "./config/path.ts"
+import { EdgeError, errors, type Problem, reason, type Said } from "./errors.ts"
+import { PASS } from "./http/chain.ts"
+import type { Awaitable, Context, Handler, Kind, Kinds, Live, Logger } from "./plugin.ts"
+import type { Registered, Registry } from "./registry.ts"
+
+/** Longest that a part may take to be set up. */
+const SETUP_MAX_MS = 10_000
+
+export interface PartsOptions {
+  readonly config: Config
+  readonly registry: Registry
+  readonly problems: Problem[]
+  readonly log: Logger
+  readonly dev: boolean
+  readonly signal: AbortSignal
+  app(name: string): Handler | undefined
+  redispatch: Context["redispatch"]
+  readonly appNames: readonly string[]
+}
+
+/** One part that was set up: what starts, what stops, and what its options may be (`edge check --dump`). */
+export interface BuiltPart {
+  /** `middleware "headers"`, for messages. */
+  readonly what: string
+  readonly path: Path
+  readonly schema: GenericSchema
+  readonly live: Live<unknown>
+  readonly file?: string
+}
+
+/** A part that no other part made, with its checked options. */
+export interface BuiltTop<P> {
+  readonly part: P
+  readonly options: Readonly<Record<string, unknown>>
+}
+
+/** What to build: the options as written, and where they stand. */
+interface Written {
+  readonly value: unknown
+  readonly path: Path
+  readonly otherKeys?: readonly string[]
+}
+
+/** Where a child part may stand: below its parent, and more exactly when the parent says so. */
+interface Where {
+  readonly parent: Path
+  readonly at: Path | undefined
+}
+
+/** The problem is in the list already; thrown so that what needs the part stops too. */
+class Told extends Error {}
+
+/** A problem with its place, thrown by a plugin that called `ctx.fail`. */
+export class PartError extends EdgeError {
+  constructor(
+    readonly problem: Problem,
+    message: string,
+  ) {
+    super({ code: problem.code, message })
+  }
+}
+
+export class Parts {
+  /** Children come before the part that made them, so that a part starts on parts that run. */
+  readonly built: BuiltPart[] = []
+  readonly #claimed = new Set<string>()
+
+  constructor(readonly options: PartsOptions) {}
+
+  /** A top-level part (web, runtime, gateway, framework); undefined when it could not be, which is then told. */
+  async top<K extends Kind>(kind: K, found: Registered<K>, written: Written): Promise<BuiltTop<Kinds[K]> | undefined> {
+    try {
+      return await this.#build(kind, found, written)
+    } catch (error) {
+      if (error instanceof Told) return undefined
+      throw error
+    }
+  }
+
+  tell(said: Said, path: Path, options: { key?: boolean } = {}): void {
+    this.options.problems.push({ ...said, place: this.options.config.placeOf(path, options), at: formatPath(path) })
+  }
+
+  isWritten(path: Path): boolean {
+    return valueAt(this.options.config.tree, path) !== undefined
+  }
+
+  async #make<K extends Kind>(kind: K, part: unknown, where: Where): Promise<Kinds[K]> {
+    try {
+      const { name, options, path } = this.#read(kind, part, where)
+      const found = await this.options.registry.find(kind, name)
+      if (found === undefined) {
+        if (!this.options.registry.mayHaveFailed(name)) {
+          this.tell(errors.noPlugin(kind, name, this.options.registry.names(kind)), path, { key: typeof part !== "string" })
+        }
+        throw new Told()
+      }
+      return (await this.#build(kind, found, { value: options, path })).part
+    } catch (error) {
+      const placeholder = placeholders[kind]
+      // The rest of the config is still looked at, so that all problems are told at once.
+      if (error instanceof Told && placeholder !== undefined) return placeholder as Kinds[K]
+      throw error
+    }
+  }
+
+  #read(kind: Kind, part: unknown, { parent, at }: Where): { name: string; options: unknown; path: Path } {
+    const { config } = this.options
+    if (typeof part === "string") {
+      const path = at === undefined ? this.#findBelow(parent, { value: part }) : [...parent, ...at]
+      return { name: part, options: {}, path }
+    }
+    const entries = typeof part === "object" && part !== null && !Array.isArray(part) ? Object.entries(part) : []
+    const [entry] = entries
+    if (entry === undefined || entries.length !== 1) {
+      this.tell(errors.badPart(kind, show(part)), config.pathOf(part) ?? [...parent, ...(at ?? [])])
+      throw new Told()
+    }
+    const [name, options] = entry
+    return { name, options, path: this.#optionsPath({ part, name, options, parent, at }) }
+  }
+
+  /** Known by the identity of the table or of its options; by `at`; or, for a bare value, found below the parent. */
+  #optionsPath(o: { part: unknown; name: string; options: unknown; parent: Path; at: Path | undefined }): Path {
+    const { config } = this.options
+    const known = config.pathOf(o.part)
+    if (known !== undefined) return [...known, o.name]
+    const direct = config.pathOf(o.options)
+    if (direct !== undefined) return direct
+    if (o.at !== undefined) {
+      const path = [...o.parent, ...o.at]
+      return path[path.length - 1] === o.name ? path : [...path, o.name]
+    }
+    return this.#findBelow(o.parent, { key: o.name, value: o.options })
+  }
+
+  /** The first place below `parent` where the value (under the key) stands and that no other part has taken. */
+  #findBelow(parent: Path, wanted: { key?: string; value: unknown }): Path {
+    const search = (value: unknown, path: Path): Path | undefined => {
+      const last = path[path.length - 1]
+      if (value === wanted.value && (wanted.key === undefined || wanted.key === last) && !this.#claimed.has(formatPath(path))) return path
+      if (typeof value !== "object" || value === null) return undefined
+      for (const [key, child] of Object.entries(value)) {
+        const found = search(child, [...path, Array.isArray(value) ? Number(key) : key])
+        if (found !== undefined) return found
+      }
+      return undefined
+    }
+    const found = search(valueAt(this.options.config.tree, parent), parent)
+    if (found !== undefined) this.#claimed.add(formatPath(found))
+    return found ?? parent
+  }
+
+  async #build<K extends Kind>(kind: K, found: Registered<K>, written: Written): Promise<BuiltTop<Kinds[K]>> {
+    const { plugin, file } = found
+    const { value, path, ...others } = written
+    const what = `${kind} "${plugin.name}"`
+    const checked = check(plugin.config, value, { config: this.options.config, path, ...others })
+    if (checked.problems !== undefined) {
+      this.options.problems.push(...checked.problems)
+      throw new Told()
+    }
+    try {
+      const live = (await inTime(plugin.setup(checked.output, this.#context(plugin.name, path)), what)) as Live<Kinds[K]>
+      if (typeof live !== "object" || live === null || !("part" in live)) throw new EdgeError(errors.part("setup must return { part }"))
+      this.built.push({ what, path, schema: plugin.config, live, ...(file !== undefined && { file }) })
+      return { part: live.part, options: checked.output as Record<string, unknown> }
+    } catch (error) {
+      this.#tellThrown(error, { what, path, file })
+      throw new Told()
+    }
+  }
+
+  #tellThrown(error: unknown, { what, path, file }: { what: string; path: Path; file: string | undefined }): void {
+    if (error instanceof Told) return
+    if (error instanceof PartError) this.options.problems.push(error.problem)
+    else if (file !== undefined) this.tell(errors.setupFailed(what, formatBlame(blame(error, file))), path)
+    else this.tell(errors.setupFailed(what, reason(error)), path)
+  }
+
+  #context(name: string, path: Path): Context {
+    const { config, registry, log, dev, signal, redispatch } = this.options
+    return {
+      log: log.with({ plugin: name }),
+      dir: config.dir,
+      at: formatPath(path),
+      signal,
+      dev,
+      resolve: file => resolve(config.dir, file),
+      make: (kind, part, at) => this.#make(kind, part, { parent: path, at }),
+      names: kind => registry.names(kind),
+      app: app => {
+        const handler = this.options.app(app)
+        if (handler !== undefined) return handler
+        this.tell(errors.noApp(app, this.options.appNames), this.#findBelow(path, { value: app }))
+        throw new Told()
+      },
+      redispatch,
+      fail: (message, at = []) => {
+        const said = errors.part(message)
+        const whole = [...path, ...at]
+        return new PartError({ ...said, place: config.placeOf(whole), at: formatPath(whole) }, message)
+      },
+    }
+  }
+}
+
+/** Stand in for a part that could not be made, so that its parent can be checked as well. Never serves: setUp fails. */
+const placeholders: { readonly [K in Kind]?: Kinds[K] } = {
+  handler: () => PASS,
+  middleware: next => next,
+  balancer: { pick: () => undefined },
+}
+
+async function inTime<T>(result: Awaitable<T>, what: string): Promise<T> {
+  if (!(result instanceof Promise)) return result
+  const { promise, reject } = Promise.withResolvers<never>()
+  const timer = setTimeout(() => reject(new EdgeError(errors.setupSlow(what, SETUP_MAX_MS / 1000))), SETUP_MAX_MS)
+  try {
+    return await Promise.race([result, promise])
+  } finally {
+    clearTimeout(timer)
+  }
+}
