@@ -22,7 +22,8 @@ export interface LinkOwner {
   hello(hello: Hello): void
   /** Every frame that is not about the connection itself, and STACK and DRAIN. */
   frame(frame: Frame): void
-  pong(payload: Buffer): void
+  /** `depth`: exchanges that the peer has, when it is a worker. */
+  pong(payload: Buffer, depth: number): void
   /** The connection is gone; `error` when it did not end as the protocol says. */
   closed(error: Error | undefined): void
 }
@@ -106,7 +107,7 @@ export class Link implements BodyLink {
         this.writer.frame(PONG, { payload: frame.bytes.subarray(frame.start, frame.stop) })
         return
       case PONG:
-        return this.#owner.pong(frame.bytes.subarray(frame.start, frame.stop))
+        return this.#owner.pong(frame.bytes.subarray(frame.start, frame.stop), frame.depth)
       case ERROR:
         if (frame.id === 0) {
           return this.#finish(new Error(`the peer gave up: ${textOf(frame)}`))

@@ -1,0 +1,120 @@
+/**
+ * Between the road's currency and the standard one: Exchange -> Request, Response -> Reply. Importing it registers both;
+ * `patchGlobals` makes them cheap for apps.
+ */
+import { setResponseBridge } from "./chain.ts"
+import type { Awaitable } from "./chain.ts"
+import { setRequestBridge } from "./exchange.ts"
+import { HeaderList } from "./headers.ts"
+import { KnownResponse, usedTwice } from "./known-response.ts"
+import { LazyRequest, lazyRequest, toNativeRequest } from "./lazy-request.ts"
+import { Reply } from "./reply.ts"
+import { ByteStream } from "./stream.ts"
+
+const NativeRequest = globalThis.Request
+const NativeResponse = globalThis.Response
+const nativeFetch = globalThis.fetch
+
+setRequestBridge(lazyRequest)
+setResponseBridge(toReply)
+
+/** Answers of fetch whose body is still encoded as their Content-Encoding says. */
+const encoded = new WeakSet<Response>()
+
+/** Takes status, headers and body as they are now. Synchronous for text, JSON, redirects and empty bodies. */
+export function toReply(response: Response): Awaitable<Reply> {
+  if (!(response instanceof NativeResponse)) throw new TypeError(`expected a Response, got ${describe(response)}`)
+  if (response.bodyUsed) throw usedTwice()
+  const { status } = response
+  if (status < 200 || status > 599) throw new TypeError(`a Response with status ${status} cannot be sent`)
+  const text = KnownResponse.take(response)
+  const reply = new Reply(status, listOf(response))
+  const { statusText } = response
+  if (statusText !== "") reply.reason = statusText
+  if (status === 204 || status === 205 || status === 304) {
+    if (text === undefined) void response.body?.cancel().catch(() => {})
+    return reply
+  }
+  if (text === null) return reply
+  if (text === undefined) return withBody(reply, response)
+  reply.headers.delete("content-length")
+  if (!reply.headers.has("content-type")) reply.headers.append("content-type", "text/plain;charset=utf-8")
+  reply.body = text
+  return reply
+}
+
+/** A body that is bytes, a Blob, a file, a form or a stream. */
+function withBody(reply: Reply, response: Response): Awaitable<Reply> {
+  const { headers } = reply
+  const stream = response.body
+  if (stream === null) return reply
+  if (stream.locked) throw usedTwice()
+  const given = headers.get("content-length")
+  headers.delete("content-length")
+  const whole = KnownResponse.whole(response)
+  if (whole !== undefined) return isFile(whole) ? withFile(reply, { file: whole, stream }) : withBytes(reply, response)
+  let length = given !== null && /^\d{1,15}$/.test(given) ? Number(given) : -1
+  if (response.url !== "" && headers.has("content-encoding") && !encoded.has(response)) {
+    // fetch has decoded the body and left the headers as they were.
+    headers.delete("content-encoding")
+    length = -1
+  }
+  reply.body = ByteStream.from(stream, length)
+  return reply
+}
+
+async function withBytes(reply: Reply, response: Response): Promise<Reply> {
+  reply.body = await response.bytes()
+  return reply
+}
+
+/** A file that is not there is an error while there is still an answer to give. */
+async function withFile(reply: Reply, body: { file: Bun.BunFile; stream: ReadableStream<Uint8Array> }): Promise<Reply> {
+  if (!(await body.file.exists())) throw new Error(`no such file: ${body.file.name}`)
+  reply.body = ByteStream.from(body.stream, body.file.size)
+  return reply
+}
+
+function isFile(whole: Blob | true): whole is Bun.BunFile {
+  return whole !== true && "exists" in whole && typeof (whole as Bun.BunFile).name === "string"
+}
+
+function listOf(response: Response): HeaderList {
+  const flat: string[] = []
+  const all = response.headers.toJSON() as Record<string, string | string[]>
+  for (const name in all) {
+    const value = all[name]!
+    if (typeof value === "string") flat.push(name, value)
+    else for (const one of value) flat.push(name, one)
+  }
+  return new HeaderList(flat)
+}
+
+function describe(value: unknown): string {
+  if (value === undefined || value === null) return String(value)
+  return typeof value === "object" ? `an object of ${value.constructor?.name ?? "no class"}` : `a ${typeof value}`
+}
+
+class EdgeRequest extends NativeRequest {
+  constructor(input: RequestInfo | URL, init?: RequestInit) {
+    super(toNativeRequest(input) as RequestInfo, init)
+  }
+  static override [Symbol.hasInstance](value: unknown): boolean {
+    return this === EdgeRequest ? value instanceof NativeRequest : Function.prototype[Symbol.hasInstance].call(this, value)
+  }
+}
+
+function edgeFetch(input: RequestInfo | URL, init?: RequestInit & { decompress?: boolean }): Promise<Response> {
+  const answer = nativeFetch(toNativeRequest(input) as RequestInfo, init)
+  return init?.decompress === false ? answer.then(response => (encoded.add(response), response)) : answer
+}
+
+/** For processes that run apps: the global classes then know each other's short cuts. */
+export function patchGlobals(): void {
+  Object.defineProperty(EdgeRequest, "name", { value: "Request" })
+  Object.defineProperty(KnownResponse, "name", { value: "Response" })
+  Object.defineProperty(LazyRequest.prototype, "constructor", { value: EdgeRequest, configurable: true, writable: true })
+  globalThis.Request = EdgeRequest as typeof Request
+  globalThis.Response = KnownResponse as unknown as typeof Response
+  globalThis.fetch = Object.assign(edgeFetch, nativeFetch) as typeof fetch
+}
