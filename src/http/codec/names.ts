@@ -1,0 +1,78 @@
+/** What the engine itself must know of a header name. */
+export const enum Field {
+  Other,
+  Host,
+  ContentLength,
+  TransferEncoding,
+  Connection,
+  Expect,
+  Upgrade,
+  /** Says who the client is: believed from a trusted proxy only (X-Forwarded-*, Forwarded, X-Real-IP, X-Accel-*). */
+  Trust,
+  /** Never passed on: `Proxy` becomes HTTP_PROXY in CGI-like environments (httpoxy). */
+  Forbidden,
+}
+
+export interface KnownName {
+  /** As most clients write it over HTTP/1.1. */
+  readonly usual: string
+  readonly lower: string
+  readonly field: Field
+}
+
+const special: Record<string, Field> = {
+  host: Field.Host,
+  "content-length": Field.ContentLength,
+  "transfer-encoding": Field.TransferEncoding,
+  connection: Field.Connection,
+  expect: Field.Expect,
+  upgrade: Field.Upgrade,
+  forwarded: Field.Trust,
+  "x-forwarded-for": Field.Trust,
+  "x-forwarded-proto": Field.Trust,
+  "x-forwarded-host": Field.Trust,
+  "x-forwarded-port": Field.Trust,
+  "x-forwarded-prefix": Field.Trust,
+  "x-real-ip": Field.Trust,
+  proxy: Field.Forbidden,
+}
+
+const usual =
+  "Host Content-Length Transfer-Encoding Connection Expect Upgrade Forwarded X-Forwarded-For X-Forwarded-Proto " +
+  "X-Forwarded-Host X-Forwarded-Port X-Forwarded-Prefix X-Real-IP Proxy User-Agent Accept Accept-Encoding " +
+  "Accept-Language Accept-Charset Cookie Referer Origin Content-Type Content-Encoding Authorization Cache-Control " +
+  "Pragma If-None-Match If-Modified-Since If-Match If-Unmodified-Since If-Range Range TE Trailer Via DNT Priority " +
+  "Upgrade-Insecure-Requests Sec-Fetch-Dest Sec-Fetch-Mode Sec-Fetch-Site Sec-Fetch-User Sec-GPC Sec-CH-UA " +
+  "Sec-CH-UA-Mobile Sec-CH-UA-Platform Sec-WebSocket-Key Sec-WebSocket-Version Sec-WebSocket-Extensions " +
+  "Sec-WebSocket-Protocol X-Requested-With X-Request-Id X-CSRF-Token Keep-Alive Proxy-Connection Save-Data " +
+  "traceparent tracestate"
+
+const slots = 1024
+const table: KnownName[][] = Array.from({ length: slots }, () => [])
+for (const name of usual.split(" ")) {
+  const lower = name.toLowerCase()
+  let hash = 0
+  for (let i = 0; i < name.length; i++) hash = mixName(hash, name.charCodeAt(i))
+  table[hash & (slots - 1)]!.push({ usual: name, lower, field: special[lower] ?? Field.Other })
+}
+
+/** One step of the hash over the bytes of a name, the same for both cases of a letter. */
+export function mixName(hash: number, byte: number): number {
+  return (Math.imul(hash, 31) + (byte | 32)) | 0
+}
+
+/** The known name that stands at text[from, to), whatever its case; `hash` is mixName over it. */
+export function findName(text: string, from: number, to: number, hash: number): KnownName | undefined {
+  const bucket = table[hash & (slots - 1)]!
+  for (let i = 0; i < bucket.length; i++) {
+    const known = bucket[i]!
+    if (known.lower.length === to - from && sameName(text, from, known.lower)) return known
+  }
+  return undefined
+}
+
+/** `| 32` also maps "^" to "~" and "@" to "`", but no known name holds one of the four. */
+function sameName(text: string, from: number, lower: string): boolean {
+  for (let i = 0; i < lower.length; i++) if ((text.charCodeAt(from + i) | 32) !== lower.charCodeAt(i)) return false
+  return true
+}

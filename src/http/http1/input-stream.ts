@@ -1,0 +1,101 @@
+import type { HeaderList } from "../headers.ts"
+import { ByteStream } from "../stream.ts"
+import type { ByteSink } from "../stream.ts"
+
+/** Held for a reader that paused or has not come yet; past it the socket is paused. */
+const holdBytes = 65_536
+
+/** What an input stream asks of its connection. */
+export interface InputHost {
+  /** Stop or go on reading the socket. */
+  hold(on: boolean): void
+}
+
+/** Bytes from a socket on their way to one sink: held while nobody reads, with the socket paused when they are many. */
+export class InputStream extends ByteStream {
+  readonly length: number
+  protected readonly host: InputHost
+  protected sink: ByteSink | undefined
+  #held: Uint8Array[] = []
+  #heldBytes = 0
+  #paused = false
+  #delivering = false
+  #trailers: HeaderList | undefined
+  #error: Error | undefined
+  /** The last byte was received. */
+  complete = false
+  /** Nobody wants the bytes: they are dropped. */
+  dropped = false
+
+  constructor(host: InputHost, length: number) {
+    super()
+    this.host = host
+    this.length = length
+  }
+
+  /** Somebody reads, and has not asked to wait. */
+  get wanted(): boolean {
+    return this.sink !== undefined && !this.#paused && !this.dropped
+  }
+
+  pipe(sink: ByteSink): void {
+    if (this.sink !== undefined) throw new Error("the body was read already")
+    this.sink = sink
+    this.#deliver()
+  }
+
+  pause(): void {
+    this.#paused = true
+  }
+
+  resume(): void {
+    this.#paused = false
+    if (!this.#delivering) this.#deliver()
+  }
+
+  cancel(_error?: Error): void {
+    this.dropped = true
+    this.#held = []
+    this.#heldBytes = 0
+  }
+
+  protected push(bytes: Uint8Array): void {
+    if (this.dropped || bytes.byteLength === 0) return
+    if (this.wanted && this.#held.length === 0 && !this.#delivering) this.sink!.data(bytes)
+    else {
+      this.#held.push(bytes)
+      this.#heldBytes += bytes.byteLength
+    }
+    if (!this.dropped && (this.#heldBytes > holdBytes || (this.#paused && this.sink !== undefined))) this.host.hold(true)
+  }
+
+  protected finish(trailers?: HeaderList): void {
+    this.complete = true
+    this.#trailers = trailers
+    if (!this.#delivering) this.#deliver()
+  }
+
+  /** The rest will not come. */
+  break(error: Error): void {
+    if (this.complete || this.#error !== undefined) return
+    this.#error = error
+    if (!this.#delivering) this.#deliver()
+  }
+
+  #deliver(): void {
+    this.#delivering = true
+    while (this.wanted && this.#held.length > 0) {
+      const bytes = this.#held.shift()!
+      this.#heldBytes -= bytes.byteLength
+      this.sink!.data(bytes)
+    }
+    this.#delivering = false
+    if (!this.wanted || this.#held.length > 0) return
+    if (this.#error !== undefined || this.complete) {
+      const sink = this.sink!
+      this.dropped = true
+      if (this.#error !== undefined) sink.fail(this.#error)
+      else sink.end(this.#trailers)
+    } else this.host.hold(false)
+  }
+}

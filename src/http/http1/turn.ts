@@ -1,0 +1,267 @@
+import { asReply, PASS } from "../chain.ts"
+import type { Answer } from "../chain.ts"
+import { clock } from "../clock.ts"
+import { HttpError } from "../errors.ts"
+import type { Carrier, Exchange } from "../exchange.ts"
+import type { HeaderList } from "../headers.ts"
+import { Reply } from "../reply.ts"
+import type { Wire } from "../reply.ts"
+import { reasonOf } from "../status.ts"
+import { ByteStream } from "../stream.ts"
+import type { ByteDuplex } from "../stream.ts"
+import type { Output } from "./output.ts"
+import { BadReply, connectionLine, earlyHead, Framing, replyHead } from "./reply-head.ts"
+import type { HeadFacts } from "./reply-head.ts"
+import { FileSender, StreamSender } from "./senders.ts"
+import type { Sender, SenderHost } from "./senders.ts"
+
+/** What a turn needs of its connection. */
+export interface TurnHost {
+  readonly out: Output
+  /** Whether the connection may go on behind this answer; asked when its head is sent. */
+  keep(turn: Turn): boolean
+  /** The answer is complete, or given up (`error`). */
+  ended(turn: Turn, error?: unknown): void
+  /** Ends the connection so that the answer does not look complete. */
+  cut(hard: boolean): void
+  takeOver(turn: Turn): ByteDuplex | null
+  blocked(): void
+  problem(turn: Turn, message: string, error: unknown): void
+}
+
+const enum State {
+  Waiting,
+  Sending,
+  TakenOver,
+  Done,
+}
+
+/** One request and its answer on a connection: from the head of the one to the last byte of the other. */
+export class Turn implements Carrier, SenderHost, HeadFacts {
+  readonly #host: TurnHost
+  readonly out: Output
+  readonly isHead: boolean
+  readonly minor: 0 | 1
+  readonly server: string | undefined
+  x!: Exchange
+  /** The client wishes to keep the connection; after the head of the answer: it was told so. */
+  keepAlive: boolean
+  status = 0
+  bytesOut = 0
+  #state = State.Waiting
+  #framing = Framing.None
+  #sender: Sender | undefined
+  #aborts: (() => void)[] | undefined
+  #gone = false
+  #inSend = false
+  #error: unknown
+
+  constructor(host: TurnHost, facts: HeadFacts) {
+    this.#host = host
+    this.out = host.out
+    this.isHead = facts.isHead
+    this.minor = facts.minor
+    this.keepAlive = facts.keepAlive
+    this.server = facts.server
+  }
+
+  get ended(): boolean {
+    return this.#state === State.Done
+  }
+
+  /** The head of the answer is not sent yet. */
+  get waiting(): boolean {
+    return this.#state === State.Waiting
+  }
+
+  // What the handler gave -----------------------------------------------------------------------------------------
+
+  answered = (answer: Answer): void => {
+    if (answer === PASS) return this.#send(Reply.text(404, "404 Not Found\n"))
+    let reply: Reply | Promise<Reply>
+    try {
+      reply = asReply(answer)
+    } catch (error) {
+      return this.failed(error)
+    }
+    if (reply instanceof Promise) reply.then(this.#send, this.failed)
+    else this.#send(reply)
+  }
+
+  failed = (error: unknown): void => {
+    if (this.#state !== State.Waiting) {
+      if (this.#state === State.Sending) this.cut(error as Error)
+      return
+    }
+    if (error instanceof HttpError) {
+      if (error.options.close === true) this.keepAlive = false
+      const reply = plainReply(error.status)
+      for (const [name, value] of error.options.headers ?? []) reply.headers.append(name, value)
+      if (error.status >= 500) this.#host.problem(this, error.message, error.options.cause ?? error)
+      return this.#send(reply)
+    }
+    this.#host.problem(this, "a handler failed", error)
+    this.#send(plainReply(500))
+  }
+
+  #send = (reply: Reply): void => {
+    if (this.#state !== State.Waiting || !(reply instanceof Reply)) {
+      if (this.#state === State.Waiting) return this.failed(new TypeError("the handler returned no Reply"))
+      return release(reply, new Error("the client is gone"))
+    }
+    this.#state = State.Sending
+    this.#inSend = true
+    this.keepAlive &&= this.#host.keep(this)
+    this.status = reply.status
+    const { wire } = reply
+    this.out.cork()
+    try {
+      if (wire !== null) this.#sendWire(wire)
+      else this.#sendParts(reply)
+    } catch (error) {
+      this.cut(error as Error)
+    } finally {
+      this.out.uncork()
+    }
+    this.#inSend = false
+    if (this.ended) this.#host.ended(this, this.#error)
+  }
+
+  // The answer ----------------------------------------------------------------------------------------------------
+
+  /** Prepared at load: one copy, one write. */
+  #sendWire(wire: Wire): void {
+    const { bytes, bodyAt } = wire
+    const { out } = this
+    if (wire.dateSec !== clock.sec) {
+      wire.dateSec = clock.sec
+      bytes.latin1Write(clock.date, wire.dateAt)
+    }
+    const end = this.isHead ? bodyAt : bytes.length
+    const line = connectionLine(this.keepAlive, this.minor)
+    if (line === "") out.bytes(end === bytes.length ? bytes : bytes.subarray(0, end), bodyAt)
+    else {
+      // In front of the empty line, and not in the bytes that all share.
+      out.bytes(bytes.subarray(0, bodyAt - 2), bodyAt - 2)
+      out.text(line + "\r\n")
+      if (end > bodyAt) out.bytes(bytes.subarray(bodyAt, end))
+    }
+    this.bytesOut = end - bodyAt
+    this.#state = State.Done
+  }
+
+  #sendParts(reply: Reply): void {
+    let head
+    try {
+      head = replyHead(reply, this)
+    } catch (error) {
+      if (!(error instanceof BadReply)) throw error
+      this.#host.problem(this, "an answer was refused", error)
+      release(reply, error)
+      reply = plainReply(502)
+      this.status = 502
+      head = replyHead(reply, this)
+    }
+    if (head.framing === Framing.Close) this.keepAlive = false
+    this.#framing = head.framing
+    this.out.text(head.text)
+    const { body } = reply
+    if (head.framing === Framing.None || body === null) {
+      if (body !== null) release(reply, new Error("an answer without a body"))
+      // A handler that announced a body and gave none.
+      if (head.framing === Framing.Length && head.length > 0) return this.cut(new Error("no body for its Content-Length"))
+      this.#state = State.Done
+    } else if (typeof body === "string") {
+      this.out.utf8(body, head.length)
+      this.sent(head.length)
+    } else if (body instanceof Uint8Array) {
+      this.out.bytes(body)
+      this.sent(head.length)
+    } else {
+      this.#sender =
+        body instanceof ByteStream ? new StreamSender(this, body, head.framing, head.length) : new FileSender(this, body)
+      this.#sender.start()
+    }
+  }
+
+  /** From a sender: its end, which may come long after #send. */
+  sent(bytes?: number): void {
+    if (bytes !== undefined) this.bytesOut = bytes
+    if (this.#state !== State.Sending) return
+    this.#end()
+  }
+
+  /** Inside #send it is reported there, once everything has left. */
+  #end(error?: unknown): void {
+    this.#state = State.Done
+    this.#error = error
+    if (!this.#inSend) this.#host.ended(this, error)
+  }
+
+  cut(error: Error): void {
+    if (this.#state === State.Done) return
+    this.#host.problem(this, "an answer was cut", error)
+    this.#sender?.abandon(error)
+    this.#host.cut(this.#framing === Framing.Close)
+    this.#end(error)
+  }
+
+  blocked(): void {
+    this.#host.blocked()
+  }
+
+  /** The client has caught up. */
+  writable(): void {
+    if (this.#state === State.Sending) this.#sender?.resume()
+  }
+
+  // The carrier ---------------------------------------------------------------------------------------------------
+
+  upgrade(): ByteDuplex | null {
+    if (this.#state !== State.Waiting || this.#gone) return null
+    const duplex = this.#host.takeOver(this)
+    if (duplex !== null) this.#state = State.TakenOver
+    return duplex
+  }
+
+  early(status: number, headers: HeaderList): void {
+    if (this.#state !== State.Waiting || this.minor === 0 || status < 102 || status > 199) return
+    this.out.text(earlyHead(status, headers))
+  }
+
+  onAbort(f: () => void): void {
+    if (this.#gone) f()
+    else if (this.#state !== State.Done) (this.#aborts ??= []).push(f)
+  }
+
+  /** The client is gone. */
+  abort(error: Error): void {
+    if (this.#gone || this.#state === State.Done) return
+    this.#gone = true
+    const tunnel = this.#state === State.TakenOver
+    this.#state = State.Done
+    this.#sender?.abandon(error)
+    for (const f of this.#aborts ?? []) {
+      try {
+        f()
+      } catch (e) {
+        this.#host.problem(this, "an abort listener failed", e)
+      }
+    }
+    if (this.status === 0) this.status = tunnel ? 101 : 499
+    this.#end(tunnel ? undefined : error)
+  }
+}
+
+/** The standard words and no more: what went wrong inside is nobody's business outside. */
+export function plainReply(status: number): Reply {
+  return Reply.text(status, `${status} ${reasonOf(status)}\n`)
+}
+
+/** Lets go of a body that will not be sent. */
+function release(reply: Reply, error: Error): void {
+  const { body } = reply
+  if (body === null || typeof body === "string" || body instanceof Uint8Array) return
+  if (body instanceof ByteStream) body.cancel(error)
+  else body.close()
+}
