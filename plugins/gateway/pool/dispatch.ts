@@ -27,7 +27,7 @@ export class Dispatcher {
   readonly #waiting = new Queue()
   /** Health checks: before all others, without limits. */
   readonly #urgent = new Queue()
-  #poll: Timer | undefined
+  #polling = false
   #polls = 0
 
   constructor(claims: SlotClaims, options: PoolOptions["queue"]) {
@@ -125,7 +125,7 @@ export class Dispatcher {
       x.carrier.onAbort(() => {
         if (waiter.queue !== undefined) this.#take(waiter).reject(new HttpError(499, "the client is gone"))
       })
-      this.#poll ??= setTimeout(this.#look, pollMs.first)
+      if (!this.#polling) this.#pollAfter(pollMs.first)
     })
   }
 
@@ -140,8 +140,13 @@ export class Dispatcher {
     return waiter
   }
 
+  #pollAfter(ms: number): void {
+    this.#polling = true
+    setTimeout(this.#look, ms)
+  }
+
   readonly #look = (): void => {
-    this.#poll = undefined
+    this.#polling = false
     const before = this.#waiting.size + this.#urgent.size
     this.#expire()
     this.#serve()
@@ -149,7 +154,7 @@ export class Dispatcher {
     if (after === 0) this.#polls = 0
     else {
       this.#polls = after < before ? 0 : this.#polls + 1
-      this.#poll = setTimeout(this.#look, this.#polls > eagerPolls ? pollMs.later : pollMs.first)
+      this.#pollAfter(this.#polls > eagerPolls ? pollMs.later : pollMs.first)
     }
   }
 

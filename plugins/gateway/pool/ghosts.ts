@@ -56,10 +56,11 @@ export class Ghosts {
   async #lay(ghost: Ghost, look: Look): Promise<void> {
     const late = look.nowMs - ghost.sinceMs > this.#mostMs
     await Promise.all([...ghost.left].map(async ([index, serial]) => {
-      const held = this.#keeper.heldBy(ghost.dead, index)
+      const held = this.#keeper.heldBy(ghost.dead, index).length
       const worker = look.workers.find(w => w.index === index && w.serial === serial)
       if (held > 0 && worker !== undefined) {
-        const depth = late || worker.ping === undefined ? 0 : await worker.ping(pingMs).catch(() => held)
+        const asked = !late && worker.transport === "frames" && worker.ping !== undefined
+        const depth = asked ? await worker.ping!(pingMs).catch(() => held) : 0
         this.#keeper.sweepFront(ghost.dead, index, Math.max(0, held - depth))
         if (depth > 0) return
       }

@@ -22,7 +22,6 @@ export class Member {
   /** Requests past their deadline that it cannot give up. */
   stuck = 0
   memory = 0
-  tunnels = false
   killed = false
   /** Gives up the start. */
   readonly abort = new AbortController()
@@ -56,7 +55,7 @@ export class Member {
       served: keeper.served(this.index),
       servedMost: this.servedMost,
       memory: this.memory,
-      tunnels: this.tunnels,
+      tunnels: leaving ? keeper.tunnels(this.index) : 0,
       killed: this.killed,
     }
   }

@@ -37,8 +37,8 @@ export interface WorkerView {
   readonly servedMost: number
   /** Resident bytes. */
   readonly memory: number
-  /** It may still carry WebSockets: it answers pings though it was asked to exit. */
-  readonly tunnels: boolean
+  /** WebSockets that go through it. */
+  readonly tunnels: number
   readonly killed: boolean
 }
 
@@ -56,8 +56,11 @@ export interface PoolView {
   readonly limits: {
     readonly maxMemory: number
     readonly lifetimeMs: number
+    /** Until the requests of a worker that leaves must have ended, and its WebSockets. */
     readonly drainMs: number
     readonly tunnelMs: number
+    /** Until it must have exited after that. */
+    readonly exitMs: number
   }
   readonly stopping: boolean
 }
@@ -92,7 +95,8 @@ export function plan(pool: PoolView): Plan {
   for (const w of pool.workers) {
     if (w.phase === "draining") {
       actions.push(...leave(w, pool))
-      waitMs = drainWaitMs
+      // WebSockets may last for hours: no hurry to see their end
+      waitMs = Math.min(waitMs, w.busy > w.stuck ? drainWaitMs : 250)
     } else if (w.phase === "stopping") {
       actions.push(...overdue(w, pool))
       waitMs = Math.min(waitMs, 100)
@@ -103,7 +107,7 @@ export function plan(pool: PoolView): Plan {
     return { actions, waitMs: ready.length > 0 ? 0 : waitMs }
   }
 
-  const worn = ready.filter(w => whyReplace(w, pool) !== undefined).sort((a, b) => a.serial - b.serial)
+  const worn = ready.filter(w => whyReplace(w, pool) !== undefined).toSorted((a, b) => a.serial - b.serial)
   const want = pool.target === 0 ? 0 : pool.target + (worn.length > 0 ? 1 : 0)
   const missing = want - ready.length - starting
   if (missing > 0) {
@@ -114,9 +118,9 @@ export function plan(pool: PoolView): Plan {
 
   const excess = ready.filter(w => w.settled).length - pool.target
   if (excess > 0) {
-    const newestFirst = ready.filter(w => w.settled && !worn.includes(w)).sort((a, b) => b.serial - a.serial)
-    for (const w of [...worn.filter(w => w.settled), ...newestFirst].slice(0, excess))
-      actions.push({ do: "drain", index: w.index, why: whyReplace(w, pool) ?? "fewer workers" })
+    const newestFirst = ready.filter(w => w.settled && !worn.includes(w)).toSorted((a, b) => b.serial - a.serial)
+    for (const next of [...worn.filter(w => w.settled), ...newestFirst].slice(0, excess))
+      actions.push({ do: "drain", index: next.index, why: whyReplace(next, pool) ?? "fewer workers" })
     waitMs = 0
   }
   if (ready.some(w => !w.settled)) waitMs = Math.min(waitMs, drainWaitMs)
@@ -143,14 +147,16 @@ function spawns(pool: PoolView, need: { missing: number; starting: number }): Ac
 }
 
 function leave(w: WorkerView, pool: PoolView): Action[] {
-  if (w.busy <= w.stuck) return [{ do: "finish", index: w.index, force: w.stuck > 0 }]
-  if (pool.nowMs - w.sinceMs >= pool.limits.drainMs) return [{ do: "finish", index: w.index, force: true }]
-  return []
+  const stuck = w.stuck > 0
+  const ended = w.busy <= w.stuck
+  if (ended && (stuck || w.tunnels === 0)) return [{ do: "finish", index: w.index, force: stuck }]
+  const mostMs = ended ? pool.limits.tunnelMs : pool.limits.drainMs
+  return pool.nowMs - w.sinceMs >= mostMs ? [{ do: "finish", index: w.index, force: true }] : []
 }
 
 function overdue(w: WorkerView, pool: PoolView): Action[] {
   if (w.killed) return []
-  const mostMs = w.stuck > 0 ? stuckGraceMs : w.tunnels ? pool.limits.tunnelMs : pool.limits.drainMs
+  const mostMs = w.stuck > 0 ? stuckGraceMs : pool.limits.exitMs
   if (pool.nowMs - w.sinceMs < mostMs) return []
   return [{ do: "kill", index: w.index, why: w.stuck > 0 ? "stuck" : "did not exit" }]
 }

@@ -13,6 +13,8 @@ const pingMs = 3000
 const memoryMs = 1000
 /** Fronts that cannot connect to a worker within this do not hold up the leaving of another. */
 const settleMs = 2000
+/** A worker that was asked to exit and has nothing more to do is killed after this. */
+const exitMs = 10_000
 
 /** Starts the workers of one app; resolves when the first ones all answer, rejects with the error of the first that cannot. */
 export async function supervise(app: AppSpec, launch: Launch, host: WorkerHost): Promise<Supervision> {
@@ -148,9 +150,7 @@ class PoolSupervisor implements Supervision {
     if (measure) this.#memoryMs = nowMs
     for (const m of this.#members.values()) {
       if (m.phase === "ready" && !m.settled) m.settled = this.#keeper.settled(m.index) || nowMs - m.readyMs > settleMs
-      if (!measure || m.process === undefined) continue
-      m.memory = m.process.memory()
-      if (m.phase === "stopping" && m.stuck === 0) void this.#seeTunnels(m)
+      if (measure && m.process !== undefined) m.memory = m.process.memory()
     }
   }
 
@@ -168,6 +168,7 @@ class PoolSupervisor implements Supervision {
         lifetimeMs: this.#options.lifetime ?? 0,
         drainMs: this.#options.drain_timeout,
         tunnelMs: Math.max(this.#options.tunnel_grace, this.#options.drain_timeout),
+        exitMs,
       },
       stopping: this.#stopping,
     }
@@ -326,7 +327,9 @@ class PoolSupervisor implements Supervision {
   async #replaceStuck(member: Member, detail: string): Promise<void> {
     const process = member.process!
     if (!this.#blocking) {
-      const alive = process.ping === undefined || (await process.ping(pingMs).then(() => true, () => false))
+      // A program that speaks HTTP cannot be asked: it keeps its doubt.
+      if (process.transport !== "frames" || process.ping === undefined) return
+      const alive = await process.ping(pingMs).then(() => true, () => false)
       if (alive || member.phase !== "ready") return
     }
     member.stuck++
@@ -339,11 +342,6 @@ class PoolSupervisor implements Supervision {
     // the stack first: SIGTERM would end what it shows
     this.#host.log.error(`worker stuck: ${detail}`, { worker: member.index, pid: process.pid, stack: await stack })
     this.#tick()
-  }
-
-  async #seeTunnels(member: Member): Promise<void> {
-    const ping = member.process?.ping
-    if (ping !== undefined) member.tunnels = await ping.call(member.process, pingMs).then(() => true, () => false)
   }
 
   #sample(): void {
