@@ -1,0 +1,4 @@
+import json
+from json import no_such_name
+
+application = json
