@@ -1,0 +1,22 @@
+import { HttpError } from "../errors.ts"
+
+/** What went wrong with an upstream, in one word for logs and counters. */
+export type UpstreamFault = "connect" | "connect_timeout" | "send_timeout" | "head_timeout" | "read_timeout" | "closed" | "protocol"
+
+/** An upstream could not answer, or not to the end. 502, or 504 when it was too slow. */
+export class UpstreamError extends HttpError {
+  readonly fault: UpstreamFault
+  readonly upstream: string
+  /** No byte of the request reached the upstream: any request may be tried elsewhere. */
+  readonly unsent: boolean
+  /** The body, where there is one, can no longer be sent a second time. */
+  readonly bodyTaken: boolean
+
+  constructor(fault: UpstreamFault, message: string, facts: { upstream: string; unsent: boolean; bodyTaken: boolean; cause?: unknown }) {
+    super(fault.endsWith("timeout") ? 504 : 502, `upstream ${facts.upstream}: ${message}`, { cause: facts.cause })
+    this.fault = fault
+    this.upstream = facts.upstream
+    this.unsent = facts.unsent
+    this.bodyTaken = facts.bodyTaken
+  }
+}

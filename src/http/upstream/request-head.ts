@@ -1,0 +1,193 @@
+import { validName, validValue } from "../codec/fields.ts"
+import { HttpError } from "../errors.ts"
+import type { Connection, Exchange } from "../exchange.ts"
+import type { UpstreamTarget } from "./target.ts"
+
+export interface HeadRules {
+  /** What the Host field says: "client" as the client sent it, "upstream" the upstream's authority, or a fixed name. */
+  readonly host: string
+  /** Set on every request, replacing what the client sent under that name. */
+  readonly set: readonly (readonly [name: string, value: string])[]
+  /** Removed from every request. */
+  readonly remove: readonly string[]
+}
+
+/** The header section of a request but for its framing, and what was seen on the way. */
+interface Section {
+  readonly conn: Connection
+  readonly prefix: string
+  readonly text: string
+  /** The protocol to switch to, or "". */
+  readonly upgrade: string
+  /** The client waits for 100 (Continue) before it sends its body. */
+  readonly expects: boolean
+  /** The client said that it has a body, of 0 bytes or more. */
+  readonly hasLength: boolean
+  /** The client takes trailers. */
+  readonly trailers: boolean
+}
+
+/**
+ * Writes request heads for one upstream: one well-formed request, whatever the client or a middleware put together.
+ * Hop-by-hop fields and those that Connection names go no further (RFC 9110, 7.6.1); the others keep order, case and
+ * duplicates. Host, the forwarding fields and the framing are always our own.
+ */
+export class RequestHead {
+  /** After `write`: the protocol to switch to, or "". */
+  upgrade = ""
+  /** After `write`: the client waits for 100 (Continue) before it sends its body. */
+  expects = false
+  #target: UpstreamTarget
+  #host: string
+  #extra = ""
+  #drop: ReadonlySet<string> | null
+  /** Clients repeat their fields word for word, and the listener then gives the same array: it is written only once. */
+  #known = new WeakMap<object, Section>()
+
+  constructor(target: UpstreamTarget, rules: HeadRules) {
+    this.#target = target
+    this.#host = rules.host
+    if (!validValue(rules.host)) throw new Error(`"${rules.host}" cannot be a Host`)
+    const drop = new Set(rules.remove.map(name => name.toLowerCase()))
+    for (const [name, value] of rules.set) {
+      if (!validName(name) || !validValue(value)) throw new Error(`"${name}: ${value}" is not a header field`)
+      drop.add(name.toLowerCase())
+      this.#extra += `${name}: ${value}\r\n`
+    }
+    for (const name of drop) if (hop.has(name)) throw new Error(`"${name}" is not free to set or remove`)
+    this.#drop = drop.size > 0 ? drop : null
+  }
+
+  /** Request line to empty line. Throws HttpError when the exchange cannot be sent as a request. */
+  write(x: Exchange): string {
+    const section = this.#section(x)
+    this.upgrade = x.body === null && x.httpVersion === "1.1" ? section.upgrade : ""
+    this.expects = section.expects && x.body !== null
+    return `${x.method} ${this.#path(x)} HTTP/1.1\r\n${section.text}${this.#framing(x, section)}\r\n`
+  }
+
+  #section(x: Exchange): Section {
+    if (x.headers.changed) return this.#writeSection(x)
+    const key = x.headers.flat
+    let section = this.#known.get(key)
+    if (section === undefined || section.conn !== x.conn || section.prefix !== x.prefix) {
+      section = this.#writeSection(x)
+      this.#known.set(key, section)
+    }
+    return section
+  }
+
+  #writeSection(x: Exchange): Section {
+    const { flat } = x.headers
+    const drop = this.#drop
+    const connection = readConnection(x.headers.get("connection"))
+    const got: Received = { host: "", for: "", sentHost: "", prefix: "", forwarded: "" }
+    let upgrade = ""
+    let expects = false
+    let hasLength = false
+    let trailers = false
+    let text = ""
+    for (let i = 0; i < flat.length; i += 2) {
+      const name = flat[i]!
+      const value = flat[i + 1]!
+      // Also a character above U+00FF: cut to one byte, U+010A would be sent as a line feed.
+      if (!validName(name) || !validValue(value)) throw new HttpError(500, `the request field ${JSON.stringify(name)} cannot be sent on`)
+      const lower = name.toLowerCase()
+      if (hop.has(lower)) {
+        if (lower === "host") got.host ||= value
+        else if (lower === "content-length") hasLength = true
+        else if (lower === "expect") expects = value.toLowerCase() === "100-continue"
+        else if (lower === "te") trailers ||= /(?:^|[,\s])trailers/i.test(value)
+        else if (lower === "upgrade") upgrade = upgrade === "" ? value : `${upgrade}, ${value}`
+      } else if (forwarding.has(lower)) {
+        if (x.conn.trusted) keepForwarded(got, lower, value)
+      } else if (connection?.has(lower) !== true && drop?.has(lower) !== true) text += `${name}: ${value}\r\n`
+    }
+    // A switch to HTTP/2 would carry requests past every rule of ours ("h2c smuggling").
+    if (connection?.has("upgrade") !== true || /(?:^|[,\s])(?:h2c?|http|tls)(?:[/,\s]|$)/i.test(upgrade)) upgrade = ""
+    text = `Host: ${this.#hostFor(got.host)}\r\n${text}`
+    for (const [name, value] of forwardingFields(x, got)) {
+      if (!validValue(value)) throw new HttpError(400, `the request field ${name} cannot be sent on`)
+      if (drop?.has(name.toLowerCase()) !== true) text += `${name}: ${value}\r\n`
+    }
+    return { conn: x.conn, prefix: x.prefix, text: text + this.#extra, upgrade, expects, hasLength, trailers }
+  }
+
+  #hostFor(sent: string): string {
+    if (this.#host === "client") return sent === "" ? this.#target.authority : sent
+    return this.#host === "upstream" ? this.#target.authority : this.#host
+  }
+
+  #path(x: Exchange): string {
+    const { target } = x
+    // The listener took the authority off an absolute-form target.
+    if (target.charCodeAt(0) !== 47) {
+      if (target === "*" && x.method === "OPTIONS") return this.#target.prefix || "*"
+      throw new HttpError(400, "a target that names no path")
+    }
+    for (let i = 1; i < target.length; i++) {
+      const c = target.charCodeAt(i)
+      if (c <= 32 || c >= 127) throw new HttpError(400, "a target with characters that cannot stand in one")
+    }
+    if (!validName(x.method)) throw new HttpError(400, "a method that is not a token")
+    return this.#target.prefix + target
+  }
+
+  #framing(x: Exchange, section: Section): string {
+    let text = ""
+    if (x.body !== null) {
+      text = x.body.length >= 0 ? `Content-Length: ${x.body.length}\r\n` : "Transfer-Encoding: chunked\r\n"
+      if (this.expects) text += "Expect: 100-continue\r\n"
+    } else if (section.hasLength || x.method === "POST" || x.method === "PUT" || x.method === "PATCH") {
+      text = "Content-Length: 0\r\n"
+    }
+    if (this.upgrade !== "") return `${text}Connection: upgrade\r\nUpgrade: ${this.upgrade}\r\n`
+    return section.trailers ? `${text}Connection: TE\r\nTE: trailers\r\n` : text
+  }
+}
+
+/** About one connection or the framing: written anew, where needed. */
+const hop = new Set(
+  ("host content-length transfer-encoding connection keep-alive proxy-connection proxy-authorization " +
+    "proxy-authenticate te trailer upgrade expect http2-settings").split(" "),
+)
+const forwarding = new Set("forwarded x-forwarded-for x-forwarded-proto x-forwarded-host x-forwarded-prefix".split(" "))
+
+/** The options of Connection, lower case. */
+function readConnection(value: string | null): ReadonlySet<string> | null {
+  return value === null ? null : new Set(value.toLowerCase().split(",").map(option => option.trim()))
+}
+
+/** What the client, or a trusted proxy in front of us, said about where the request came from. */
+interface Received {
+  host: string
+  for: string
+  sentHost: string
+  prefix: string
+  forwarded: string
+}
+
+function keepForwarded(got: Received, lower: string, value: string): void {
+  if (lower === "x-forwarded-for") got.for = got.for === "" ? value : `${got.for}, ${value}`
+  else if (lower === "x-forwarded-host") got.sentHost ||= value
+  else if (lower === "x-forwarded-prefix") got.prefix ||= value
+  else if (lower === "forwarded") got.forwarded = got.forwarded === "" ? value : `${got.forwarded}, ${value}`
+}
+
+/** What a trusted proxy said is added to; from anybody else it was dropped and is replaced. */
+function forwardingFields(x: Exchange, got: Received): [name: string, value: string][] {
+  const peer = x.conn.peer === "unix" ? "" : x.conn.peer
+  const chain = got.for !== "" && peer !== "" ? `${got.for}, ${peer}` : got.for + peer
+  const fields: [string, string][] = []
+  if (chain !== "") fields.push(["X-Forwarded-For", chain])
+  fields.push(["X-Forwarded-Proto", x.scheme])
+  const host = got.sentHost || got.host
+  if (host !== "") fields.push(["X-Forwarded-Host", host])
+  const prefix = got.prefix + x.prefix
+  if (prefix !== "") fields.push(["X-Forwarded-Prefix", prefix])
+  if (got.forwarded !== "") {
+    const node = peer.includes(":") ? `"[${peer}]"` : peer
+    fields.push(["Forwarded", node === "" ? got.forwarded : `${got.forwarded}, for=${node}`])
+  }
+  return fields
+}

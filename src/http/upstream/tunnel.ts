@@ -1,0 +1,87 @@
+import type { ByteDuplex, ByteSink } from "../stream.ts"
+import type { ConnectionUser, UpstreamConnection } from "./connection.ts"
+
+/** Bytes both ways between a client and an upstream, each no faster than the other takes them; half-closes pass through. */
+export class Tunnel implements ConnectionUser, ByteSink {
+  #connection: UpstreamConnection
+  #duplex: ByteDuplex
+  #onEnd: () => void
+  #clientDone = false
+  #upstreamDone = false
+  #over = false
+
+  constructor(connection: UpstreamConnection, to: { duplex: ByteDuplex; onEnd(): void }) {
+    this.#connection = connection
+    this.#duplex = to.duplex
+    this.#onEnd = to.onEnd
+  }
+
+  /** `first`: what the upstream sent behind its 101. */
+  start(first: Buffer): void {
+    const connection = this.#connection
+    connection.user = this
+    connection.limit(Infinity)
+    this.#duplex.onDrain(() => connection.resume())
+    this.#duplex.onClose(() => this.#stop())
+    if (first.length > 0) this.onData(first)
+    this.#duplex.incoming.pipe(this)
+  }
+
+  // Upstream to client ----------------------------------------------------------------------------------------------
+
+  onOpen(): void {}
+
+  onData(chunk: Buffer): void {
+    if (!this.#duplex.write(chunk)) this.#connection.pause()
+  }
+
+  onEof(): void {
+    this.#upstreamDone = true
+    this.#duplex.end()
+    this.#stopWhenDone()
+  }
+
+  onClosed(): void {
+    this.#stop()
+  }
+
+  onTimeout(): void {}
+
+  // Client to upstream ----------------------------------------------------------------------------------------------
+
+  data(chunk: Uint8Array): void {
+    this.#connection.write(chunk)
+    if (this.#connection.waiting) this.#duplex.incoming.pause()
+  }
+
+  onDrain(): void {
+    this.#duplex.incoming.resume()
+    this.#stopWhenDone()
+  }
+
+  end(): void {
+    this.#clientDone = true
+    this.#connection.end()
+    this.#stopWhenDone()
+  }
+
+  fail(): void {
+    this.#stop()
+  }
+
+  #stopWhenDone(): void {
+    if (this.#over || !this.#clientDone || !this.#upstreamDone || this.#connection.waiting) return
+    this.#over = true
+    this.#connection.close()
+    this.#onEnd()
+  }
+
+  /** One side is gone: so is the other. */
+  #stop(): void {
+    if (this.#over) return
+    this.#over = true
+    this.#connection.destroy()
+    this.#duplex.destroy()
+    this.#onEnd()
+  }
+}

@@ -1,0 +1,107 @@
+import type { Exchange } from "../exchange.ts"
+import type { Reply } from "../reply.ts"
+import { Call, type CallHost, type CallLimits } from "./call.ts"
+import { connect, type UpstreamTls } from "./connect.ts"
+import { UpstreamConnection } from "./connection.ts"
+import type { UpstreamError } from "./error.ts"
+import { RequestHead, type HeadRules } from "./request-head.ts"
+import type { UpstreamTarget } from "./target.ts"
+
+export interface HttpUpstreamOptions {
+  readonly target: UpstreamTarget
+  readonly weight?: number
+  readonly limits?: Partial<CallLimits>
+  readonly head?: Partial<HeadRules>
+  readonly tls?: UpstreamTls
+  /** Connections kept while idle; default 64. */
+  readonly keepIdle?: number
+  /** How long one is kept; default 30 s. What the upstream says by `Keep-Alive: timeout` goes before it. */
+  readonly keepIdleMs?: number
+  /** An answer broke off after its head was passed on; errors before that are thrown by `send`. */
+  onBrokenAnswer?(error: UpstreamError): void
+}
+
+const defaults: CallLimits = { connectMs: 5000, headMs: 30_000, readMs: 300_000, headBytes: 65_536, headFields: 256 }
+
+/** A server that speaks HTTP/1.1, over TCP, TLS or a unix socket, and the connections kept to it. */
+export class HttpUpstream implements CallHost {
+  readonly id: string
+  readonly weight: number
+  readonly limits: CallLimits
+  readonly head: RequestHead
+  /** Exchanges on it now, tunnels too. */
+  active = 0
+  /** Set by whoever watches its health. */
+  down = false
+  #options: HttpUpstreamOptions
+  /** Last in, first out: the one used last is the least likely to have been closed, and the others can go. */
+  #idle: UpstreamConnection[] = []
+  #keepIdle: number
+  #keepIdleMs: number
+  #closed = false
+
+  constructor(options: HttpUpstreamOptions) {
+    this.#options = options
+    this.id = options.target.id
+    this.weight = options.weight ?? 1
+    this.limits = { ...defaults, ...options.limits }
+    this.head = new RequestHead(options.target, { host: "client", set: [], remove: [], ...options.head })
+    this.#keepIdle = options.keepIdle ?? 64
+    this.#keepIdleMs = options.keepIdleMs ?? 30_000
+  }
+
+  /** Rejects with UpstreamError when the upstream fails, with HttpError when the request or the client does. */
+  readonly send = (x: Exchange): Promise<Reply> => {
+    this.active++
+    return new Promise((resolve, reject) => new Call(this, { x, resolve, reject }).start())
+  }
+
+  get idle(): number {
+    return this.#idle.length
+  }
+
+  /** Closes what is idle and keeps nothing any more; calls that run end as they would. */
+  close(): void {
+    this.#closed = true
+    for (const connection of this.#idle.splice(0)) connection.close()
+  }
+
+  // For its calls ---------------------------------------------------------------------------------------------------
+
+  acquire(fresh: boolean): UpstreamConnection {
+    const kept = fresh ? undefined : this.#idle.pop()
+    if (kept !== undefined) {
+      kept.uses++
+      return kept
+    }
+    return new UpstreamConnection(this.#forget)
+  }
+
+  connect(connection: UpstreamConnection): void {
+    connect(connection, { target: this.#options.target, tls: this.#options.tls ?? {} })
+  }
+
+  release(connection: UpstreamConnection): void {
+    // A second less than the upstream allows: it must not close while our next request is on its way.
+    const idleMs = Math.min(this.#keepIdleMs, connection.idleMs - 1000)
+    if (this.#closed || this.#idle.length >= this.#keepIdle || idleMs <= 0) {
+      connection.close()
+      return
+    }
+    connection.limit(idleMs)
+    this.#idle.push(connection)
+  }
+
+  ended(): void {
+    this.active--
+  }
+
+  brokeOff(error: UpstreamError): void {
+    this.#options.onBrokenAnswer?.(error)
+  }
+
+  readonly #forget = (connection: UpstreamConnection): void => {
+    const at = this.#idle.indexOf(connection)
+    if (at >= 0) this.#idle.splice(at, 1)
+  }
+}
