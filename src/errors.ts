@@ -100,6 +100,10 @@ export const errors = {
   }),
   startFailed: (what: string, why: string): Said => ({ code: "plugin/start", message: `${what} cannot start: ${why}` }),
   part: (why: string): Said => ({ code: "plugin/config", message: why }),
+  noCommand: (name: string, known: readonly string[]): Said => ({
+    code: "usage/no-command",
+    message: `there is no command ${quote(name)}${didYouMean(name, known, { list: "commands" })}`,
+  }),
   usage: (why: string): Said => ({ code: "usage", message: why }),
   exists: (path: string): Said => ({ code: "usage/exists", message: `${path} exists already; choose another name` }),
 } as const
@@ -121,7 +125,7 @@ export class ConfigError extends EdgeError {
     readonly problems: readonly Problem[],
     options: { cause?: unknown } = {},
   ) {
-    const inOrder = sortProblems(problems)
+    const inOrder = sortProblems(distinct(problems))
     super({ code: inOrder[0]?.code ?? "config", message: inOrder.map(formatProblem).join("\n") }, options)
     this.problems = inOrder
   }
@@ -151,10 +155,15 @@ export function reason(error: unknown): string {
   return String(error)
 }
 
+/** Two apps may run into the same line of [layers]. */
+function distinct(problems: readonly Problem[]): readonly Problem[] {
+  return [...new Map(problems.map(problem => [formatProblem(problem), problem])).values()]
+}
+
 function sortProblems(problems: readonly Problem[]): readonly Problem[] {
   const files = [...new Set(problems.map(p => p.place?.file ?? ""))]
   const rank = (p: Problem): number => files.indexOf(p.place?.file ?? "")
-  return [...problems].sort(
+  return problems.toSorted(
     (a, b) =>
       rank(a) - rank(b) ||
       (a.place?.line ?? 0) - (b.place?.line ?? 0) ||

@@ -56,7 +56,7 @@ export async function setUp(config: Config, host: GenerationHost): Promise<Gener
   const web = await setUpWeb({ config, parts, registry, name: kernel.layers.web })
   if (problems.length > 0) throw new ConfigError(problems)
   if (web === undefined) throw new EdgeError(errors.part("the web layer could not be set up"))
-  generation.fill({ apps, bindings: web.bindings, parts: parts.built })
+  generation.adopt({ apps, bindings: web.bindings, parts: parts.built })
   return generation
 }
 
@@ -100,7 +100,7 @@ class LiveGeneration implements Generation {
     this.#names = new Set(appNames(config))
   }
 
-  fill(made: { apps: readonly SetUpApp[]; bindings: readonly Binding[]; parts: readonly BuiltPart[] }): void {
+  adopt(made: { apps: readonly SetUpApp[]; bindings: readonly Binding[]; parts: readonly BuiltPart[] }): void {
     this.apps = made.apps
     this.bindings = made.bindings
     this.parts = made.parts

@@ -59,6 +59,14 @@ const builtIn: Readonly<Record<string, Load>> = {
   "hono/ws": () => import("hono/ws"),
 }
 
+/** Compiled, the names above were resolved at build time; from source, they would come back to the served modules. */
+const FROM_SOURCE = import.meta.path.endsWith("/src/modules.ts")
+
+function loadBuiltIn(name: string): Promise<object> {
+  const isPackage = FROM_SOURCE && name !== "edge"
+  return isPackage ? import(Bun.resolveSync(name, import.meta.dir)) : builtIn[name]!()
+}
+
 /** Name -> who brought it. */
 const served = new Map<string, string>()
 
@@ -69,7 +77,8 @@ export function servedModules(): readonly string[] {
 
 /** Makes the built-in modules known; call it before the first app or plugin is imported. Calling it again is free. */
 export function serveModules(): void {
-  if (!served.has("edge")) serve(builtIn, "edge")
+  if (served.has("edge")) return
+  serve(Object.fromEntries(Object.keys(builtIn).map(name => [name, () => loadBuiltIn(name)])), "edge")
 }
 
 /** Makes a plugin's `modules` known. Two plugins cannot bring the same name. */

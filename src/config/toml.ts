@@ -57,14 +57,13 @@ interface BunPosition {
   readonly column: number
 }
 
-let imports = 0
-
 async function syntaxProblem(error: unknown, file: string): Promise<Problem> {
   const theirs = error as ParserError
   let place = { file, line: theirs.lineNumber ?? 1, column: (theirs.column ?? 0) + 1 }
   let message = theirs.message
   try {
-    await import(`${file}?edge=${++imports}`, { with: { type: "toml" } })
+    // Its own name each time: Bun remembers modules by name, and the file may have changed since.
+    await import(`${file}?${crypto.randomUUID()}`, { with: { type: "toml" } })
   } catch (bun) {
     const position = (bun as { position?: BunPosition | null }).position
     if (position) {
