@@ -412,7 +412,8 @@ export class Http1 implements TurnHost, BodyHost, TunnelHost, Timed {
       if (body !== undefined && !body.complete && (body.wanted || this.#turn === undefined)) return this.#armBody()
       if (this.#inputEnded && this.#turn?.waiting === true) return this.#armOnce(Wait.HalfClosed, limits.halfCloseMs)
       this.deadline = Infinity
-    } else if (this.#closing) this.#lingering && !this.#inputEnded ? this.#linger() : this.#close()
+    } else if (this.#closing && this.#lingering && !this.#inputEnded) this.#linger()
+    else if (this.#closing) this.#close()
     else if (this.#input !== undefined) this.#armOnce(Wait.Head, limits.headTimeoutMs)
     else if (this.#inputEnded) this.#close()
     else if (this.requests === 0) return

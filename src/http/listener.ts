@@ -1,7 +1,9 @@
 import type { Socket, TCPSocketListener } from "bun"
 import type { Handler } from "./chain.ts"
 import { ConnectionFacts } from "./connection-facts.ts"
+import { setForwardedRules } from "./exchange.ts"
 import type { Exchange, ExchangeEnd } from "./exchange.ts"
+import { forwardedRules } from "./forwarded.ts"
 import { Http1 } from "./http1.ts"
 import type { Http1Host } from "./http1.ts"
 import type { Limits } from "./limits.ts"
@@ -59,12 +61,14 @@ class Listener implements HttpListener, Http1Host {
   #emptied: (() => void) | undefined
 
   constructor(o: ListenOptions) {
+    // One front has one list of trusted proxies.
+    setForwardedRules(forwardedRules(o.trusted))
     this.handler = o.handler
     this.limits = o.limits
     this.log = o.log
     this.onExchangeEnd = o.onExchangeEnd
     const facts = { local: o.address, secure: false, trusted: o.trusted }
-    const socket = {
+    const handlers = {
       open: (socket: Socket<Http1>) => {
         this.accepted++
         socket.data = new Http1(socket, new ConnectionFacts(socket, facts), this)
@@ -80,7 +84,7 @@ class Listener implements HttpListener, Http1Host {
         socket.terminate()
       },
     }
-    this.#socket = Bun.listen({ ...place(o), allowHalfOpen: true, socket } as never)
+    this.#socket = Bun.listen({ ...place(o), allowHalfOpen: true, socket: handlers } as never)
   }
 
   get port(): number {

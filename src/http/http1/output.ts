@@ -7,6 +7,9 @@ const batch = Buffer.allocUnsafeSlow(262_144)
 let batchEnd = 0
 /** The output that is corked on top. */
 let owner: Output | undefined
+function setOwner(output: Output | undefined): void {
+  owner = output
+}
 
 /**
  * The sending side of one socket. A write is a system call and nine tenths of a small answer's cost, so between `cork`
@@ -41,7 +44,7 @@ export class Output {
   cork(): void {
     if (this.#depth++ > 0) return
     this.#under = owner
-    owner = this
+    setOwner(this)
     this.#base = this.#from = this.#to = batchEnd
   }
 
@@ -49,7 +52,7 @@ export class Output {
     if (--this.#depth > 0) return
     this.#flush()
     batchEnd = this.#base
-    owner = this.#under
+    setOwner(this.#under)
     this.#under = undefined
   }
 
