@@ -7,14 +7,15 @@ export type Address =
   | { readonly kind: "tcp"; readonly ip: string; readonly port: number }
   | { readonly kind: "unix"; readonly path: string }
 
-/** "127.0.0.1:80", "[::]:80", "localhost:80" or "unix:run/x.sock" (relative to `dir`). */
+/** "127.0.0.1:80", "[::]:80", ":80", "localhost:80" or "unix:run/x.sock" (relative to `dir`); "http://" before it. */
 export function parseAddress(text: string, dir: string): Address {
-  if (text.startsWith("unix:")) {
-    const path = text.slice(5)
+  const plain = text.startsWith("http://") ? text.slice(7) : text
+  if (plain.startsWith("unix:")) {
+    const path = plain.slice(5)
     if (path === "") throw new Error(`"${text}" names no path`)
     return { kind: "unix", path: isAbsolute(path) ? path : resolve(dir, path) }
   }
-  const match = /^(?:\[([^\]]+)\]|([^:[\]]*)):(\d{1,5})$/.exec(text)
+  const match = /^(?:\[([^\]]+)\]|([^:[\]]*)):(\d{1,5})$/.exec(plain)
   if (match === null) throw new Error(`"${text}" is not an address: expected host:port, [ipv6]:port or unix:path`)
   const port = Number(match[3])
   if (port > 65535) throw new Error(`"${text}": ports end at 65535`)

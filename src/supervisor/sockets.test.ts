@@ -12,7 +12,7 @@ afterAll(() => rmSync(dir, { recursive: true }))
 
 /** What a process that accepts from the descriptor would see. */
 function echo(fd: number) {
-  return Bun.listen({ fd, socket: { open: s => void s.end("hello"), data() {} } } as never) as { stop(force: boolean): void }
+  return Bun.listen({ fd, socket: { open: (s: { end(text: string): void }) => s.end("hello"), data() {} } } as never) as { stop(force: boolean): void }
 }
 
 function connect(where: { hostname: string; port: number } | { unix: string }): Promise<string> {

@@ -1,0 +1,83 @@
+/**
+ * The control socket as its users see it: JSON over HTTP on a unix socket of mode 0600, so that `curl --unix-socket`
+ * can speak it too. POST / takes a Command, the body of the answer is a ControlAnswer.
+ */
+import type { FrontStats } from "./supervisor/messages.ts"
+import type { WorkerStatus } from "./plugin.ts"
+import { EdgeError } from "./errors.ts"
+
+export type Command =
+  /** Answered when the new fronts serve, or with the error. */
+  | { readonly do: "reload"; readonly apps: boolean }
+  /** Answered at once; the socket is gone when edge has stopped. */
+  | { readonly do: "stop"; readonly now: boolean }
+  | { readonly do: "status" }
+  | { readonly do: "workers"; readonly stack: boolean }
+  | { readonly do: "scale"; readonly app: string; readonly workers: number }
+
+export type ControlAnswer =
+  | { readonly ok: false; readonly error: string }
+  | {
+      readonly ok: true
+      readonly pid?: number
+      readonly generation?: number
+      readonly status?: Status
+      readonly workers?: readonly AppWorkers[]
+    }
+
+export interface Status {
+  readonly pid: number
+  readonly startedAt: number
+  readonly config: string
+  readonly generation: number
+  readonly addresses: readonly { readonly address: string; readonly port: number; readonly urls: readonly string[] }[]
+  readonly fronts: readonly FrontStatus[]
+  readonly apps: readonly AppStatus[]
+}
+
+export interface FrontStatus extends Partial<FrontStats> {
+  readonly pid: number
+  readonly generation: number
+  readonly state: string
+}
+
+export interface AppStatus {
+  readonly name: string
+  readonly gateway: string
+  readonly runtime: string
+  readonly workers: readonly WorkerStatus[]
+}
+
+export interface AppWorkers {
+  readonly app: string
+  readonly workers: readonly (WorkerStatus & { readonly stack?: string })[]
+}
+
+/** Sends one command. An EdgeError when nobody listens there, or when edge says no. */
+export async function control(path: string, command: Command): Promise<ControlAnswer & { ok: true }> {
+  let response: Response
+  try {
+    // A reload takes as long as the slowest app takes to boot: no time limit here.
+    response = await fetch("http://edge/", { unix: path, method: "POST", body: JSON.stringify(command), signal: null })
+  } catch (error) {
+    const { code, message } = error as { code?: string; message: string }
+    const why = code === "FailedToOpenSocket" || code === "ENOENT" || code === "ConnectionRefused" ? "edge is not running there" : message
+    throw new EdgeError({ code: "control/unreachable", message: `no answer on the control socket ${path}: ${why}` })
+  }
+  const answer = (await response.json()) as ControlAnswer
+  if (!answer.ok) throw new EdgeError({ code: "control/refused", message: answer.error })
+  return answer
+}
+
+/** Resolves when nobody answers on the socket any more. */
+export async function waitForEnd(path: string): Promise<void> {
+  for (;;) {
+    try {
+      const connection = await Bun.connect({ unix: path, socket: { data() {}, error() {} } })
+      connection.terminate()
+    } catch {
+      return
+    }
+    await Bun.sleep(50)
+  }
+}

@@ -1,0 +1,160 @@
+/** `edge __front`: accepts from the sockets it inherited and serves one generation of the config. */
+import { Config } from "./config/config.ts"
+import { reason } from "./errors.ts"
+import { FrontLinks } from "./front-links.ts"
+import { type Generation, setUp } from "./generation.ts"
+import { type HttpListener, listen } from "./http/listener.ts"
+import { trustedPeers } from "./trusted-peers.ts"
+import { type AccessLog, openAccessLog } from "./log/access.ts"
+import { createLogger, type Logger } from "./log/logger.ts"
+import type { Handler } from "./plugin.ts"
+import { problemPage } from "./problem-page.ts"
+import { become, findIdentity, isRoot } from "./supervisor/identity.ts"
+import type { FrontStart, FromFront, ToFront } from "./supervisor/messages.ts"
+
+/** The supervisor is gone: requests in flight get so long, as nobody is left to hurry us. */
+const ORPHAN_GRACE_MS = 5000
+/** Parts may take so long to stop when the last connection has ended. */
+const STOP_MS = 5000
+
+/** Resolves with the exit code. */
+export function frontMain(): Promise<number> {
+  const { promise, resolve } = Promise.withResolvers<number>()
+  const front = new Front(resolve)
+  process.on("message", (message: ToFront) => front.receive(message))
+  process.on("disconnect", () => void front.leave({ graceMs: ORPHAN_GRACE_MS, tunnelGraceMs: ORPHAN_GRACE_MS }))
+  // The supervisor decides: a stray signal to the whole group must not cut requests.
+  for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const) process.on(signal, () => {})
+  // One plugin's timer or forgotten promise must not cut everybody's requests.
+  process.on("uncaughtException", error => front.log.error("uncaught exception", { error }))
+  process.on("unhandledRejection", error => front.log.error("unhandled rejection", { error }))
+  say({ type: "hello" })
+  return promise
+}
+
+function say(message: FromFront): void {
+  if (process.connected) process.send!(message)
+}
+
+class Front {
+  log: Logger = createLogger({ level: "info", format: "text" })
+  readonly #exit: (code: number) => void
+  readonly #listeners: HttpListener[] = []
+  readonly #links = new FrontLinks(say)
+  #start: FrontStart | undefined
+  #config: Config | undefined
+  #generation: Generation | undefined
+  #access: AccessLog | undefined
+  #requests = 0
+  #problem: string | null = null
+  #leaving = false
+
+  constructor(exit: (code: number) => void) {
+    this.#exit = exit
+  }
+
+  receive(message: ToFront): void {
+    switch (message.type) {
+      case "start":
+        return void this.#prepare(message.start)
+      case "listen":
+        return this.#listen()
+      case "workers":
+        return this.#links.change(message.app, message.state)
+      case "leave":
+        return void this.leave(message)
+      case "reopen":
+        return this.#reopen()
+      case "problem":
+        this.#problem = message.text
+        return
+      case "stats":
+        return say({ type: "stats", id: message.id, stats: this.#stats() })
+    }
+  }
+
+  /** Everything but accepting. */
+  async #prepare(start: FrontStart): Promise<void> {
+    this.#start = start
+    this.#problem = start.problem ?? null
+    try {
+      const config = (this.#config = Config.fromJSON(start.config))
+      const { server, log } = config.readKernel().kernel
+      this.log = createLogger(log).with({ front: start.front })
+      // The log is opened with root's rights, everything of a plugin runs without them.
+      this.#access = openAccessLog(log.access)
+      if (server.user !== undefined && isRoot()) become(findIdentity(server.user, server.group))
+      if (this.#problem === null) {
+        this.#links.fill(start, this.log)
+        const generation = await setUp(config, { log: this.log, dev: start.dev, link: app => this.#links.link(app, generation) })
+        await generation.start()
+        this.#generation = generation
+      }
+      say({ type: "ready" })
+    } catch (error) {
+      say({ type: "failed", error: reason(error) })
+      this.#exit(1)
+    }
+  }
+
+  #listen(): void {
+    const { limits, trustedProxies } = this.#config!.readKernel().kernel.server
+    const trusted = trustedPeers(trustedProxies)
+    const access = this.#access
+    for (const { address, fd } of this.#start!.sockets) {
+      const binding = this.#generation?.bindings.find(one => one.address === address)
+      this.#listeners.push(
+        listen({
+          fd,
+          address,
+          handler: this.#handler(binding?.handler),
+          limits,
+          trusted,
+          log: this.log,
+          onExchangeEnd: (x, end) => {
+            this.#requests++
+            access?.write(x, end)
+          },
+        }),
+      )
+    }
+    say({ type: "listening" })
+  }
+
+  /** In dev a page with the error stands before everything while the config or an app is broken. */
+  #handler(handler: Handler | undefined): Handler {
+    if (!this.#start!.dev) return handler!
+    return x => (this.#problem !== null || handler === undefined ? problemPage(this.#problem ?? "") : handler(x))
+  }
+
+  /** Accepts no more, finishes what it has, and exits. Told again, it hurries. */
+  async leave(times: { graceMs: number; tunnelGraceMs: number }): Promise<void> {
+    if (this.#leaving) {
+      if (times.graceMs === 0) for (const listener of this.#listeners) listener.closeNow()
+      return
+    }
+    this.#leaving = true
+    await Promise.all(
+      this.#listeners.map(listener => {
+        listener.stop()
+        return listener.drain(times)
+      }),
+    )
+    await this.#generation?.stop(AbortSignal.timeout(STOP_MS))
+    await this.#access?.close()
+    this.#exit(0)
+  }
+
+  #reopen(): void {
+    try {
+      this.#access?.reopen()
+    } catch (error) {
+      this.log.error("the access log cannot be opened anew; the old file goes on", { error: reason(error) })
+    }
+  }
+
+  #stats() {
+    const connections = this.#listeners.reduce((sum, listener) => sum + listener.connections, 0)
+    return { pid: process.pid, connections, requests: this.#requests, memory: process.memoryUsage.rss() }
+  }
+}

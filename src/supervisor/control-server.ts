@@ -1,0 +1,106 @@
+import { lstatSync } from "node:fs"
+import type { Command, ControlAnswer } from "../control.ts"
+import { unlinkQuietly } from "./run-folder.ts"
+import { removeStale } from "./sockets.ts"
+
+type OnCommand = (command: Command, answer: (answer: ControlAnswer) => void) => void
+
+/** Commands are small; whoever sends more is not `edge`. */
+const MOST_BYTES = 64 * 1024
+
+interface Open {
+  readonly path: string
+  close(): void
+}
+
+/** Listens for commands. The mode of the socket is the whole of its access control: its owner, and root. */
+export class ControlServer {
+  readonly #onCommand: OnCommand
+  #open: Open | undefined
+
+  constructor(onCommand: OnCommand) {
+    this.#onCommand = onCommand
+  }
+
+  /** Opens `path` beside the one that is open, which goes at `commit`. Throws when another edge answers there. */
+  async prepare(path: string): Promise<{ commit(): void; rollback(): void }> {
+    if (this.#open?.path === path) return { commit() {}, rollback() {} }
+    const fresh = await this.#listen(path)
+    return {
+      commit: () => {
+        this.#open?.close()
+        this.#open = fresh
+      },
+      rollback: () => fresh.close(),
+    }
+  }
+
+  close(): void {
+    this.#open?.close()
+    this.#open = undefined
+  }
+
+  async #listen(path: string): Promise<Open> {
+    try {
+      await removeStale(path)
+    } catch (error) {
+      const running = (error as { code?: string }).code === "EADDRINUSE"
+      const why = running ? "another edge is running with it; stop that one, or name another in [server] control" : (error as Error).message
+      throw new Error(`cannot open the control socket ${path}: ${why}`, { cause: error })
+    }
+    const umask = process.umask(0o177)
+    try {
+      const server = Bun.serve({
+        unix: path,
+        idleTimeout: 0,
+        maxRequestBodySize: MOST_BYTES,
+        development: false,
+        fetch: (request: Request) => this.#answer(request),
+        error: () => Response.json({ ok: false, error: "internal error" }, { status: 500 }),
+      } as never) as unknown as { stop(force: boolean): void }
+      const { ino } = lstatSync(path)
+      const close = (): void => {
+        // Answers on their way out are finished; nothing new comes in.
+        server.stop(false)
+        if (lstatSync(path, { throwIfNoEntry: false })?.ino === ino) unlinkQuietly(path)
+      }
+      return { path, close }
+    } catch (error) {
+      throw new Error(`cannot open the control socket ${path}: ${(error as Error).message}`, { cause: error })
+    } finally {
+      process.umask(umask)
+    }
+  }
+
+  async #answer(request: Request): Promise<Response> {
+    const command = request.method === "POST" ? parseCommand(await request.text()) : undefined
+    if (command === undefined) return Response.json({ ok: false, error: "not a command" }, { status: 400 })
+    const answer = await new Promise<ControlAnswer>(resolve => this.#onCommand(command, resolve))
+    return Response.json(answer, { status: answer.ok ? 200 : 409, headers: { connection: "close" } })
+  }
+}
+
+function parseCommand(text: string): Command | undefined {
+  let json: Record<string, unknown>
+  try {
+    json = JSON.parse(text) as Record<string, unknown>
+  } catch {
+    return undefined
+  }
+  switch (json?.["do"]) {
+    case "reload":
+      return { do: "reload", apps: json["apps"] === true }
+    case "stop":
+      return { do: "stop", now: json["now"] === true }
+    case "status":
+      return { do: "status" }
+    case "workers":
+      return { do: "workers", stack: json["stack"] === true }
+    case "scale": {
+      const { app, workers } = json
+      if (typeof app !== "string" || !Number.isInteger(workers) || (workers as number) < 0) return undefined
+      return { do: "scale", app, workers: workers as number }
+    }
+  }
+  return undefined
+}

@@ -1,0 +1,134 @@
+import type { AppState, FromFront, FrontStart, FrontStats, ToFront } from "./messages.ts"
+import { selfArgv } from "./self.ts"
+
+export interface FrontExit {
+  readonly code: number | null
+  readonly signal: string | null
+}
+
+export interface FrontOptions {
+  /** Unique among living fronts. */
+  readonly index: number
+  /** Asked for when the child can take it, so that it is never out of date. */
+  start(): Omit<FrontStart, "sockets" | "front">
+  /** The i-th descriptor becomes 3 + i in the child. */
+  readonly sockets: readonly { readonly address: string; readonly fd: number }[]
+  onReport(message: FromFront & { type: "report" }): void
+  onExit(exit: FrontExit): void
+}
+
+/** One front, seen from the supervisor. */
+export class FrontProcess {
+  readonly index: number
+  readonly startedAt = Date.now()
+  /** Set up and started, accepting nothing. Rejects with what the front said, or that it died. */
+  readonly ready: Promise<void>
+  readonly exited: Promise<FrontExit>
+  #process: Bun.Subprocess
+  #listening = Promise.withResolvers<void>()
+  #stats = new Map<number, (stats: FrontStats) => void>()
+  #asked = 0
+  /** It was given its start; what is sent before that it could not place. */
+  #started = false
+
+  constructor(options: FrontOptions) {
+    this.index = options.index
+    const ready = Promise.withResolvers<void>()
+    this.ready = ready.promise
+    this.ready.catch(() => {})
+    this.#listening.promise.catch(() => {})
+    const sockets = options.sockets.map(({ address }, i) => ({ address, fd: 3 + i }))
+    const receive = (message: FromFront): void => {
+      if (message.type === "hello") this.#start({ ...options.start(), front: this.index, sockets })
+      else if (message.type === "ready") ready.resolve()
+      else if (message.type === "failed") ready.reject(new Error(message.error))
+      else if (message.type === "listening") this.#listening.resolve()
+      else if (message.type === "report") options.onReport(message)
+      else {
+        this.#stats.get(message.id)?.(message.stats)
+        this.#stats.delete(message.id)
+      }
+    }
+    this.#process = Bun.spawn(selfArgv("__front"), {
+      stdio: ["ignore", "inherit", "inherit", ...options.sockets.map(({ fd }) => fd)],
+      // A session of its own: Ctrl-C reaches the supervisor alone, which then stops in order.
+      detached: true,
+      serialization: "json",
+      ipc: receive,
+    } as Bun.SpawnOptions.OptionsObject<"ignore", "inherit", "inherit">)
+    this.exited = this.#process.exited.then(() => ({ code: this.#process.exitCode, signal: this.#process.signalCode as string | null }))
+    void this.exited.then(exit => {
+      const error = new Error(`front ${this.#process.pid} ${describeExit(exit)} before it was ready`)
+      ready.reject(error)
+      this.#listening.reject(error)
+      options.onExit(exit)
+    })
+  }
+
+  get pid(): number {
+    return this.#process.pid
+  }
+
+  /** Accepts from now on; resolves when it does. */
+  listen(): Promise<void> {
+    this.#send({ type: "listen" })
+    return this.#listening.promise
+  }
+
+  /** Finish what you have and go. */
+  leave(times: { graceMs: number; tunnelGraceMs: number }): void {
+    if (this.#started) this.#send({ type: "leave", ...times })
+    else this.kill()
+  }
+
+  workers(app: string, state: AppState): void {
+    this.#send({ type: "workers", app, state })
+  }
+
+  reopen(): void {
+    this.#send({ type: "reopen" })
+  }
+
+  /** In dev: what to show instead of the site, null for the site itself. */
+  problem(text: string | null): void {
+    this.#send({ type: "problem", text })
+  }
+
+  kill(signal: NodeJS.Signals = "SIGKILL"): void {
+    this.#process.kill(signal)
+  }
+
+  /** Undefined when it does not answer in time: a front that is busy for a second is a finding of its own. */
+  stats(timeoutMs = 1000): Promise<FrontStats | undefined> {
+    const id = ++this.#asked
+    return new Promise(resolve => {
+      const timer = setTimeout(() => {
+        this.#stats.delete(id)
+        resolve(undefined)
+      }, timeoutMs)
+      this.#stats.set(id, stats => {
+        clearTimeout(timer)
+        resolve(stats)
+      })
+      this.#send({ type: "stats", id })
+    })
+  }
+
+  #start(start: FrontStart): void {
+    this.#started = true
+    this.#send({ type: "start", start })
+  }
+
+  #send(message: ToFront): void {
+    if (!this.#started || this.#process.exitCode !== null || this.#process.signalCode !== null) return
+    try {
+      this.#process.send(message)
+    } catch {
+      // It is dying; `onExit` follows.
+    }
+  }
+}
+
+export function describeExit({ code, signal }: FrontExit): string {
+  return signal === null ? `ended with exit code ${code}` : `was killed by ${signal}`
+}

@@ -1,0 +1,57 @@
+/** What the supervisor and a front say to each other over IPC. Plain data; JSON on the wire. */
+import type { ConfigJson } from "../config/config.ts"
+import type { WorkerInfo, WorkerReport } from "../plugin.ts"
+
+/** An address that the front accepts from, and the descriptor under which it inherited the listening socket. */
+export interface InheritedSocket {
+  readonly address: string
+  readonly fd: number
+}
+
+/** What fronts know about one app's workers. */
+export interface AppState {
+  readonly workers: readonly WorkerInfo[]
+  /** File of the shared page; absent when the gateway made none. */
+  readonly page?: string
+}
+
+export interface FrontStart {
+  /** Unique among living fronts, 0 to 63. */
+  readonly front: number
+  readonly config: ConfigJson
+  readonly sockets: readonly InheritedSocket[]
+  readonly apps: Readonly<Record<string, AppState>>
+  readonly dev: boolean
+  /** In dev: shown instead of the site, as the config or an app is broken. */
+  readonly problem?: string
+}
+
+export type ToFront =
+  /** Set everything up and start it, accept nothing yet. Answer: "ready" or "failed". */
+  | { readonly type: "start"; readonly start: FrontStart }
+  /** Every front of the set is ready: accept. Answer: "listening". */
+  | { readonly type: "listen" }
+  | { readonly type: "workers"; readonly app: string; readonly state: AppState }
+  /** Stop accepting, finish, and end with exit code 0. */
+  | { readonly type: "leave"; readonly graceMs: number; readonly tunnelGraceMs: number }
+  | { readonly type: "reopen" }
+  | { readonly type: "problem"; readonly text: string | null }
+  | { readonly type: "stats"; readonly id: number }
+
+export type FromFront =
+  | { readonly type: "hello" }
+  | { readonly type: "ready" }
+  | { readonly type: "failed"; readonly error: string }
+  | { readonly type: "listening" }
+  | { readonly type: "report"; readonly app: string; readonly report: WorkerReport }
+  | { readonly type: "stats"; readonly id: number; readonly stats: FrontStats }
+
+export interface FrontStats {
+  readonly pid: number
+  /** Connections that are open now. */
+  readonly connections: number
+  /** Requests answered since the front began. */
+  readonly requests: number
+  /** Resident bytes. */
+  readonly memory: number
+}

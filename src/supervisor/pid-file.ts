@@ -1,0 +1,29 @@
+import { readFileSync, renameSync, writeFileSync } from "node:fs"
+import { unlinkQuietly } from "./run-folder.ts"
+
+/** The supervisor's process id for scripts. Written whole: a reader never sees half a number. */
+export class PidFile {
+  #path: string | undefined
+
+  write(path: string | undefined): void {
+    if (path === this.#path) return
+    this.remove()
+    if (path === undefined) return
+    const fresh = `${path}.${process.pid}`
+    writeFileSync(fresh, `${process.pid}\n`, { mode: 0o644 })
+    renameSync(fresh, path)
+    this.#path = path
+  }
+
+  /** Unless a newer executable has put its own there. */
+  remove(): void {
+    const path = this.#path
+    this.#path = undefined
+    if (path === undefined) return
+    try {
+      if (readFileSync(path, "utf8").trim() === String(process.pid)) unlinkQuietly(path)
+    } catch {
+      // Somebody removed it.
+    }
+  }
+}

@@ -1,0 +1,209 @@
+/** The worker pools: one per app whose gateway has processes. They belong to the supervisor and survive reloads. */
+import { chownSync } from "node:fs"
+import { join } from "node:path"
+import type { Logger } from "../log/logger.ts"
+import type { PlannedApp } from "../plan.ts"
+import type { Launch, SharedPage, Supervision, WorkerHost, WorkerInfo, WorkerProcess, WorkerReport, WorkerStatus } from "../plugin.ts"
+import { createPage } from "../slots.ts"
+import { fingerprint } from "./fingerprint.ts"
+import type { Guard } from "./guard.ts"
+import { findIdentity, type Identity, isRoot } from "./identity.ts"
+import type { AppState } from "./messages.ts"
+import { type RunFolder, writeFiles } from "./run-folder.ts"
+import { superviseApp } from "./supervision.ts"
+import { startWorker } from "./worker-process.ts"
+
+export interface PoolParts {
+  readonly app: PlannedApp
+  readonly folder: RunFolder
+  readonly guard: Guard
+  readonly log: Logger
+  /** Who the fronts run as, when they change user. */
+  readonly fronts: Identity | undefined
+  /** Config that a third party's gateway is set up from, in a child of its own. */
+  readonly config: unknown
+  /** Its workers changed: the fronts must know. */
+  onChange(pool: Pool): void
+}
+
+/** An app that did not boot at the start is tried again after so long, and then ever later. */
+const RETRY_MS = 1000
+const MOST_RETRY_MS = 30_000
+
+export class Pool implements WorkerHost {
+  readonly name: string
+  readonly log: Logger
+  readonly #parts: PoolParts
+  readonly #identity: Identity | undefined
+  readonly #run: string
+  readonly #written = new WeakSet<Launch>()
+  readonly #running = new Set<WorkerProcess>()
+  #app: PlannedApp
+  #launch: Launch
+  #fingerprint: string
+  #supervision: Supervision | undefined
+  #workers: readonly WorkerInfo[] = []
+  #page: { readonly path: string; readonly max: number; readonly shared: SharedPage } | undefined
+  #serial = 0
+  #stopped = false
+  #retry: ReturnType<typeof setTimeout> | undefined
+  #heard: (report: WorkerReport) => void = () => {}
+  #frontGone: (front: number) => void = () => {}
+
+  constructor(parts: PoolParts) {
+    const { app, folder, log, fronts } = parts
+    const { name, user, group } = app.spec
+    this.#parts = parts
+    this.#app = app
+    this.#launch = app.launch!
+    this.name = name
+    this.log = log.with({ app: name })
+    // Without a user of its own an app runs as the fronts do: as root only when nothing else was asked for.
+    this.#identity = !isRoot() ? undefined : user === undefined ? fronts : findIdentity(user, group)
+    this.#run = folder.poolFolder(this.#identity, fronts)
+    this.#fingerprint = fingerprint(app.spec.dir)
+  }
+
+  /** Everything that the app is, but how its workers are started: what a roll cannot change needs another pool. */
+  fits(app: PlannedApp): boolean {
+    return Bun.deepEquals(shape(app), shape(this.#app))
+  }
+
+  /** Whether its workers run other code or settings than they would be started with now. */
+  stale(app: PlannedApp): boolean {
+    return !Bun.deepEquals(app.launch, this.#launch) || fingerprint(app.spec.dir) !== this.#fingerprint
+  }
+
+  get state(): AppState {
+    return { workers: this.#workers, ...(this.#page !== undefined && { page: this.#page.path }) }
+  }
+
+  get spec(): PlannedApp["spec"] {
+    return this.#app.spec
+  }
+
+  /** Resolves when the app can serve; rejects with what its first worker said. */
+  async start(): Promise<void> {
+    this.#supervision = await superviseApp(this.#app, { host: this, launch: this.#launch, config: this.#parts.config, identity: this.#parts.fronts })
+    if (this.#stopped) await this.#supervision.stop(AbortSignal.abort())
+  }
+
+  /** At the start of the server one app that cannot boot does not keep the others down: it is said, and tried again. */
+  async startOrRetry(delayMs = RETRY_MS): Promise<void> {
+    try {
+      await this.start()
+      if (delayMs > RETRY_MS) this.log.info("the app serves now")
+    } catch (error) {
+      if (this.#stopped) return
+      this.log.error(`the app cannot start, next try in ${delayMs / 1000} s: ${(error as Error).message}`)
+      this.#retry = setTimeout(() => void this.startOrRetry(Math.min(2 * delayMs, MOST_RETRY_MS)), delayMs)
+    }
+  }
+
+  /** Replaces the workers one at a time; rejects and keeps the old ones when the new code cannot boot. */
+  async roll(app: PlannedApp): Promise<void> {
+    clearTimeout(this.#retry)
+    const launch = app.launch!
+    const files = fingerprint(app.spec.dir)
+    if (this.#supervision === undefined) {
+      this.#launch = launch
+      await this.startOrThrow()
+    } else await this.#supervision.roll(launch)
+    this.#app = app
+    this.#launch = launch
+    this.#fingerprint = files
+  }
+
+  /** A start that was asked for: its failure is told to who asked, and the app is still tried again. */
+  async startOrThrow(): Promise<void> {
+    try {
+      await this.start()
+    } catch (error) {
+      this.#retry = setTimeout(() => void this.startOrRetry(2 * RETRY_MS), RETRY_MS)
+      throw error
+    }
+  }
+
+  scale(workers: number): void {
+    this.#supervision?.scale(workers)
+  }
+
+  status(): readonly WorkerStatus[] {
+    return this.#supervision?.status() ?? []
+  }
+
+  /** Stacks of all workers, by index. */
+  async stacks(): Promise<readonly { readonly index: number; readonly pid: number; readonly stack: string }[]> {
+    const ask = async (worker: WorkerProcess) => ({ index: worker.index, pid: worker.pid, stack: await worker.stack() })
+    return await Promise.all([...this.#running].map(ask))
+  }
+
+  async stop(deadline: AbortSignal): Promise<void> {
+    this.#stopped = true
+    clearTimeout(this.#retry)
+    await this.#supervision?.stop(deadline)
+  }
+
+  report(report: WorkerReport): void {
+    this.#heard(report)
+  }
+
+  frontGone(front: number): void {
+    this.#frontGone(front)
+  }
+
+  // What the gateway's supervising half is given -----------------------------------------------------------------------
+
+  async spawn(index: number, options: { bootMs?: number; launch?: Launch; signal?: AbortSignal } = {}): Promise<WorkerProcess> {
+    const launch = options.launch ?? this.#launch
+    if (launch.files !== undefined && !this.#written.has(launch)) {
+      writeFiles(this.#run, launch.files, this.#identity)
+      this.#written.add(launch)
+    }
+    const worker = await startWorker({
+      app: this.#app.spec,
+      launch,
+      index,
+      serial: ++this.#serial,
+      run: this.#run,
+      identity: this.#identity,
+      fronts: this.#parts.fronts,
+      guard: this.#parts.guard,
+      log: this.log,
+      bootMs: options.bootMs,
+      signal: options.signal,
+    })
+    this.#running.add(worker)
+    void worker.exited.then(() => this.#running.delete(worker))
+    return worker
+  }
+
+  publish(workers: readonly WorkerInfo[]): void {
+    this.#workers = workers.map(({ app, index, serial, pid, transport, address }) => ({ app, index, serial, pid, transport, address }))
+    this.#parts.onChange(this)
+  }
+
+  async page(max: number): Promise<SharedPage> {
+    if (this.#page?.max === max) return this.#page.shared
+    const path = join(this.#run, `slots-${max}`)
+    const shared = createPage(path, { workers: max, capacity: this.#app.spec.concurrency })
+    const { fronts } = this.#parts
+    if (fronts !== undefined && isRoot()) chownSync(path, fronts.uid, fronts.gid)
+    this.#page = { path, max, shared }
+    return shared
+  }
+
+  onReport(f: (report: WorkerReport) => void): void {
+    this.#heard = f
+  }
+
+  onFrontGone(f: (front: number) => void): void {
+    this.#frontGone = f
+  }
+}
+
+/** Names the parts that fronts and the gateway were set up with; the rest reaches workers through their launch. */
+function shape({ spec, external }: PlannedApp): unknown {
+  const { name, runtime, gateway, concurrency, timeoutMs, user, group, options } = spec
+  return { name, runtime, gateway, concurrency, timeoutMs, user, group, gateways: options.gateway, external }
+}

@@ -1,0 +1,26 @@
+/** How a process starts another of its own kind: the executable itself, or bun with the script that was started. */
+export function selfArgv(command: string): string[] {
+  return compiled() ? [process.execPath, command] : [process.execPath, Bun.main, command]
+}
+
+/** Modules of a compiled executable live in a file system of its own. */
+export function compiled(): boolean {
+  return Bun.main.startsWith("/$bunfs/") || Bun.main.startsWith("B:\\~BUN\\")
+}
+
+/**
+ * Variables that would turn the executable into the bun command line or load code into it (BUN_BE_BUN, BUN_OPTIONS),
+ * or that speak of our own descriptors: an app's worker must not see them.
+ */
+const PRIVATE = [
+  ...["BUN_OPTIONS", "BUN_BE_BUN", "NODE_OPTIONS", "NODE_CHANNEL_FD", "NODE_CHANNEL_SERIALIZATION_MODE"],
+  ...["LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES", "NOTIFY_SOCKET", "WATCHDOG_PID", "WATCHDOG_USEC", "EDGE_HANDOVER"],
+]
+
+export function cleanEnv(env: Readonly<Record<string, string | undefined>> = process.env): Record<string, string> {
+  const clean: Record<string, string> = {}
+  for (const [name, value] of Object.entries(env)) {
+    if (value !== undefined && !PRIVATE.includes(name)) clean[name] = value
+  }
+  return clean
+}

@@ -1,0 +1,40 @@
+import type { FrontStatus, Status } from "../control.ts"
+import type { Plan } from "../plan.ts"
+import type { FrontSet } from "./front-set.ts"
+import type { Pool } from "./pools.ts"
+import type { ListeningSocket } from "./sockets.ts"
+
+export interface StatusParts {
+  readonly startedAt: number
+  readonly generation: number
+  readonly plan: Plan | undefined
+  readonly sockets: readonly ListeningSocket[]
+  readonly sets: readonly FrontSet[]
+  readonly pools: readonly Pool[]
+}
+
+/** What `edge status` shows. */
+export async function statusOf(parts: StatusParts): Promise<Status> {
+  const urls = new Map(parts.plan?.addresses.map(({ address, urls }) => [address, urls]))
+  const fronts = await Promise.all(parts.sets.map(frontsOf))
+  return {
+    pid: process.pid,
+    startedAt: parts.startedAt,
+    config: parts.plan?.config.file ?? "",
+    generation: parts.generation,
+    addresses: parts.sockets.map(({ address, port }) => ({ address, port, urls: urls.get(address) ?? [] })),
+    fronts: fronts.flat(),
+    apps: parts.pools.map(pool => ({
+      name: pool.name,
+      gateway: pool.spec.gateway,
+      runtime: pool.spec.runtime,
+      workers: pool.status(),
+    })),
+  }
+}
+
+async function frontsOf(set: FrontSet): Promise<FrontStatus[]> {
+  return await Promise.all(
+    set.fronts.map(async front => ({ ...(await front.stats()), pid: front.pid, generation: set.generation, state: set.state })),
+  )
+}

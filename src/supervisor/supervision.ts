@@ -1,0 +1,45 @@
+/** Starts the supervising half of an app's gateway: first-party ones here, a third party's in a child of its own. */
+import type { PlannedApp } from "../plan.ts"
+import type { Context, Gateway, Launch, Plugin, Supervision, WorkerHost } from "../plugin.ts"
+import { standard } from "../standard.ts"
+import type { Identity } from "./identity.ts"
+
+export interface SuperviseOptions {
+  readonly host: WorkerHost
+  readonly launch: Launch
+  readonly config: unknown
+  /** Whom third-party code runs as. */
+  readonly identity: Identity | undefined
+}
+
+export async function superviseApp(app: PlannedApp, options: SuperviseOptions): Promise<Supervision> {
+  const { superviseInChild } = app.external ? await import("./gateway-child.ts") : { superviseInChild: undefined }
+  if (superviseInChild !== undefined) return superviseInChild(app, options)
+  const gateway = await firstPartyGateway(app, options.host)
+  if (gateway.supervise === undefined) throw new Error(`the gateway ${app.spec.gateway} has no processes`)
+  return gateway.supervise(app.spec, options.launch, options.host)
+}
+
+/** Set up without a generation: a supervising half gets its options and nothing of the web layer. */
+async function firstPartyGateway(app: PlannedApp, host: WorkerHost): Promise<Gateway> {
+  const load = standard.gateway[app.spec.gateway]
+  if (load === undefined) throw new Error(`no gateway named ${app.spec.gateway}`)
+  const plugin = (await load()).default as Plugin<"gateway">
+  const none = (what: string) => () => {
+    throw new Error(`a gateway's supervising half has no ${what}`)
+  }
+  const context: Context = {
+    log: host.log,
+    dir: app.spec.dir,
+    at: `app.${app.spec.name}`,
+    signal: new AbortController().signal,
+    dev: false,
+    resolve: path => path,
+    make: none("parts"),
+    names: () => [],
+    app: none("apps"),
+    redispatch: none("web layer"),
+    fail: message => new Error(message),
+  }
+  return (await plugin.setup(app.spec.options.gateway, context)).part
+}
