@@ -1,0 +1,164 @@
+import * as v from "valibot"
+import type { Field, FieldKind, FieldOptions } from "./field.ts"
+import type { AnyModel } from "./model.ts"
+import { words } from "./naming.ts"
+
+type Flag<O, K extends string> = O extends Record<K, true> ? true : false
+type Defaulted<O> = O extends { default: unknown } ? true : Flag<O, "optional">
+type Made<V, O> = Field<V, Flag<O, "optional">, Defaulted<O>>
+
+interface Sized {
+  /** Longest text in characters. */
+  readonly max?: number
+  readonly min?: number
+}
+interface Ranged<V> {
+  readonly max?: V
+  readonly min?: V
+}
+
+/** One line of text; without `max` any length. */
+export function text<const O extends FieldOptions<string> & Sized>(options?: O): Made<string, O> {
+  return make("text", sized(options), options)
+}
+
+/** Long text that is shown as Markdown, sanitised. */
+export function markdown<const O extends FieldOptions<string> & Sized>(options?: O): Made<string, O> {
+  return make("markdown", sized(options), options)
+}
+
+/** The part of a URL that names a row; made `from` another field when it is not given. */
+export function slug<const O extends FieldOptions<string> & { from?: string; max?: number }>(
+  options?: O,
+): Field<string, Flag<O, "optional">, O extends { from: string } ? true : Defaulted<O>> {
+  const schema = v.pipe(
+    v.string(),
+    v.regex(/^[a-z0-9]+(?:-[a-z0-9]+)*$/, "Only small letters, digits and single hyphens."),
+    v.maxLength(options?.max ?? 120),
+  )
+  return make("slug", schema, options)
+}
+
+export function email<const O extends FieldOptions<string>>(options?: O): Made<string, O> {
+  return make("email", v.pipe(v.string(), v.trim(), v.email(), v.maxLength(254)), options)
+}
+
+/** An absolute http or https URL: `javascript:` in a link is the attack. */
+export function url<const O extends FieldOptions<string>>(options?: O): Made<string, O> {
+  const schema = v.pipe(v.string(), v.trim(), v.url(), v.regex(/^https?:/i, "Must start with http:// or https://."))
+  return make("url", schema, options)
+}
+
+/** One of a fixed list: values, or values with labels. */
+export function choice<const C extends readonly string[] | Readonly<Record<string, string>>, const O extends FieldOptions<string>>(
+  choices: C,
+  options?: O,
+): Made<C extends readonly (infer S extends string)[] ? S : Extract<keyof C, string>, O> {
+  const pairs = Array.isArray(choices)
+    ? (choices as readonly string[]).map(value => [value, words(value)] as const)
+    : Object.entries(choices as Readonly<Record<string, string>>)
+  return make("choice", v.picklist(pairs.map(([value]) => value)), { ...options, choices: pairs }) as never
+}
+
+export function integer<const O extends FieldOptions<number> & Ranged<number>>(options?: O): Made<number, O> {
+  return make("integer", ranged(v.pipe(v.number(), v.safeInteger()), options), options)
+}
+
+/** A floating-point number. For money use `decimal`. */
+export function number<const O extends FieldOptions<number> & Ranged<number>>(options?: O): Made<number, O> {
+  return make("number", ranged(v.pipe(v.number(), v.finite()), options), options)
+}
+
+/** An exact decimal number, kept as text ("12.50"). */
+export function decimal<const O extends FieldOptions<string> & { scale?: number }>(options?: O): Made<string, O> {
+  const scale = options?.scale ?? 2
+  const form = new RegExp(`^-?\\d{1,15}(?:\\.\\d{1,${scale}})?$`)
+  return make("decimal", v.pipe(v.string(), v.regex(form, `A number with at most ${scale} digits after the point.`)), options)
+}
+
+export function boolean<const O extends FieldOptions<boolean>>(options?: O): Made<boolean, O> {
+  return make("boolean", v.boolean(), options)
+}
+
+/** A day, as "2026-11-23". */
+export function date<const O extends FieldOptions<string>>(options?: O): Made<string, O> {
+  return make("date", v.pipe(v.string(), v.isoDate()), options)
+}
+
+/** A moment; kept in UTC. */
+export function datetime<const O extends FieldOptions<Date>>(options?: O): Made<Date, O> {
+  return make("datetime", v.date(), options)
+}
+
+export function json<T = unknown, const O extends FieldOptions<T> = FieldOptions<T>>(options?: O): Made<T, O> {
+  return make("json", v.unknown(), options) as never
+}
+
+export function uuid<const O extends FieldOptions<string>>(options?: O): Made<string, O> {
+  return make("uuid", v.pipe(v.string(), v.uuid()), options)
+}
+
+/** A foreign key. The row has `<key>Id`; `with("<key>")` loads the other row under `<key>`. */
+export interface ReferenceField<M extends AnyModel, N extends boolean> extends Field<number, N, N> {
+  readonly kind: "reference"
+  readonly model?: M
+}
+export interface ReferenceOptions extends Omit<FieldOptions<number>, "default"> {
+  /** What happens to this row when the other is deleted; default "restrict", or "set null" when optional. */
+  readonly onDelete?: "cascade" | "restrict" | "set null"
+  /** Name of the way back on the other model, for queries and the admin; default the model's name in plural. */
+  readonly back?: string
+}
+/**
+ * `to` is a model, or "self". For a model that is defined further down: a function whose result type is written out,
+ * `references((): AnyModel => Later)`; its rows are then not typed.
+ */
+export function references<const O extends ReferenceOptions>(to: "self", options?: O): ReferenceField<AnyModel, Flag<O, "optional">>
+export function references<M extends AnyModel, const O extends ReferenceOptions>(
+  to: M | (() => M),
+  options?: O,
+): ReferenceField<M, Flag<O, "optional">>
+export function references(to: "self" | AnyModel | (() => AnyModel), options?: ReferenceOptions): ReferenceField<AnyModel, boolean> {
+  const onDelete = options?.onDelete ?? (options?.optional === true ? "set null" : "restrict")
+  return make("reference", key, { ...options, onDelete, to: typeof to === "function" && !("fields" in to) ? to : () => to }) as never
+}
+
+/** Many rows of another model, kept in a table of pairs. The value is the list of their ids. */
+export interface ManyField<M extends AnyModel> extends Field<readonly number[], false, true> {
+  readonly kind: "many"
+  readonly model?: M
+}
+export function many<M extends AnyModel>(to: M | (() => M), options?: Omit<FieldOptions<never>, "default" | "optional" | "unique">): ManyField<M> {
+  return make("many", v.array(key), { ...options, to: typeof to === "function" && !("fields" in to) ? to : () => to }) as never
+}
+
+const key = v.pipe(v.number(), v.safeInteger(), v.minValue(1))
+
+/** A stored file: its key in the app's file store; the bytes are not in the database. */
+export function file<const O extends FieldOptions<string> & { accept?: readonly string[]; maxBytes?: number }>(options?: O): Made<string, O> {
+  return make("file", v.pipe(v.string(), v.maxLength(255)), options)
+}
+
+/** A stored picture. SVG is refused: it can carry scripts. */
+export function image<const O extends FieldOptions<string> & { maxBytes?: number }>(options?: O): Made<string, O> {
+  return make("image", v.pipe(v.string(), v.maxLength(255)), {
+    ...options,
+    accept: ["image/png", "image/jpeg", "image/webp", "image/gif"],
+  }) as never
+}
+
+function make(kind: FieldKind, schema: v.GenericSchema<unknown, never> | v.GenericSchema, options: object | undefined): never {
+  return { kind, schema, options: options ?? {} } as never
+}
+
+function sized(options: Sized | undefined): v.GenericSchema<unknown, string> {
+  const max = options?.max ?? Number.MAX_SAFE_INTEGER
+  const least = options?.min ?? 0
+  // NUL cannot be stored by Postgres and cuts strings elsewhere.
+  return v.pipe(v.string(), v.minLength(least), v.maxLength(max), v.excludes("\0", "Has a character that cannot be stored."))
+}
+
+function ranged(schema: v.GenericSchema<unknown, number>, options: Ranged<number> | undefined): v.GenericSchema<unknown, number> {
+  return v.pipe(schema, v.minValue(options?.min ?? -Infinity), v.maxValue(options?.max ?? Infinity))
+}
+

@@ -1,0 +1,246 @@
+import { and, asc, count, desc, eq, inArray, type SQL } from "drizzle-orm"
+import { database } from "./database.ts"
+import { explainConstraint, NotFound } from "./errors.ts"
+import type { Field } from "./field.ts"
+import type { AnyModel, ColumnKeys, Fields, Loaded, ManyKeys, ModelBase, New, Patch, ReferenceKeys, Row } from "./model.ts"
+import { column } from "./naming.ts"
+import { rowKey, target } from "./tables.ts"
+import { check } from "./values.ts"
+import { toSql, type Where } from "./where.ts"
+
+type OrderKey<F extends Fields> = (keyof Row<F> & string) | `-${keyof Row<F> & string}`
+
+interface Parts {
+  readonly where: readonly Record<string, unknown>[]
+  readonly order: readonly string[]
+  readonly limit: number | undefined
+  readonly offset: number
+  readonly load: readonly string[]
+}
+const NOTHING: Parts = { where: [], order: [], limit: undefined, offset: 0, load: [] }
+
+/** Rows to be asked for. Every method gives a new query; awaiting one runs it. */
+export class Query<F extends Fields, L extends string = never> implements PromiseLike<Loaded<F, L>[]> {
+  constructor(
+    readonly model: ModelBase<F>,
+    private readonly parts: Parts = NOTHING,
+  ) {}
+
+  #with(change: Partial<Parts>): this {
+    return new Query<F, L>(this.model, { ...this.parts, ...change }) as this
+  }
+
+  where(condition: Where<F>): this {
+    return this.#with({ where: [...this.parts.where, condition as Record<string, unknown>] })
+  }
+
+  /** Sorts by these, "-" in front for descending; replaces an earlier order. The id decides between equals. */
+  order(...keys: OrderKey<F>[]): this {
+    return this.#with({ order: keys })
+  }
+
+  limit(rows: number): this {
+    return this.#with({ limit: rows })
+  }
+  offset(rows: number): this {
+    return this.#with({ offset: rows })
+  }
+
+  /** Loads related rows too, one query for each relation however many rows there are. */
+  with<K extends ReferenceKeys<F> | ManyKeys<F>>(...keys: K[]): Query<F, L | K> {
+    return new Query<F, L | K>(this.model, { ...this.parts, load: [...new Set([...this.parts.load, ...keys])] })
+  }
+
+  /** Rows whose `search` fields contain every word. */
+  search(words: string): this {
+    const fields = Object.entries(this.model.fields).filter(([, field]) => field.options.search === true)
+    const conditions = words.split(/\s+/).filter(Boolean).slice(0, 8)
+    if (conditions.length === 0 || fields.length === 0) return this
+    const all = conditions.map(word => ({ or: fields.map(([key]) => ({ [key]: { contains: word } })) }))
+    return this.#with({ where: [...this.parts.where, { and: all }] })
+  }
+
+  // oxlint-disable-next-line unicorn/no-thenable
+  then<A = Loaded<F, L>[], B = never>(
+    done?: ((rows: Loaded<F, L>[]) => A | PromiseLike<A>) | null,
+    failed?: ((reason: unknown) => B | PromiseLike<B>) | null,
+  ): Promise<A | B> {
+    return this.#rows().then(done, failed)
+  }
+
+  async first(): Promise<Loaded<F, L> | null> {
+    return (await this.limit(1).#rows())[0] ?? null
+  }
+
+  /** The one row of that id, or that answers the condition; throws NotFound. */
+  async get(id: number | Where<F>): Promise<Loaded<F, L>> {
+    const row = await this.where((typeof id === "number" ? { id } : id) as Where<F>).first()
+    if (row === null) throw new NotFound(`no ${this.model.name} ${JSON.stringify(id)}`)
+    return row
+  }
+
+  async count(): Promise<number> {
+    const rows: { n: number }[] = await database().read(db => {
+      const table = database().tables.of(this.model)
+      return db.select({ n: count() }).from(table).where(this.#condition(db))
+    })
+    return Number(rows[0]?.n ?? 0)
+  }
+
+  async exists(): Promise<boolean> {
+    return (await this.limit(1).pluck("id")).length > 0
+  }
+
+  /** Only one column of each row. */
+  async pluck<K extends keyof Row<F> & string>(key: K): Promise<Row<F>[K][]> {
+    const rows: Record<string, unknown>[] = await database().read(db => this.#select(db, { [key]: database().tables.of(this.model)[key] }))
+    return rows.map(row => row[key]) as Row<F>[K][]
+  }
+
+  /** Changes every row of the query; gives how many. */
+  async update(patch: Patch<F>): Promise<number> {
+    const { row, many } = check(this.model, patch as Record<string, unknown>, true)
+    if (Object.keys(many).length > 0) throw new Error("update() of many rows cannot set relations; use Model.update(row, ...)")
+    if (Object.keys(row).length === 0) return 0
+    return this.#written(async db => {
+      const table = database().tables.of(this.model)
+      return (await db.update(table).set(row).where(this.#condition(db)).returning({ id: table.id })).length
+    })
+  }
+
+  /** Deletes every row of the query; gives how many. */
+  async delete(): Promise<number> {
+    return this.#written(async db => {
+      const table = database().tables.of(this.model)
+      return (await db.delete(table).where(this.#condition(db)).returning({ id: table.id })).length
+    })
+  }
+
+  async create(values: New<F>): Promise<Row<F>> {
+    return (await this.createMany([values]))[0]!
+  }
+
+  /** All of them or none, in statements of at most 500 rows. */
+  async createMany(values: readonly New<F>[]): Promise<Row<F>[]> {
+    const checked = values.map(value => check(this.model, value as Record<string, unknown>, false))
+    if (checked.length === 0) return []
+    const insert = async (): Promise<Row<F>[]> => {
+      const made: Row<F>[] = []
+      for (let i = 0; i < checked.length; i += 500) {
+        const part = checked.slice(i, i + 500)
+        const rows: Row<F>[] = await this.#written(db =>
+          db.insert(database().tables.of(this.model)).values(part.map(c => c.row)).returning(),
+        )
+        for (const [n, row] of rows.entries()) {
+          for (const [key, ids] of Object.entries(part[n]!.many)) await this.#link(key, row.id, ids)
+        }
+        made.push(...rows)
+      }
+      return made
+    }
+    const single = checked.length === 1 && Object.keys(checked[0]!.many).length === 0
+    return single ? insert() : database().transaction(insert)
+  }
+
+  async updateOne(id: number, patch: Patch<F>): Promise<Row<F>> {
+    const { row, many } = check(this.model, patch as Record<string, unknown>, true)
+    const change = async (): Promise<Row<F>> => {
+      const table = database().tables.of(this.model)
+      if (Object.keys(row).length > 0) await this.#written(db => db.update(table).set(row).where(eq(table.id, id)))
+      for (const [key, ids] of Object.entries(many)) await this.#link(key, id, ids)
+      return new Query<F>(this.model).get(id)
+    }
+    return Object.keys(many).length === 0 ? change() : database().transaction(change)
+  }
+
+  async deleteOne(id: number): Promise<void> {
+    const deleted = await new Query<F>(this.model, { ...NOTHING, where: [{ id }] }).delete()
+    if (deleted === 0) throw new NotFound(`no ${this.model.name} ${id}`)
+  }
+
+  async #rows(): Promise<Loaded<F, L>[]> {
+    const rows: Record<string, unknown>[] = await database().read(db => this.#select(db))
+    for (const key of this.parts.load) await this.#load(key, rows)
+    return rows as Loaded<F, L>[]
+  }
+
+  #condition(db: unknown): SQL | undefined {
+    const { tables } = database()
+    const site = { model: this.model as AnyModel, table: tables.of(this.model), tables, db }
+    return and(...this.parts.where.map(where => toSql(where, site)))
+  }
+
+  #select(db: any, fields?: Record<string, unknown>): PromiseLike<any> {
+    const table = database().tables.of(this.model)
+    const keys = this.parts.order.length > 0 ? this.parts.order : (this.model.options.order ?? [])
+    let query = (fields === undefined ? db.select() : db.select(fields)).from(table).where(this.#condition(db)).$dynamic()
+    query = query.orderBy(...keys.map(key => sortBy(table, key, this.model)), ...(keys.some(key => /^-?id$/.test(key)) ? [] : [lastBy(table, keys)]))
+    if (this.parts.limit !== undefined) query = query.limit(this.parts.limit)
+    // SQLite knows OFFSET only after LIMIT.
+    else if (this.parts.offset > 0) query = query.limit(Number.MAX_SAFE_INTEGER)
+    return this.parts.offset > 0 ? query.offset(this.parts.offset) : query
+  }
+
+  async #load(key: string, rows: Record<string, unknown>[]): Promise<void> {
+    const field = this.model.fields[key] as Field
+    const other = target(this.model, field)
+    if (field.kind === "reference") {
+      const at = rowKey(key, field)
+      const found = await byId(other, rows.map(row => row[at]))
+      for (const row of rows) row[key] = found.get(row[at] as number) ?? null
+      return
+    }
+    const pairs = database().tables.pairs(this.model, key)
+    const ids = rows.map(row => row.id as number)
+    const links: { from: number; to: number }[] = []
+    for (const part of chunks(ids)) {
+      links.push(...(await database().read<{ from: number; to: number }[]>(db => db.select().from(pairs).where(inArray(pairs.from, part)).orderBy(asc(pairs.to)))))
+    }
+    const found = await byId(other, links.map(link => link.to))
+    const lists = new Map<number, unknown[]>(ids.map(id => [id, []]))
+    for (const link of links) lists.get(link.from)?.push(found.get(link.to))
+    for (const row of rows) row[key] = lists.get(row.id as number)
+  }
+
+  /** Makes the pairs of a `many` field be exactly these. */
+  async #link(key: string, id: number, ids: readonly number[]): Promise<void> {
+    const pairs = database().tables.pairs(this.model, key)
+    await this.#written(db => db.delete(pairs).where(eq(pairs.from, id)))
+    if (ids.length > 0) await this.#written(db => db.insert(pairs).values(ids.map(to => ({ from: id, to }))))
+  }
+
+  async #written<T>(f: (db: any) => PromiseLike<T>): Promise<T> {
+    try {
+      return await database().write(f)
+    } catch (error) {
+      throw explainConstraint(error, this.model.name, name =>
+        Object.entries(this.model.fields).find(([key, field]) => column(key, (field as Field).kind === "reference") === name)?.[0],
+      )
+    }
+  }
+}
+
+function sortBy(table: Record<string, any>, key: string, model: AnyModel): SQL {
+  const name = key.startsWith("-") ? key.slice(1) : key
+  if (table[name] === undefined) throw new Error(`${model.name} cannot be sorted by "${name}"`)
+  return key.startsWith("-") ? desc(table[name]) : asc(table[name])
+}
+
+/** Equals come in the direction of the first key, so that one index serves both. */
+function lastBy(table: Record<string, any>, keys: readonly string[]): SQL {
+  return keys[0]?.startsWith("-") === true ? desc(table.id) : asc(table.id)
+}
+
+async function byId(model: AnyModel, ids: readonly unknown[]): Promise<Map<number, unknown>> {
+  const wanted = [...new Set(ids.filter((id): id is number => typeof id === "number"))]
+  const found = new Map<number, unknown>()
+  for (const part of chunks(wanted)) {
+    for (const row of await new Query<Fields>(model, { ...NOTHING, where: [{ id: { in: part } }] })) found.set(row.id, row)
+  }
+  return found
+}
+
+/** Databases bound the number of parameters (SQLite 32,766). */
+function* chunks(ids: readonly number[], size = 1000): Generator<number[]> {
+  for (let i = 0; i < ids.length; i += size) yield ids.slice(i, i + size)
+}
