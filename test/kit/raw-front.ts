@@ -31,6 +31,8 @@ export interface Answer {
   /** name, value, ... */
   readonly headers: readonly string[]
   readonly body: Buffer
+  /** Length of the body, also when it was not kept. */
+  readonly bytes: number
   /** Text of the ERROR frame that ended it. */
   readonly error: string | undefined
   /** Frames in all. */
@@ -200,7 +202,7 @@ export class RawFront {
   }
 
   /** All of an answer. `keep: false` counts the bytes of its body only. */
-  async answer(id: number, keep = true): Promise<Answer & { bytes: number }> {
+  async answer(id: number, keep = true): Promise<Answer> {
     let head: string[] = []
     let error: string | undefined
     let bytes = 0
