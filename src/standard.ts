@@ -7,8 +7,15 @@ import type { Kind, Plugin } from "./plugin.ts"
 type Load = () => Promise<{ default: Plugin<never, never> | Plugin }>
 
 export const standard: { readonly [K in Kind]: Readonly<Record<string, Load>> } = {
-  web: {},
-  handler: {},
+  web: {
+    web: () => import("../plugins/web/web/plugin.ts"),
+  },
+  handler: {
+    app: () => import("../plugins/web/app/plugin.ts"),
+    redirect: () => import("../plugins/web/redirect/plugin.ts"),
+    respond: () => import("../plugins/web/respond/plugin.ts"),
+    static: () => import("../plugins/web/static/plugin.ts"),
+  },
   middleware: {},
   balancer: {},
   gateway: {

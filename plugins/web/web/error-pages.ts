@@ -103,12 +103,13 @@ export class ErrorPages {
   }
 }
 
-const kept = ["www-authenticate", "retry-after", "allow", "location", "set-cookie", "content-range", "accept"]
+/** Lines that tell of the body which the page replaces. */
+const ofBody = /^(?:content-(?!range|security)|etag$|last-modified$|accept-ranges$|transfer-encoding$|trailer$|vary$)/i
 
-/** The page with those lines of the error that say more than it does. */
+/** The page with those lines of the error that are not about its body. */
 function keep(page: Reply, headers: Iterable<readonly [string, string]>): Reply {
   for (const [name, value] of headers) {
-    if (kept.includes(name.toLowerCase())) page.headers.append(name, value)
+    if (!ofBody.test(name)) page.headers.append(name, value)
   }
   return page
 }

@@ -1,0 +1,83 @@
+import type { Answer, Awaitable, Context, Exchange, Handler } from "edge"
+import { definePlugin, encodePath, HeaderList, HttpError, PASS, Reply } from "edge"
+import { answer } from "./answer.ts"
+import { type Entry, Files } from "./files.ts"
+import { listing } from "./listing.ts"
+import { pickEncoding } from "./negotiate.ts"
+import { Root } from "./root.ts"
+import { type StaticConfig, staticSchema } from "./schema.ts"
+import { Types } from "./types.ts"
+
+/** Files below a folder. */
+export default definePlugin({
+  name: "static",
+  kind: "handler",
+  config: staticSchema,
+  setup: (config, ctx) => ({ part: makeStatic(config, ctx) }),
+})
+
+/** A changed file is seen within this. */
+const CHECK_MS = 1000
+
+function makeStatic(config: StaticConfig, ctx: Context): Handler {
+  const root = new Root(ctx.resolve(config.root), config)
+  const types = new Types(config.types, config.charset)
+  const files = new Files({ config, root, types, checkMs: ctx.dev ? 0 : CHECK_MS })
+  if (root.stat(root.path)?.kind !== "folder") ctx.log.warn(`static: there is no folder ${root.path}`)
+  const spa = config.spa === true ? `/${config.index[0] ?? "index.html"}` : config.spa === false ? null : `/${config.spa}`
+  const open = files.open.bind(files)
+
+  function serve(x: Exchange, path: string): Awaitable<Answer> {
+    const found = files.find(path, x.startMs)
+    if (found === null) return absent(x, path)
+    if (found === "slash") return toSlash(x)
+    if (found === "listing") return list(x, path)
+    return answer(x, pick(x, found), open) ?? again(x, path)
+  }
+
+  /** The file changed between the look and the open. */
+  function again(x: Exchange, path: string): Awaitable<Answer> {
+    files.forget(path)
+    const found = files.find(path, x.startMs)
+    if (found === null || typeof found === "string") return absent(x, path)
+    const reply = answer(x, pick(x, found), open)
+    if (reply === null) throw new HttpError(503, "the file is being replaced again and again", { headers: [["Retry-After", "1"]] })
+    return reply
+  }
+
+  function absent(x: Exchange, path: string): Awaitable<Answer> {
+    if (spa !== null && path !== spa && isPageView(x, path)) return serve(x, spa)
+    if (config.fallthrough) return PASS
+    throw new HttpError(404, "no such file")
+  }
+
+  async function list(x: Exchange, path: string): Promise<Answer> {
+    const reply = await listing(x, { root, folder: root.path + path, path, hidden: config.hidden })
+    return reply ?? absent(x, path)
+  }
+
+  return x => {
+    if (x.method !== "GET" && x.method !== "HEAD") {
+      if (config.fallthrough) return PASS
+      throw new HttpError(405, "files are for GET and HEAD", { headers: [["Allow", "GET, HEAD"]] })
+    }
+    return serve(x, x.restAt === 0 ? x.path : x.path.slice(x.restAt))
+  }
+}
+
+function pick(x: Exchange, { variants, encodings }: Entry) {
+  if (encodings.length === 0) return variants[0]!
+  const encoding = pickEncoding(x.headers.get("accept-encoding"), encodings)
+  return variants[encoding === "" ? 0 : encodings.indexOf(encoding) + 1]!
+}
+
+/** Somebody wants to see a page: not a missing script or image, which must not get HTML. */
+function isPageView(x: Exchange, path: string): boolean {
+  return !path.slice(path.lastIndexOf("/")).includes(".") || x.headers.get("accept")?.includes("text/html") === true
+}
+
+/** 301, as everywhere; from the normal form, for "//evil.example" in the raw target is a host to a browser. */
+function toSlash(x: Exchange): Reply {
+  const query = x.query === "" ? "" : `?${x.query}`
+  return new Reply(301, new HeaderList(["Location", `${encodePath(`${x.prefix}${x.path}/`)}${query}`]))
+}
