@@ -1,0 +1,74 @@
+/** A worker for tests of the pool: worker.ts VERSION_FILE. What it does is in the path. */
+import { readFileSync } from "node:fs"
+import { FrameServer } from "../../src/frames/server.ts"
+import { Reply } from "../../src/http/reply.ts"
+import { ByteStream } from "../../src/http/stream.ts"
+
+const version = readFileSync(process.argv[2]!, "utf8").trim()
+if (version.startsWith("throw")) throw new Error(`version ${version} is broken`)
+if (version.startsWith("silent")) await Bun.sleep(1e9)
+
+let now = 0
+/** Most requests that were here at once. */
+let most = 0
+const text = (status: number, body: string) => new Reply(status, undefined, body)
+
+const server = new FrameServer({
+  fd: 3,
+  hello: { name: "test", concurrency: 1 },
+  onError: () => {},
+  onIdle: () => process.exit(0),
+  handler: async x => {
+    const [, what, value] = x.path.split("/")
+    now++
+    most = Math.max(most, now)
+    try {
+      switch (what) {
+        case "pid":
+          return text(200, String(process.pid))
+        case "version":
+          return text(200, version)
+        case "most":
+          return text(200, String(most))
+        case "sleep":
+          await Bun.sleep(Number(value))
+          return text(200, String(process.pid))
+        case "spin":
+          // nothing else happens in this process meanwhile, not even the answer to a ping
+          Bun.sleepSync(Number(value))
+          return text(200, String(process.pid))
+        case "exit":
+          process.exit(Number(value))
+        case "echo":
+          return text(200, x.body === null ? "" : await x.body.text())
+        case "eat":
+          // reads some of the body, then dies
+          x.body?.pipe({ data: () => process.exit(9), end() {}, fail() {} })
+          return await new Promise<Reply>(() => {})
+        case "stream":
+          return new Reply(200, undefined, ByteStream.from(slowly(Number(value))))
+        case "grow":
+          kept.push(Buffer.alloc(Number(value) * 2 ** 20, 1))
+          return text(200, String(process.pid))
+        default:
+          return text(404, "")
+      }
+    } finally {
+      now--
+    }
+  },
+})
+const kept: Buffer[] = []
+process.on("SIGTERM", () => server.drain())
+
+/** A byte each 50 ms. */
+function slowly(count: number): ReadableStream<Uint8Array> {
+  let sent = 0
+  return new ReadableStream({
+    async pull(controller) {
+      await Bun.sleep(50)
+      controller.enqueue(Buffer.from("."))
+      if (++sent === count) controller.close()
+    },
+  })
+}
