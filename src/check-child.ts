@@ -8,7 +8,7 @@ import { become, findIdentity, isRoot } from "./supervisor/identity.ts"
 import type { PlanAnswer, PlanRequest } from "./supervisor/planner.ts"
 
 /** Resolves with the exit code. */
-export async function checkChild(): Promise<number> {
+export async function run(): Promise<number> {
   const request = await new Promise<PlanRequest>(resolve => {
     process.once("message", resolve)
     process.send!("hello")

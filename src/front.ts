@@ -3,8 +3,10 @@ import { Config } from "./config/config.ts"
 import { reason } from "./errors.ts"
 import { FrontLinks } from "./front-links.ts"
 import { type Generation, setUp } from "./generation.ts"
+import { setForwardedRules } from "./http/exchange.ts"
+import { forwardedRules } from "./http/forwarded.ts"
 import { type HttpListener, listen } from "./http/listener.ts"
-import { trustedPeers } from "./trusted-peers.ts"
+import { trustedPeers } from "./http/trust.ts"
 import { type AccessLog, openAccessLog } from "./log/access.ts"
 import { createLogger, type Logger } from "./log/logger.ts"
 import type { Handler } from "./plugin.ts"
@@ -18,7 +20,7 @@ const ORPHAN_GRACE_MS = 5000
 const STOP_MS = 5000
 
 /** Resolves with the exit code. */
-export function frontMain(): Promise<number> {
+export function run(): Promise<number> {
   const { promise, resolve } = Promise.withResolvers<number>()
   const front = new Front(resolve)
   process.on("message", (message: ToFront) => front.receive(message))
@@ -100,6 +102,7 @@ class Front {
   #listen(): void {
     const { limits, trustedProxies } = this.#config!.readKernel().kernel.server
     const trusted = trustedPeers(trustedProxies)
+    setForwardedRules(forwardedRules(trusted))
     const access = this.#access
     for (const { address, fd } of this.#start!.sockets) {
       const binding = this.#generation?.bindings.find(one => one.address === address)

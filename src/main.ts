@@ -8,12 +8,55 @@ interface CommandFile<O = Record<string, unknown>> {
 }
 
 /** Processes that edge starts of itself; they skip the command line parser, as every millisecond of a front counts. */
-const hidden: Readonly<Record<string, () => Promise<{ run(argv: readonly string[]): Promise<number | void> }>>> = {}
+const hidden: Readonly<Record<string, () => Promise<{ run(argv: readonly string[]): Promise<number | void> }>>> = {
+  __front: () => import("./front.ts"),
+  __check: () => import("./check-child.ts"),
+}
 
 type Load = () => Promise<CommandFile<never>>
 
 /** Name -> its file, loaded when called, and what the command line gives it. */
 const commands: Readonly<Record<string, { load: Load; describe(command: Command): Command }>> = {
+  run: {
+    load: () => import("./commands/run.ts"),
+    describe: c => withControl(withConfig(c, "serve in the foreground (the default)")),
+  },
+  dev: {
+    load: () => import("./commands/dev.ts"),
+    describe: c => withControl(withConfig(c, "serve, reload on save, show errors in the browser")),
+  },
+  reload: {
+    load: () => import("./commands/reload.ts"),
+    describe: c =>
+      withControl(withConfig(c, "take up a changed config; all or nothing"))
+        .option("--apps", "replace the workers of every app too, one at a time"),
+  },
+  stop: {
+    load: () => import("./commands/stop.ts"),
+    describe: c =>
+      withControl(withConfig(c, "finish the requests in flight and stop"))
+        .option("--now", "do not wait for them"),
+  },
+  status: {
+    load: () => import("./commands/status.ts"),
+    describe: c =>
+      withControl(withConfig(c, "what is running: addresses, fronts, apps"))
+        .option("--json", "for programs"),
+  },
+  workers: {
+    load: () => import("./commands/workers.ts"),
+    describe: c =>
+      withControl(withConfig(c, "the workers of every app"))
+        .option("--stack", "with what each of them is doing")
+        .option("--json", "for programs"),
+  },
+  scale: {
+    load: () => import("./commands/scale.ts"),
+    describe: c =>
+      withControl(withConfig(c, "set the number of workers of an app, until the next start"))
+        .argument("<app>")
+        .argument("<workers>"),
+  },
   check: {
     load: () => import("./commands/check.ts"),
     describe: c =>
@@ -30,6 +73,10 @@ const commands: Readonly<Record<string, { load: Load; describe(command: Command)
 
 function withConfig(command: Command, description: string): Command {
   return command.description(description).option("-c, --config <file>", "the config", "site.toml")
+}
+
+function withControl(command: Command): Command {
+  return command.option("--control <socket>", "the control socket; default the one of the config")
 }
 
 async function main(argv: readonly string[]): Promise<number> {

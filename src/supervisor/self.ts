@@ -1,6 +1,11 @@
 /** How a process starts another of its own kind: the executable itself, or bun with the script that was started. */
 export function selfArgv(command: string): string[] {
-  return compiled() ? [process.execPath, command] : [process.execPath, Bun.main, command]
+  return compiled() ? [ourExecutable(), command] : [process.execPath, Bun.main, command]
+}
+
+/** Not by its path: an upgrade may have put another file there, and its fronts would not fit this supervisor. */
+function ourExecutable(): string {
+  return process.platform === "linux" ? "/proc/self/exe" : process.execPath
 }
 
 /** Modules of a compiled executable live in a file system of its own. */

@@ -1,0 +1,27 @@
+/** `edge run`, also without its name: serve in the foreground. */
+import { resolve } from "node:path"
+import { createLogger } from "../log/logger.ts"
+import { Supervisor } from "../supervisor/supervisor.ts"
+
+interface Options {
+  readonly config: string
+  readonly control?: string
+}
+
+export function run(options: Options): Promise<number> {
+  return serve(options, { dev: false })
+}
+
+/** Resolves with the exit code when edge has stopped. */
+export function serve({ config, control }: Options, { dev, text }: { dev: boolean; text?: string }): Promise<number> {
+  const file = resolve(config)
+  const supervisor = new Supervisor({
+    source: text === undefined ? { file } : { file, text },
+    dev,
+    ...(control !== undefined && { control: resolve(control) }),
+    log: createLogger({ level: "info", format: "text" }),
+    openLog: plan => createLogger(plan.log),
+    say: line => console.log(line),
+  })
+  return supervisor.run()
+}

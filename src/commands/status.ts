@@ -1,0 +1,27 @@
+import { control, type Status } from "../control.ts"
+import { type ControlOptions, controlSocket } from "./control-socket.ts"
+import { age, megabytes, table } from "./table.ts"
+
+export async function run(options: ControlOptions & { readonly json?: boolean }): Promise<void> {
+  const { status } = await control(await controlSocket(options), { do: "status" })
+  console.log(options.json === true ? JSON.stringify(status, null, 2) : describe(status!))
+}
+
+function describe(status: Status): string {
+  const { pid, startedAt, config, generation, addresses, fronts, apps } = status
+  const sections = [
+    `pid ${pid}, up ${age(Date.now() - startedAt)}, generation ${generation}, ${config}`,
+    table([["ADDRESS", "URL"], ...addresses.map(({ address, urls }) => [address, urls.join(" ")])]),
+    table([
+      ["FRONT", "GENERATION", "STATE", "CONNECTIONS", "REQUESTS", "MEMORY"],
+      ...fronts.map(f => [f.pid, f.generation, f.state, f.connections ?? "?", f.requests ?? "?", megabytes(f.memory)]),
+    ]),
+  ]
+  if (apps.length > 0) sections.push(table([["APP", "RUNTIME", "GATEWAY", "WORKERS"], ...apps.map(appRow)]))
+  return sections.join("\n\n")
+}
+
+function appRow({ name, runtime, gateway, workers }: Status["apps"][number]): string[] {
+  const ready = workers.filter(({ state }) => state === "ready").length
+  return [name, runtime, gateway, ready === workers.length ? String(ready) : `${ready} of ${workers.length} ready`]
+}
