@@ -67,19 +67,21 @@ class AppSetup {
   async find<K extends AppKind>(kind: K): Promise<Registered<K> | undefined> {
     const name = this.app[kind]
     const found = await this.registry.find(kind, name)
-    if (found !== undefined || this.registry.mayHaveFailed(name)) return found
-    const written = this.parts.isWritten([...this.#path, kind])
-    const fromLayers = kind !== "runtime" && !written
-    const path = fromLayers ? ["layers", kind] : [...this.#path, kind]
-    this.parts.tell(errors.noPlugin(kind, name, this.registry.names(kind)), path)
-    return undefined
+    if (found === undefined) this.parts.tellUnknown(kind, name, { path: this.namedAt(kind) })
+    return found
+  }
+
+  /** Where the config names the part: in the app, or for all apps in [layers]. */
+  namedAt(kind: AppKind): Path {
+    const own = [...this.#path, kind]
+    return kind === "runtime" || this.parts.isWritten(own) ? own : ["layers", kind]
   }
 
   /** Each part gets the keys that its schema names. */
   build<K extends AppKind>(kind: K, found: Registered<K>): Promise<BuiltTop<Kinds[K]> | undefined> {
     const mine = keysOf(found.plugin.config)
     const value = Object.fromEntries(Object.entries(this.app.rest).filter(([key]) => mine.includes(key)))
-    return this.parts.top(kind, found, { value, path: this.#path })
+    return this.parts.top(kind, found, { value, path: this.#path, named: this.namedAt(kind) })
   }
 
   tellUnknownKeys(found: readonly Registered<Kind>[]): void {

@@ -59,7 +59,7 @@ export const errors = {
   }),
   noPlugin: (kind: string, name: string, known: readonly string[]): Said => ({
     code: "plugin/unknown",
-    message: `no ${kind} named ${quote(name)}${didYouMean(name, known, { list: "known" })}`,
+    message: `no ${kind === "web" ? "web layer" : kind} named ${quote(name)}${didYouMean(name, known, { list: "known" })}`,
   }),
   badPart: (kind: string, found: string): Said => ({
     code: "plugin/bad-part",
@@ -93,6 +93,7 @@ export const errors = {
     code: "plugin/module-twice",
     message: `the module ${quote(name)} is served already, by ${other}`,
   }),
+  noPart: (what: string): Said => ({ code: "plugin/shape", message: `the setup of ${what} must return { part }` }),
   setupFailed: (what: string, why: string): Said => ({ code: "plugin/setup", message: `${what} cannot be set up: ${why}` }),
   setupSlow: (what: string, seconds: number): Said => ({
     code: "plugin/slow-setup",

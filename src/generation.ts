@@ -64,13 +64,13 @@ async function setUpWeb(o: { config: Config; parts: Parts; registry: Registry; n
   const { config, parts, registry, name } = o
   const found = await registry.find("web", name)
   if (found === undefined) {
-    if (!registry.mayHaveFailed(name)) parts.tell(errors.noPlugin("web", name, registry.names("web")), ["layers", "web"])
+    parts.tellUnknown("web", name, { path: ["layers", "web"] })
     return undefined
   }
   const kernels = kernelKeys as readonly string[]
   const value = Object.fromEntries(Object.entries(config.tree).filter(([key]) => !kernels.includes(key)))
   config.alias(value, config.tree, [])
-  return (await parts.top("web", found, { value, path: [], otherKeys: kernelKeys }))?.part
+  return (await parts.top("web", found, { value, path: [], otherKeys: kernelKeys, named: ["layers", "web"] }))?.part
 }
 
 function appNames(config: Config): readonly string[] {

@@ -6,6 +6,7 @@ import { check } from "./config/check.ts"
 import type { Config } from "./config/config.ts"
 import { show } from "./config/explain.ts"
 import { formatPath, type Path, valueAt } from "./config/path.ts"
+import { nearest } from "./config/suggest.ts"
 import { EdgeError, errors, type Problem, reason, type Said } from "./errors.ts"
 import { PASS } from "./http/chain.ts"
 import type { Awaitable, Context, Handler, Kind, Kinds, Live, Logger } from "./plugin.ts"
@@ -47,6 +48,8 @@ interface Written {
   readonly value: unknown
   readonly path: Path
   readonly otherKeys?: readonly string[]
+  /** Where the part is named, when that is not where its options stand: `[layers] web`. */
+  readonly named?: Path
 }
 
 /** Where a child part may stand: below its parent, and more exactly when the parent says so. */
@@ -89,6 +92,13 @@ export class Parts {
     this.options.problems.push({ ...said, place: this.options.config.placeOf(path, options), at: formatPath(path) })
   }
 
+  /** A plugin that could not be loaded may have brought the name: then its own error is enough, unless it looks misspelt. */
+  tellUnknown(kind: Kind, name: string, { path, key = false }: { path: Path; key?: boolean }): void {
+    const { registry } = this.options
+    const known = registry.names(kind)
+    if (registry.isWhole || nearest(name, known) !== undefined) this.tell(errors.noPlugin(kind, name, known), path, { key })
+  }
+
   isWritten(path: Path): boolean {
     return valueAt(this.options.config.tree, path) !== undefined
   }
@@ -98,9 +108,7 @@ export class Parts {
       const { name, options, path } = this.#read(kind, part, where)
       const found = await this.options.registry.find(kind, name)
       if (found === undefined) {
-        if (!this.options.registry.mayHaveFailed(name)) {
-          this.tell(errors.noPlugin(kind, name, this.options.registry.names(kind)), path, { key: typeof part !== "string" })
-        }
+        this.tellUnknown(kind, name, { path, key: typeof part !== "string" })
         throw new Told()
       }
       return (await this.#build(kind, found, { value: options, path })).part
@@ -161,7 +169,7 @@ export class Parts {
 
   async #build<K extends Kind>(kind: K, found: Registered<K>, written: Written): Promise<BuiltTop<Kinds[K]>> {
     const { plugin, file } = found
-    const { value, path, ...others } = written
+    const { value, path, named = path, ...others } = written
     const what = `${kind} "${plugin.name}"`
     const checked = check(plugin.config, value, { config: this.options.config, path, ...others })
     if (checked.problems !== undefined) {
@@ -170,11 +178,11 @@ export class Parts {
     }
     try {
       const live = (await inTime(plugin.setup(checked.output, this.#context(plugin.name, path)), what)) as Live<Kinds[K]>
-      if (typeof live !== "object" || live === null || !("part" in live)) throw new EdgeError(errors.part("setup must return { part }"))
+      if (typeof live !== "object" || live === null || !("part" in live)) throw new EdgeError(errors.noPart(what))
       this.built.push({ what, path, schema: plugin.config, live, ...(file !== undefined && { file }) })
       return { part: live.part, options: checked.output as Record<string, unknown> }
     } catch (error) {
-      this.#tellThrown(error, { what, path, file })
+      this.#tellThrown(error, { what, path: named, file })
       throw new Told()
     }
   }
@@ -182,6 +190,7 @@ export class Parts {
   #tellThrown(error: unknown, { what, path, file }: { what: string; path: Path; file: string | undefined }): void {
     if (error instanceof Told) return
     if (error instanceof PartError) this.options.problems.push(error.problem)
+    else if (error instanceof EdgeError) this.tell({ code: error.code, message: error.message }, path)
     else if (file !== undefined) this.tell(errors.setupFailed(what, formatBlame(blame(error, file))), path)
     else this.tell(errors.setupFailed(what, reason(error)), path)
   }

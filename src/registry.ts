@@ -19,8 +19,7 @@ const kinds = Object.keys(standard) as Kind[]
 
 export class Registry {
   readonly #others = new Map<string, Registered & { label: string }>()
-  /** Labels of [plugins] that could not be loaded: what they would have brought is not an unknown name. */
-  readonly #failed = new Set<string>()
+  #whole = true
 
   /** Imports the third-party plugins; what is wrong with one is a problem, and the others are loaded all the same. */
   static async open(config: Config, problems: Problem[]): Promise<Registry> {
@@ -39,7 +38,7 @@ export class Registry {
     for (const loaded of await Promise.all(loads)) {
       const error = loaded.error ?? registry.#addAll(loaded)
       if (error === undefined) continue
-      registry.#failed.add(loaded.label)
+      registry.#whole = false
       const path = ["plugins", loaded.label]
       problems.push({ code: error.code, message: error.message, place: config.placeOf(path), at: `plugins.${loaded.label}` })
     }
@@ -72,9 +71,9 @@ export class Registry {
     return { plugin }
   }
 
-  /** A plugin that failed to load may have brought this name: its own error says more than "unknown". */
-  mayHaveFailed(name: string): boolean {
-    return this.#failed.has(name)
+  /** False when a plugin could not be loaded: a name that is not known may be one that it would have brought. */
+  get isWhole(): boolean {
+    return this.#whole
   }
 
   #addAll({ label, file, plugins }: { label: string; file: string; plugins: readonly Plugin[] }): EdgeError | undefined {

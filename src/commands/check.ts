@@ -34,6 +34,6 @@ async function check(options: Options): Promise<number> {
 }
 
 function summary(config: Config, { apps, bindings }: Generation): string {
-  const plural = (n: number, word: string): string => `${n} ${word}${n === 1 ? "" : "s"}`
-  return `${showFile(config.file)} is good: ${plural(bindings.length, "address").replace("addresss", "addresses")}, ${plural(apps.length, "app")}`
+  const addresses = `${bindings.length} address${bindings.length === 1 ? "" : "es"}`
+  return `${showFile(config.file)} is good: ${addresses}, ${apps.length} app${apps.length === 1 ? "" : "s"}`
 }

@@ -69,9 +69,8 @@ function toToml(tree: Table): string {
 
 function writeTable(table: Table, { path, lines }: { path: readonly string[]; lines: string[] }): void {
   const entries = Object.entries(table).filter(([, value]) => value !== undefined)
-  const isBlock = ([, value]: [string, unknown]): boolean => isTable(value) || isTableList(value)
   // Below the first two levels inline tables read better than headers.
-  const blocks = path.length < 2 ? entries.filter(isBlock) : entries.filter(([, value]) => isTableList(value) && path.length < 3)
+  const blocks = path.length < 2 ? entries.filter(([, value]) => isTable(value) || isTableList(value)) : entries.filter(([, value]) => isTableList(value) && path.length < 3)
   for (const entry of entries) {
     if (!blocks.includes(entry)) lines.push(`${toKey(entry[0])} = ${inline(entry[1])}`)
   }

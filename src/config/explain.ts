@@ -24,10 +24,10 @@ type Issue = BaseIssue<unknown>
 export function explain(issues: readonly Issue[], options: ExplainOptions): readonly Problem[] {
   const problems: Problem[] = []
   const seen = new Set<string>()
-  for (const problem of issues.flatMap(issue => explainOne(issue, options))) {
-    const { file, line, column } = problem.place ?? { file: "", line: 0, column: 0 }
-    const id = `${file}:${line}:${column}:${problem.message}`
-    if (!seen.has(id)) problems.push(problem)
+  for (const one of issues.flatMap(issue => explainOne(issue, options))) {
+    const { file, line, column } = one.place ?? { file: "", line: 0, column: 0 }
+    const id = `${file}:${line}:${column}:${one.message}`
+    if (!seen.has(id)) problems.push(one)
     seen.add(id)
   }
   return problems

@@ -1,6 +1,7 @@
 /** A config file and what it includes -> Config: parsed, merged, variables filled in. Nothing is checked yet. */
+import { existsSync } from "node:fs"
 import { readFile } from "node:fs/promises"
-import { dirname, isAbsolute, resolve } from "node:path"
+import { dirname, resolve } from "node:path"
 import { ConfigError, EdgeError, errors, formatPlace, type Problem, reason, showFile } from "../errors.ts"
 import { Config } from "./config.ts"
 import { type Env, fillVariables } from "./env.ts"
@@ -64,13 +65,23 @@ async function findIncluded(include: Entry, options: { dir: string; problems: Pr
       problems.push({ ...errors.includeType(item.kind), place: item.at })
       continue
     }
-    const pattern = item.value
-    const matches = [...new Bun.Glob(pattern).scanSync({ cwd: dir, absolute: true, onlyFiles: true })].sort()
-    const plain = !/[*?[{]/.test(pattern)
-    if (matches.length === 0 && plain) problems.push({ ...errors.includeNothing(pattern), place: item.at })
-    found.push(...matches.map(match => (isAbsolute(match) ? match : resolve(dir, match))))
+    const matches = filesLike(resolve(dir, item.value))
+    // A glob may match nothing yet ("sites/*.toml" of a fresh server); a name must.
+    if (matches === undefined) problems.push({ ...errors.includeNothing(item.value), place: item.at })
+    else found.push(...matches)
   }
   return found
+}
+
+/** Undefined when it is no glob and there is no such file. */
+function filesLike(pattern: string): readonly string[] | undefined {
+  const wild = pattern.search(/[*?[{]/)
+  if (wild < 0) return existsSync(pattern) ? [pattern] : undefined
+  const base = pattern.lastIndexOf("/", wild)
+  const cwd = pattern.slice(0, base) || "/"
+  if (!existsSync(cwd)) return []
+  const glob = new Bun.Glob(pattern.slice(base + 1))
+  return [...glob.scanSync({ cwd, absolute: true, onlyFiles: true })].toSorted()
 }
 
 /** Tables are merged, `[[lists of tables]]` appended; the same key twice is an error that names both places. */
