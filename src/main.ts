@@ -11,6 +11,7 @@ interface CommandFile<O = Record<string, unknown>> {
 const hidden: Readonly<Record<string, () => Promise<{ run(argv: readonly string[]): Promise<number | void> }>>> = {
   __front: () => import("./front.ts"),
   __check: () => import("./check-child.ts"),
+  __worker: () => import("./worker.ts"),
 }
 
 type Load = () => Promise<CommandFile<never>>

@@ -10,6 +10,8 @@ import type { Logger } from "./log/logger.ts"
 export { duration, parseDuration, parseSize, size } from "./config/units.ts"
 export type { Bounds } from "./config/units.ts"
 export { address, cidr, count, path } from "./config/values.ts"
+export { AppHost } from "./app-host.ts"
+export { SocketRoad, wantsWebSocket } from "./app-sockets.ts"
 export { WorkerLost } from "./frames/call.ts"
 export { FrameClient } from "./frames/client.ts"
 export type { FrameClientOptions } from "./frames/client.ts"
@@ -34,6 +36,7 @@ export { SlotKeeper } from "./slot-keeper.ts"
 export { maxFronts, stamp } from "./slots.ts"
 export type { FrontLife } from "./slots.ts"
 export type { Logger } from "./log/logger.ts"
+export { selfArgv } from "./supervisor/self.ts"
 
 /** Every kind of part a config may name. */
 export interface Kinds {

@@ -19,11 +19,15 @@ export const standard: { readonly [K in Kind]: Readonly<Record<string, Load>> } 
   middleware: {},
   balancer: {},
   gateway: {
+    inline: () => import("../plugins/gateway/inline/plugin.ts"),
     pool: () => import("../plugins/gateway/pool/plugin.ts"),
   },
   runtime: {
+    fetch: () => import("../plugins/gateway/fetch/plugin.ts"),
     wsgi: () => import("../plugins/gateway/wsgi/plugin.ts"),
   },
-  framework: {},
+  framework: {
+    hono: () => import("../plugins/framework/hono/plugin.ts"),
+  },
   store: {},
 }

@@ -1,7 +1,10 @@
 /** How a process starts another of its own kind: the executable itself, or bun with the script that was started. */
 export function selfArgv(command: string): string[] {
-  return compiled() ? [ourExecutable(), command] : [process.execPath, Bun.main, command]
+  return compiled() ? [ourExecutable(), command] : [process.execPath, ...jsxFlags, Bun.main, command]
 }
+
+/** An app.tsx without a tsconfig.json means hono/jsx; the executable has these built in. */
+const jsxFlags = ["--jsx-runtime=automatic", "--jsx-import-source=hono/jsx"]
 
 /** Not by its path: an upgrade may have put another file there, and its fronts would not fit this supervisor. */
 function ourExecutable(): string {
@@ -17,15 +20,17 @@ export function compiled(): boolean {
  * Variables that would turn the executable into the bun command line or load code into it (BUN_BE_BUN, BUN_OPTIONS),
  * or that speak of our own descriptors: an app's worker must not see them.
  */
-const PRIVATE = [
-  ...["BUN_OPTIONS", "BUN_BE_BUN", "NODE_OPTIONS", "NODE_CHANNEL_FD", "NODE_CHANNEL_SERIALIZATION_MODE"],
-  ...["LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES", "NOTIFY_SOCKET", "WATCHDOG_PID", "WATCHDOG_USEC", "EDGE_HANDOVER"],
-]
+const PRIVATE = new Set(
+  (
+    "BUN_OPTIONS BUN_BE_BUN NODE_OPTIONS NODE_CHANNEL_FD NODE_CHANNEL_SERIALIZATION_MODE " +
+    "LISTEN_FDS LISTEN_PID LISTEN_FDNAMES NOTIFY_SOCKET WATCHDOG_PID WATCHDOG_USEC EDGE_HANDOVER"
+  ).split(" "),
+)
 
 export function cleanEnv(env: Readonly<Record<string, string | undefined>> = process.env): Record<string, string> {
   const clean: Record<string, string> = {}
   for (const [name, value] of Object.entries(env)) {
-    if (value !== undefined && !PRIVATE.includes(name)) clean[name] = value
+    if (value !== undefined && !PRIVATE.has(name)) clean[name] = value
   }
   return clean
 }

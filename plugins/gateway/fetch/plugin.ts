@@ -1,0 +1,34 @@
+import { definePlugin, selfArgv } from "edge"
+import * as v from "valibot"
+
+/** Runs a TypeScript or JavaScript app in worker processes of edge itself. */
+export default definePlugin({
+  name: "fetch",
+  kind: "runtime",
+  config: v.strictObject({
+    entry: v.pipe(
+      v.optional(v.pipe(v.string(), v.nonEmpty()), "app.ts"),
+      v.description("the app's module, relative to its dir: .ts, .tsx, .js, .jsx or .mjs"),
+    ),
+  }),
+  setup(_config, ctx) {
+    return {
+      part: {
+        concurrency: 100,
+        inline: true,
+        launch: app => ({
+          argv: selfArgv("__worker"),
+          cwd: app.dir,
+          env: {
+            // An app may call others: Bun's own limit of 256 fetches at once would be its limit of requests.
+            BUN_CONFIG_MAX_HTTP_REQUESTS: "65535",
+            ...app.env,
+            EDGE_WORKER: JSON.stringify({ app, dev: ctx.dev, index: "{index}", run: "{run}" }),
+          },
+          transport: "frames",
+          socket: "inherit",
+        }),
+      },
+    }
+  },
+})

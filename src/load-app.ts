@@ -1,0 +1,63 @@
+/** Imports a TypeScript app and asks its framework what it means: in a worker, or in a front for gateway "inline". */
+import { relative, resolve } from "node:path"
+import { blame, formatBlame } from "./blame.ts"
+import { patchGlobals } from "./http/bridge.ts"
+import type { AppModule, AppSpec, Context, Logger } from "./plugin.ts"
+import { Registry } from "./registry.ts"
+
+export interface LoadAppOptions {
+  readonly log: Logger
+  readonly dev?: boolean
+  readonly signal?: AbortSignal
+}
+
+/** Rejects with an Error whose message names the file and line to blame. */
+export async function loadApp(app: AppSpec, options: LoadAppOptions): Promise<AppModule> {
+  patchGlobals()
+  const entry = resolve(app.dir, entryOf(app))
+  const registry = app.frameworkFile === undefined ? new Registry() : await Registry.ofFile(app.frameworkFile)
+  const found = await registry.find("framework", app.framework)
+  if (found === undefined) throw new Error(`no framework named "${app.framework}"`)
+  const live = await found.plugin.setup(app.options.framework, contextOf(app, options))
+  await live.start?.()
+  let module: Record<string, unknown>
+  try {
+    module = (await import(entry)) as Record<string, unknown>
+  } catch (error) {
+    throw new Error(formatBlame(blame(error, entry)), { cause: error })
+  }
+  try {
+    return await live.part.load(module, app)
+  } catch (error) {
+    throw new Error(`${relative(process.cwd(), entry)}: ${error instanceof Error ? error.message : String(error)}`, { cause: error })
+  }
+}
+
+function entryOf(app: AppSpec): string {
+  const { entry } = app.options.runtime
+  return typeof entry === "string" ? entry : "app.ts"
+}
+
+/** A framework runs where there is no web layer: of the Context it has the log and its folder. */
+function contextOf(app: AppSpec, options: LoadAppOptions): Context {
+  const at = `app.${app.name}`
+  return {
+    log: options.log,
+    dir: app.dir,
+    at,
+    signal: options.signal ?? new AbortController().signal,
+    dev: options.dev ?? false,
+    resolve: path => resolve(app.dir, path),
+    make: not("make other parts"),
+    names: () => [],
+    app: not("send to apps"),
+    redispatch: not("send requests through the web layer"),
+    fail: (message, path = []) => new Error(`${[at, ...path].join(".")}: ${message}`),
+  }
+}
+
+function not(what: string): () => never {
+  return () => {
+    throw new Error(`a framework cannot ${what} here`)
+  }
+}
