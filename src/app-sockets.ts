@@ -68,10 +68,11 @@ export class SocketRoad {
     this.#upstream = new HttpUpstream({ target, keepIdle: 0, limits: { headMs: options.timeoutMs || Infinity } })
   }
 
-  send(x: Exchange): Promise<Reply> {
+  /** `over` is called once, when the WebSocket is closed or was refused. */
+  send(x: Exchange, over?: () => void): Promise<Reply> {
     const headers = HeaderList.from(x.headers)
     headers.set(factsHeader, JSON.stringify([x.ip, x.conn.peerPort, x.scheme, x.prefix]).replace(/[^\x20-\x7e]/g, escapeWide))
-    return this.#upstream.send(x.with({ headers }))
+    return this.#upstream.send(x.with({ headers }), over)
   }
 
   get active(): number {

@@ -75,10 +75,13 @@ export class Call implements ConnectionUser, BodySender, BodySource {
   readonly x: Exchange
   readonly resolve: (reply: Reply) => void
   readonly reject: (error: Error) => void
+  readonly #onOver: (() => void) | undefined
 
-  constructor(host: CallHost, of: { x: Exchange; resolve(reply: Reply): void; reject(error: Error): void }) {
+  /** `over` is called once, when nothing of the exchange is left: body sent or given up, tunnel closed. */
+  constructor(host: CallHost, of: { x: Exchange; resolve(reply: Reply): void; reject(error: Error): void; over?: (() => void) | undefined }) {
     this.host = host
     this.x = of.x
+    this.#onOver = of.over
     this.resolve = of.resolve
     this.reject = of.reject
   }
@@ -277,7 +280,7 @@ export class Call implements ConnectionUser, BodySender, BodySource {
     const text = [`HTTP/1.1 101 ${head.reason || reasonOf(101)}`, "Connection: upgrade", `Upgrade: ${head.upgrade || this.#upgrade}`]
     for (let i = 0; i < head.flat.length; i += 2) text.push(`${head.flat[i]}: ${head.flat[i + 1]}`)
     duplex.write(Buffer.from(text.join("\r\n") + "\r\n\r\n", "latin1"))
-    const tunnel = new Tunnel(connection, { duplex, onEnd: () => this.host.ended() })
+    const tunnel = new Tunnel(connection, { duplex, onEnd: () => this.#ended() })
     tunnel.start(bytes.subarray(head.end))
     this.resolve(this.#reply(null))
   }
@@ -400,6 +403,11 @@ export class Call implements ConnectionUser, BodySender, BodySource {
   #finish(): void {
     this.#over = true
     this.#partial = null
+    this.#ended()
+  }
+
+  #ended(): void {
     this.host.ended()
+    this.#onOver?.()
   }
 }

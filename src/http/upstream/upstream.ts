@@ -50,10 +50,13 @@ export class HttpUpstream implements CallHost {
     this.#keepIdleMs = options.keepIdleMs ?? 30_000
   }
 
-  /** Rejects with UpstreamError when the upstream fails, with HttpError when the request or the client does. */
-  readonly send = (x: Exchange): Promise<Reply> => {
+  /**
+   * Rejects with UpstreamError when the upstream fails, with HttpError when the request or the client does. `over` is
+   * called once, when nothing of the exchange is left here: its body sent on or given up, its tunnel closed.
+   */
+  readonly send = (x: Exchange, over?: () => void): Promise<Reply> => {
     this.active++
-    return new Promise((resolve, reject) => new Call(this, { x, resolve, reject }).start())
+    return new Promise((resolve, reject) => new Call(this, { x, resolve, reject, over }).start())
   }
 
   get idle(): number {
