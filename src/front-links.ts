@@ -1,8 +1,8 @@
 /** How gateways in a front reach their app's workers: what the supervisor last said about them, and the way back. */
-import { resolve } from "node:path"
 import type { Generation } from "./generation.ts"
+import { loadApp } from "./load-app.ts"
 import type { Logger } from "./log/logger.ts"
-import type { AppLink, AppModule, SharedPage, WorkerInfo, WorkerReport } from "./plugin.ts"
+import type { AppLink, SharedPage, WorkerInfo, WorkerReport } from "./plugin.ts"
 import { openPage } from "./slots.ts"
 import type { AppState, FrontStart, FromFront } from "./supervisor/messages.ts"
 
@@ -14,14 +14,16 @@ export class FrontLinks {
   readonly #listeners = new Map<string, Listener[]>()
   readonly #pages = new Map<string, SharedPage>()
   #front = 0
+  #dev = false
   #log: Logger | undefined
 
   constructor(say: (message: FromFront) => void) {
     this.#say = say
   }
 
-  fill({ front, apps }: FrontStart, log: Logger): void {
+  fill({ front, apps, dev }: FrontStart, log: Logger): void {
     this.#front = front
+    this.#dev = dev
     this.#log = log
     for (const [app, state] of Object.entries(apps)) this.#states.set(app, state)
   }
@@ -32,8 +34,9 @@ export class FrontLinks {
   }
 
   link(app: string, generation: Generation): AppLink {
+    const log = this.#log!.with({ app })
     return {
-      log: this.#log!.with({ app }),
+      log,
       front: this.#front,
       workers: f => {
         const listeners = this.#listeners.get(app)
@@ -43,7 +46,7 @@ export class FrontLinks {
       },
       page: () => this.#page(app),
       report: (report: WorkerReport) => this.#say({ type: "report", app, report }),
-      load: () => loadApp(app, generation),
+      load: () => loadApp(generation.apps.find(({ spec }) => spec.name === app)!.spec, { log, dev: this.#dev }),
     }
   }
 
@@ -54,12 +57,4 @@ export class FrontLinks {
     if (page === undefined) this.#pages.set(path, (page = openPage(path)))
     return page
   }
-}
-
-/** For gateways that run the app inside the front. */
-async function loadApp(name: string, generation: Generation): Promise<AppModule> {
-  const app = generation.apps.find(({ spec }) => spec.name === name)!
-  const entry = app.spec.options.runtime["entry"]
-  if (app.framework === undefined || typeof entry !== "string") throw new Error(`the app "${name}" has no module to load`)
-  return await app.framework.load((await import(resolve(app.spec.dir, entry))) as Record<string, unknown>, app.spec)
 }

@@ -54,6 +54,8 @@ export class FrameClient {
   /** Resolves once the worker said HELLO. */
   static async connect(options: FrameClientOptions): Promise<FrameClient> {
     const client = new FrameClient(options)
+    // A failed connect also rejects Bun.connect, which is what is awaited then.
+    client.#ready.promise.catch(() => {})
     const timer = setTimeout(() => client.#lost(new Error("the worker does not say HELLO")), options.helloMs ?? 30_000)
     try {
       await Bun.connect<Link>({

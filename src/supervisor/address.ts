@@ -69,11 +69,14 @@ function ipv6Groups(ip: string): number[] {
     `${((Number(a) << 8) | Number(b)).toString(16)}:${((Number(c) << 8) | Number(d)).toString(16)}`,
   )
   const [head = "", tail] = plain.split("::")
-  const groups = (text: string) => (text === "" ? [] : text.split(":").map(group => parseInt(group, 16)))
-  const left = groups(head)
+  const left = toGroups(head)
   if (tail === undefined) return left
-  const right = groups(tail)
+  const right = toGroups(tail)
   return [...left, ...Array<number>(8 - left.length - right.length).fill(0), ...right]
+}
+
+function toGroups(text: string): number[] {
+  return text === "" ? [] : text.split(":").map(group => parseInt(group, 16))
 }
 
 /** What a descriptor is bound to; undefined when it is neither TCP nor a named unix socket. */

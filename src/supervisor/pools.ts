@@ -134,8 +134,7 @@ export class Pool implements WorkerHost {
 
   /** Stacks of all workers, by index. */
   async stacks(): Promise<readonly { readonly index: number; readonly pid: number; readonly stack: string }[]> {
-    const ask = async (worker: WorkerProcess) => ({ index: worker.index, pid: worker.pid, stack: await worker.stack() })
-    return await Promise.all([...this.#running].map(ask))
+    return await Promise.all([...this.#running].map(stackOf))
   }
 
   async stop(deadline: AbortSignal): Promise<void> {
@@ -200,6 +199,10 @@ export class Pool implements WorkerHost {
   onFrontGone(f: (front: number) => void): void {
     this.#frontGone = f
   }
+}
+
+async function stackOf(worker: WorkerProcess) {
+  return { index: worker.index, pid: worker.pid, stack: await worker.stack() }
 }
 
 /** Names the parts that fronts and the gateway were set up with; the rest reaches workers through their launch. */

@@ -1,23 +1,30 @@
-/** The supervisor's private folder: workers' sockets, shared pages, files of runtimes. Gone when it ends. */
+/** The supervisor's private folder: workers' sockets, shared pages, files of runtimes. Made for the first pool. */
 import { chownSync, chmodSync, mkdirSync, mkdtempSync, rmSync, unlinkSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { type Identity, isRoot } from "./identity.ts"
 
 export class RunFolder {
-  readonly path: string
+  #path: string | undefined
   #pools = 0
+  readonly #onMade: (path: string) => void
 
-  constructor() {
+  constructor(onMade: (path: string) => void) {
+    this.#onMade = onMade
+  }
+
+  #make(): string {
     // Under /run where that is ours: /tmp is swept by age on some systems, and sockets there would go with it.
-    this.path = makeFolder(isRoot() ? ["/run", tmpdir()] : [process.env.XDG_RUNTIME_DIR ?? tmpdir(), tmpdir()])
+    const path = makeFolder(isRoot() ? ["/run", tmpdir()] : [process.env.XDG_RUNTIME_DIR ?? tmpdir(), tmpdir()])
     // Others may pass through to a pool's folder but not look around.
-    if (isRoot()) chmodSync(this.path, 0o711)
+    if (isRoot()) chmodSync(path, 0o711)
+    this.#onMade(path)
+    return path
   }
 
   /** A folder for one pool. Short names: a unix socket's path has 107 bytes. */
   poolFolder(owner: Identity | undefined, fronts: Identity | undefined): string {
-    const path = join(this.path, `p${++this.#pools}`)
+    const path = join((this.#path ??= this.#make()), `p${++this.#pools}`)
     mkdirSync(path, { mode: 0o700 })
     if (isRoot() && (owner !== undefined || fronts !== undefined)) {
       // The worker's user writes, the fronts' group passes through, nobody else sees it.
@@ -28,7 +35,7 @@ export class RunFolder {
   }
 
   remove(): void {
-    rmSync(this.path, { recursive: true, force: true })
+    if (this.#path !== undefined) rmSync(this.#path, { recursive: true, force: true })
   }
 }
 

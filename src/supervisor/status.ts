@@ -15,14 +15,14 @@ export interface StatusParts {
 
 /** What `edge status` shows. */
 export async function statusOf(parts: StatusParts): Promise<Status> {
-  const urls = new Map(parts.plan?.addresses.map(({ address, urls }) => [address, urls]))
+  const urlsOf = new Map(parts.plan?.addresses.map(({ address, urls }) => [address, urls]))
   const fronts = await Promise.all(parts.sets.map(frontsOf))
   return {
     pid: process.pid,
     startedAt: parts.startedAt,
     config: parts.plan?.config.file ?? "",
     generation: parts.generation,
-    addresses: parts.sockets.map(({ address, port }) => ({ address, port, urls: urls.get(address) ?? [] })),
+    addresses: parts.sockets.map(({ address, port }) => ({ address, port, urls: urlsOf.get(address) ?? [] })),
     fronts: fronts.flat(),
     apps: parts.pools.map(pool => ({
       name: pool.name,

@@ -25,9 +25,6 @@ async function firstPartyGateway(app: PlannedApp, host: WorkerHost): Promise<Gat
   const load = standard.gateway[app.spec.gateway]
   if (load === undefined) throw new Error(`no gateway named ${app.spec.gateway}`)
   const plugin = (await load()).default as Plugin<"gateway">
-  const none = (what: string) => () => {
-    throw new Error(`a gateway's supervising half has no ${what}`)
-  }
   const context: Context = {
     log: host.log,
     dir: app.spec.dir,
@@ -42,4 +39,10 @@ async function firstPartyGateway(app: PlannedApp, host: WorkerHost): Promise<Gat
     fail: message => new Error(message),
   }
   return (await plugin.setup(app.spec.options.gateway, context)).part
+}
+
+function none(what: string): () => never {
+  return () => {
+    throw new Error(`a gateway's supervising half has no ${what}`)
+  }
 }

@@ -58,8 +58,8 @@ const SLACK_MS = 3000
 export class Supervisor {
   readonly #options: SupervisorOptions
   readonly #events = new EventQueue<Event>()
-  readonly #folder = new RunFolder()
   readonly #guard = new Guard()
+  readonly #folder = new RunFolder(path => this.#guard.start(path))
   readonly #pidFile = new PidFile()
   readonly #sockets: SocketTable
   readonly #inherited: Inherited
@@ -179,13 +179,20 @@ export class Supervisor {
     } else {
       const text = reason(error)
       for (const answer of waiting) answer({ ok: false, error: text })
-      if (this.#stopping === undefined) this.#log.error(first ? `cannot start:\n${text}` : `reload failed, the old config goes on:\n${text}`)
+      if (this.#stopping === undefined) this.#complain(first ? "cannot start" : "reload failed, the old config goes on", text)
       if (first && !this.#options.dev) {
         this.#exitCode = 1
         this.#stop("at once")
       } else this.#serving?.set.showProblem(text)
     }
     this.#renewNext()
+  }
+
+  /** A message of the log is one line; errors of a config have one for each place. */
+  #complain(what: string, text: string): void {
+    const lines = text.split("\n")
+    if (lines.length === 1) return this.#log.error(`${what}: ${text}`)
+    for (const line of [`${what}:`, ...lines]) this.#log.error(line)
   }
 
   async #renew(wish: Wish): Promise<void> {

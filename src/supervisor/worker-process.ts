@@ -70,7 +70,6 @@ class Worker implements WorkerProcess {
   /** Frames workers only: others have no such question. */
   readonly ping?: (timeoutMs: number) => Promise<number>
   readonly #options: WorkerOptions
-  readonly #process: Child
   #control: WorkerControl | undefined
   #gone = false
 
@@ -81,7 +80,6 @@ class Worker implements WorkerProcess {
   ) {
     const { app, launch, index, serial, log } = options
     this.#options = options
-    this.#process = child
     this.app = app.name
     this.index = index
     this.serial = serial
