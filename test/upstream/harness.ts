@@ -137,7 +137,7 @@ export class Pushed extends ByteStream {
   cancelled: Error | true | undefined
   #onResume: (() => void)[] = []
 
-  constructor(readonly length = -1, readonly first: Uint8Array[] = [], readonly whole = false) {
+  constructor(readonly length = -1, readonly first: Uint8Array[] = [], readonly complete = false) {
     super()
   }
 
@@ -145,7 +145,7 @@ export class Pushed extends ByteStream {
     if (this.sink !== undefined) throw new Error("piped twice")
     this.sink = sink
     for (const chunk of this.first) sink.data(chunk)
-    if (this.whole) sink.end()
+    if (this.complete) sink.end()
   }
 
   pause(): void {

@@ -54,8 +54,6 @@ export class Call implements ConnectionUser, BodySender, BodySource {
   /** The client's 100 (Continue) is held back until the upstream gives it. */
   #awaitsContinue = false
   #requestSent = false
-  /** Bytes of the request that the kernel took on this connection. */
-  #taken = 0
   #opened = false
   #retried = false
   /** Something of an answer came, if only a 1xx. */
@@ -93,7 +91,7 @@ export class Call implements ConnectionUser, BodySender, BodySource {
 
   #use(connection: UpstreamConnection): void {
     this.#connection = connection
-    this.#taken = 0
+    connection.taken = 0
     connection.user = this
     if (connection.open) this.onOpen()
     else {
@@ -121,13 +119,13 @@ export class Call implements ConnectionUser, BodySender, BodySource {
     this.#upgrade = host.head.upgrade
     const connection = this.#connection!
     if (x.body === null) {
-      this.#taken = connection.write(scratch, length)
+      connection.write(scratch, length)
       this.requestSent()
     } else {
       this.#request ??= new RequestBody(x.body, this)
       this.#awaitsContinue = host.head.expects && !this.#request.piped
       if (this.#awaitsContinue) {
-        this.#taken = connection.write(scratch, length)
+        connection.write(scratch, length)
         connection.limit(continueMs)
       } else this.#sendBody(length)
     }
@@ -136,7 +134,7 @@ export class Call implements ConnectionUser, BodySender, BodySource {
   #sendBody(headBytes: number): void {
     this.#awaitsContinue = false
     this.#connection!.limit(Infinity)
-    this.#taken += this.#request!.start(this.#connection!, headBytes)
+    this.#request!.start(this.#connection!, headBytes)
     if (!this.#over && !this.#requestSent && this.#connection?.waiting === true) this.#connection.limit(this.host.limits.readMs)
   }
 
@@ -341,14 +339,14 @@ export class Call implements ConnectionUser, BodySender, BodySource {
   #mayRetry(): boolean {
     if (this.#retried || this.#partial !== null || this.#heard || this.#connection!.uses === 0) return false
     if (this.#request !== null && this.#request.taken) return false
-    return this.#taken <= 0 || idempotent.has(this.x.method)
+    return this.#connection!.taken === 0 || idempotent.has(this.x.method)
   }
 
   #fail(fault: UpstreamFault, message: string, cause?: unknown): void {
     if (this.#over) return
     const error = new UpstreamError(fault, message, {
       upstream: this.host.id,
-      unsent: !this.#retried && this.#taken <= 0,
+      unsent: !this.#retried && (this.#connection === null || this.#connection.taken === 0),
       bodyTaken: this.#request !== null && this.#request.piped,
       cause,
     })

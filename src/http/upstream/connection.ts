@@ -26,6 +26,8 @@ export class UpstreamConnection implements Timed {
   uses = 0
   /** Longest idle time in ms that the upstream said it allows (`Keep-Alive: timeout`), or Infinity. */
   idleMs = Infinity
+  /** Bytes of the present request that the kernel took. */
+  taken = 0
   closed = false
   #socket: Socket<UpstreamConnection> | null = null
   /** What the kernel did not take, oldest first. */
@@ -53,19 +55,19 @@ export class UpstreamConnection implements Timed {
 
   /**
    * Sends `length` bytes from the start of `bytes`; what the kernel does not take is kept, copied when `bytes` is the
-   * scratch buffer. Returns the bytes taken at once, -1 when the socket is gone (`onClosed` tells why).
+   * scratch buffer. When the socket is gone nothing is kept, and `onClosed` tells why.
    */
-  write(bytes: Uint8Array, length = bytes.byteLength): number {
-    if (this.closed || this.#socket === null) return -1
+  write(bytes: Uint8Array, length = bytes.byteLength): void {
+    if (this.closed || this.#socket === null) return
     let taken = 0
     if (this.#tail.length === 0) {
       taken = this.#socket.write(bytes, 0, length)
-      if (taken < 0) return -1
-      if (taken === length) return taken
+      if (taken < 0) return
+      this.taken += taken
+      if (taken === length) return
     }
     const rest = bytes.subarray(taken, length)
     this.#tail.push(bytes === scratch ? Uint8Array.from(rest) : rest)
-    return taken
   }
 
   pause(): void {
@@ -137,6 +139,7 @@ export class UpstreamConnection implements Timed {
       const piece = tail[sent]!
       const taken = this.#socket.write(piece)
       if (taken < 0) return
+      this.taken += taken
       if (taken < piece.byteLength) {
         tail[sent] = piece.subarray(taken)
         break

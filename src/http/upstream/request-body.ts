@@ -50,8 +50,8 @@ export class RequestBody implements ByteSink {
     return this.#piped
   }
 
-  /** Sends what is there behind `headBytes` bytes of the scratch buffer; returns the bytes that the kernel took. */
-  start(connection: UpstreamConnection, headBytes: number): number {
+  /** Sends what is there behind `headBytes` bytes of the scratch buffer. */
+  start(connection: UpstreamConnection, headBytes: number): void {
     this.#connection = connection
     this.#corked = headBytes
     if (this.#piped) this.#replay()
@@ -59,7 +59,7 @@ export class RequestBody implements ByteSink {
       this.#piped = true
       this.#body.pipe(this)
     }
-    return this.#uncork()
+    this.#uncork()
   }
 
   #replay(): void {
@@ -72,11 +72,10 @@ export class RequestBody implements ByteSink {
     this.end(this.#trailers)
   }
 
-  #uncork(): number {
+  #uncork(): void {
     const length = this.#corked
-    if (length < 0) return 0
     this.#corked = -1
-    return length === 0 || this.#connection === null ? 0 : this.#connection.write(scratch, length)
+    if (length > 0) this.#connection?.write(scratch, length)
   }
 
   /** The connection took what waited. */
@@ -107,12 +106,18 @@ export class RequestBody implements ByteSink {
     const at = this.#corked < 0 ? 0 : this.#corked
     if (at + most <= scratch.length) {
       const end = this.#chunked ? writeChunk(scratch, at, chunk) : at + this.#copy(chunk, at)
-      if (this.#corked >= 0) this.#corked = end
-      else this.#slowDown(this.#connection.write(scratch, end))
-      return
+      if (this.#corked >= 0) {
+        this.#corked = end
+        return
+      }
+      this.#connection.write(scratch, end)
+    } else {
+      this.#uncork()
+      this.#connection.write(this.#chunked ? encodeChunk(chunk) : chunk)
     }
-    this.#uncork()
-    this.#slowDown(this.#connection.write(this.#chunked ? encodeChunk(chunk) : chunk))
+    if (!this.#connection.waiting && !this.#connection.closed) return
+    this.#paused = true
+    this.#body.pause()
   }
 
   #copy(chunk: Uint8Array, at: number): number {
@@ -125,12 +130,6 @@ export class RequestBody implements ByteSink {
     this.#keptBytes += chunk.byteLength
     if (this.#keptBytes > replayBytes) this.#kept = null
     else this.#kept.push(chunk)
-  }
-
-  #slowDown(taken: number): void {
-    if (taken >= 0 && !this.#connection!.waiting) return
-    this.#paused = true
-    this.#body.pause()
   }
 
   end(trailers?: HeaderList): void {
