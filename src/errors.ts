@@ -105,6 +105,18 @@ export const errors = {
     code: "usage/no-command",
     message: `there is no command ${quote(name)}${didYouMean(name, known, { list: "commands" })}`,
   }),
+  cannotServe: (what: string): Said => ({
+    code: "usage/cannot-serve",
+    message: `${quote(what)} is neither a folder nor a .ts, .tsx or .js file`,
+  }),
+  nothingToServe: (what: string): Said => ({
+    code: "usage/nothing-to-serve",
+    message: `there is no ${quote(what)} here; give a folder, an app.ts, or module:callable of Python`,
+  }),
+  badName: (name: string): Said => ({
+    code: "usage/bad-name",
+    message: `${quote(name)} cannot be a name; use letters, digits, - and _, and start with a letter`,
+  }),
   usage: (why: string): Said => ({ code: "usage", message: why }),
   exists: (path: string): Said => ({ code: "usage/exists", message: `${path} exists already; choose another name` }),
 } as const

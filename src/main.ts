@@ -8,63 +8,72 @@ interface CommandFile<O = Record<string, unknown>> {
 }
 
 /** Processes that edge starts of itself; they skip the command line parser, as every millisecond of a front counts. */
-const hidden: Readonly<Record<string, () => Promise<{ run(argv: readonly string[]): Promise<number | void> }>>> = {
-  __front: () => import("./front.ts"),
+const hidden: Readonly<Record<string, () => Promise<{ run(): Promise<number> }>>> = {
   __check: () => import("./check-child.ts"),
+  __front: () => import("./front.ts"),
   __worker: () => import("./worker.ts"),
 }
 
-type Load = () => Promise<CommandFile<never>>
+interface Entry {
+  /** Its file, loaded when called. */
+  load(): Promise<CommandFile<never>>
+  /** What the command line gives it. */
+  describe(command: Command): Command
+}
 
-/** Name -> its file, loaded when called, and what the command line gives it. */
-const commands: Readonly<Record<string, { load: Load; describe(command: Command): Command }>> = {
+const commands: Readonly<Record<string, Entry>> = {
   run: {
     load: () => import("./commands/run.ts"),
-    describe: c => withControl(withConfig(c, "serve in the foreground (the default)")),
-  },
-  dev: {
-    load: () => import("./commands/dev.ts"),
-    describe: c => withControl(withConfig(c, "serve, reload on save, show errors in the browser")),
-  },
-  reload: {
-    load: () => import("./commands/reload.ts"),
-    describe: c =>
-      withControl(withConfig(c, "take up a changed config; all or nothing"))
-        .option("--apps", "replace the workers of every app too, one at a time"),
-  },
-  stop: {
-    load: () => import("./commands/stop.ts"),
-    describe: c =>
-      withControl(withConfig(c, "finish the requests in flight and stop"))
-        .option("--now", "do not wait for them"),
-  },
-  status: {
-    load: () => import("./commands/status.ts"),
-    describe: c =>
-      withControl(withConfig(c, "what is running: addresses, fronts, apps"))
-        .option("--json", "for programs"),
-  },
-  workers: {
-    load: () => import("./commands/workers.ts"),
-    describe: c =>
-      withControl(withConfig(c, "the workers of every app"))
-        .option("--stack", "with what each of them is doing")
-        .option("--json", "for programs"),
-  },
-  scale: {
-    load: () => import("./commands/scale.ts"),
-    describe: c =>
-      withControl(withConfig(c, "set the number of workers of an app, until the next start"))
-        .argument("<app>")
-        .argument("<workers>"),
+    describe: c => running(c.description("serve in the foreground (the default command)")),
   },
   check: {
     load: () => import("./commands/check.ts"),
     describe: c =>
-      withConfig(c, "check a config: every key, every plugin; opens no sockets")
+      withConfig(c.description("check a config: every key, every plugin; opens no sockets"))
         .option("--apps", "also start one worker of each app, and stop it again")
         .option("--dump", "print the config in force, defaults and variables filled in")
         .option("--json", "print the problems as JSON, for editors"),
+  },
+  dev: {
+    load: () => import("./commands/dev.ts"),
+    describe: c => running(c.description("serve while you write: reload on save, readable errors in the browser")),
+  },
+  serve: {
+    load: () => import("./commands/serve.ts"),
+    describe: c =>
+      c
+        .description("serve without a config: a folder, an app.ts, or module:callable of Python")
+        .argument("<what>", "folder, file or module:callable")
+        .option("-l, --listen <address>", "where to listen", "127.0.0.1:8080")
+        .option("--dev", "reload on save"),
+  },
+  reload: {
+    load: () => import("./commands/reload.ts"),
+    describe: c => controlling(c.description("take up the config anew; all fronts or none")).option("--apps", "roll the apps too"),
+  },
+  stop: {
+    load: () => import("./commands/stop.ts"),
+    describe: c => controlling(c.description("stop gracefully")).option("--now", "cut what is in flight"),
+  },
+  status: {
+    load: () => import("./commands/status.ts"),
+    describe: c => controlling(c.description("addresses, fronts and apps")).option("--json", "as JSON"),
+  },
+  workers: {
+    load: () => import("./commands/workers.ts"),
+    describe: c =>
+      controlling(c.description("the workers of every app"))
+        .option("--stack", "and what each is doing now")
+        .option("--json", "as JSON"),
+  },
+  scale: {
+    load: () => import("./commands/scale.ts"),
+    describe: c => controlling(c.description("how many workers an app has").argument("<app>").argument("<workers>")),
+  },
+  schema: {
+    load: () => import("./commands/schema.ts"),
+    describe: c =>
+      c.description("JSON Schema of site.toml, for editors").option("-c, --config <file>", "with the plugins of this config"),
   },
   version: {
     load: () => import("./commands/version.ts"),
@@ -72,19 +81,23 @@ const commands: Readonly<Record<string, { load: Load; describe(command: Command)
   },
 }
 
-function withConfig(command: Command, description: string): Command {
-  return command.description(description).option("-c, --config <file>", "the config", "site.toml")
+function withConfig(command: Command): Command {
+  return command.option("-c, --config <file>", "the config", "site.toml")
 }
 
-function withControl(command: Command): Command {
-  return command.option("--control <socket>", "the control socket; default the one of the config")
+function controlling(command: Command): Command {
+  return withConfig(command).option("--control <socket>", "the control socket, instead of the config's")
+}
+
+function running(command: Command): Command {
+  return withConfig(command).option("--control <socket>", "where to put the control socket, instead of the config's")
 }
 
 async function main(argv: readonly string[]): Promise<number> {
   const [first] = argv
   const inner = first === undefined ? undefined : hidden[first]
-  if (inner !== undefined) return (await (await inner()).run(argv.slice(1))) ?? 0
-  if (first !== undefined && /^[a-z]/.test(first) && !(first in commands) && first !== "help") {
+  if (inner !== undefined) return (await inner()).run()
+  if (first !== undefined && !first.startsWith("-") && !Object.hasOwn(commands, first) && first !== "help") {
     throw new EdgeError(errors.noCommand(first, Object.keys(commands)))
   }
   return dispatch(argv)
@@ -92,7 +105,8 @@ async function main(argv: readonly string[]): Promise<number> {
 
 async function dispatch(argv: readonly string[]): Promise<number> {
   const { Command } = await import("commander")
-  const program = new Command("edge").description("web server, application server and framework in one executable")
+  const { edgeVersion } = await import("./version.ts")
+  const program = new Command("edge").description("web server, application server and framework in one executable").version(edgeVersion)
   let code = 0
   for (const [name, { load, describe }] of Object.entries(commands)) {
     describe(program.command(name, { isDefault: name === "run" })).action(async (...given: unknown[]) => {

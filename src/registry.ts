@@ -15,7 +15,7 @@ export interface Registered<K extends Kind = Kind> {
   readonly file?: string
 }
 
-const kinds = Object.keys(standard) as Kind[]
+export const kinds = Object.keys(standard) as readonly Kind[]
 
 export class Registry {
   readonly #others = new Map<string, Registered & { label: string }>()

@@ -44,8 +44,8 @@ function explainOne(issue: Issue, options: ExplainOptions): readonly Problem[] {
   if (last?.origin === "key" && issue.input === undefined) {
     return [problem(errors.missing(String(last.key), list(expectedBy(schemas))), below.slice(0, -1), options)]
   }
-  if (isOwnMessage(issue)) return [problem(errors.value(`${issue.message}${found(issue)}`), below, options)]
   if (issue.kind === "schema") return mismatch(issue, { ...options, below, schemas })
+  if (isOwnMessage(issue)) return [problem(errors.value(`${issue.message}${found(issue)}`), below, options)]
   return [problem(errors.value(`${constraint(issue)}, found ${show(issue.input)}`), below, options)]
 }
 
@@ -78,8 +78,9 @@ function mismatch(issue: Issue, options: ExplainOptions & { below: Path; schemas
       return explain(inner.issues, { ...options, schema: best, path: [...options.path, ...below] })
     }
   }
-  const expected = schemas.length > 0 ? expectedBy(schemas) : [String(issue.expected)]
   const near = typeof input === "string" ? didYouMean(input, wordsOf(schemas)) : ""
+  if (isOwnMessage(issue)) return [problem(errors.value(`${issue.message}${found(issue)}${near}`), below, options)]
+  const expected = schemas.length > 0 ? expectedBy(schemas) : [String(issue.expected)]
   return [problem(errors.value(`expected ${list(expected)}, found ${show(input)}${near}`), below, options)]
 }
 

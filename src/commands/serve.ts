@@ -1,0 +1,37 @@
+/** `edge serve WHAT`: a config made up for a folder, a TypeScript app, or a Python application. */
+import { existsSync, statSync } from "node:fs"
+import { basename, dirname, join, resolve } from "node:path"
+import { EdgeError, errors } from "../errors.ts"
+import { serve } from "./run.ts"
+
+interface Options {
+  readonly listen: string
+  readonly dev?: boolean
+}
+
+export function run(options: Options, [what = "."]: readonly string[]): Promise<number> {
+  const made = configFor(what, { listen: options.listen, cwd: process.cwd() })
+  // The config is not in a file; its name shows in messages, its folder is where paths start.
+  const config = join(made.dir, "edge serve")
+  const control = join(process.env["XDG_RUNTIME_DIR"] ?? "/tmp", `edge-serve-${process.pid}.sock`)
+  return serve({ config, control }, { dev: options.dev === true, text: made.text })
+}
+
+/** The config as text, and the folder where its paths start. */
+export function configFor(what: string, { listen, cwd }: { listen: string; cwd: string }): { text: string; dir: string } {
+  const path = resolve(cwd, what)
+  const site = `[[site]]\nlisten = [${toml(listen)}]\n\n[[site.route]]\n`
+  if (existsSync(path)) {
+    if (statSync(path).isDirectory()) return { dir: path, text: `${site}static = { root = ".", browse = true }\n` }
+    if (/\.[cm]?[jt]sx?$/.test(path)) {
+      return { dir: dirname(path), text: `${site}app = "app"\n\n[app.app]\nentry = ${toml(basename(path))}\n` }
+    }
+    throw new EdgeError(errors.cannotServe(what))
+  }
+  if (!/^[\w.]+:[\w.]+(\(\))?$/.test(what)) throw new EdgeError(errors.nothingToServe(what))
+  return { dir: cwd, text: `${site}app = "app"\n\n[app.app]\nruntime = "wsgi"\nentry = ${toml(what)}\n` }
+}
+
+function toml(text: string): string {
+  return JSON.stringify(text.replaceAll("${", "$${"))
+}
