@@ -16,7 +16,11 @@ export const standard: { readonly [K in Kind]: Readonly<Record<string, Load>> } 
     respond: () => import("../plugins/web/respond/plugin.ts"),
     static: () => import("../plugins/web/static/plugin.ts"),
   },
-  middleware: {},
+  middleware: {
+    cache_control: () => import("../plugins/web/cache_control/plugin.ts"),
+    compress: () => import("../plugins/web/compress/plugin.ts"),
+    headers: () => import("../plugins/web/headers/plugin.ts"),
+  },
   balancer: {},
   gateway: {
     inline: () => import("../plugins/gateway/inline/plugin.ts"),

@@ -2,8 +2,10 @@ import { HeaderList } from "./headers.ts"
 import { Reply, type Wire } from "./reply.ts"
 import { statusLine } from "./status.ts"
 
-/** Largest body in bytes that gets a copy behind its serialised head; past it one write saves nothing worth the memory. */
+/** Largest body in bytes that is put behind its serialised head; past it, one write in place of two saves nothing. */
 const WIRE_BODY_MAX = 1 << 20
+/** The same for an answer made from another one, which keeps its own copy. */
+const DERIVED_BODY_MAX = 1 << 18
 const DATE = "Thu, 01 Jan 1970 00:00:00 GMT"
 
 /** An answer built once and given to many: its header lines and, where that pays, its bytes on the wire. */
@@ -15,11 +17,11 @@ export class Prepared {
   readonly body: Uint8Array | null
   readonly wire: Wire | null
 
-  constructor(status: number, flat: string[], body: Uint8Array | string | null = null) {
+  constructor(status: number, flat: string[], body: Uint8Array | string | null = null, wireMax = WIRE_BODY_MAX) {
     const bytes = typeof body === "string" ? Buffer.from(body) : body
     this.status = status
     this.flat = flat
-    this.wire = bytes === null || bytes.byteLength <= WIRE_BODY_MAX ? toWire(status, flat, bytes) : null
+    this.wire = bytes === null || bytes.byteLength <= wireMax ? toWire(status, flat, bytes) : null
     this.body = bytes === null || this.wire === null ? bytes : this.wire.bytes.subarray(this.wire.bodyAt)
   }
 
@@ -49,22 +51,32 @@ export function toWire(status: number, flat: readonly string[], body: Uint8Array
   return { bytes, dateAt: start.length, bodyAt: head.length, dateSec: -1 }
 }
 
+/** The same answer with other header lines, for a shared reply whose body is in memory. */
+export function derive(reply: Reply, change: HeaderChange): Prepared {
+  const headers = HeaderList.from(reply.headers)
+  change(headers, reply.status)
+  return new Prepared(reply.status, [...headers.flat], reply.body as Uint8Array | null, DERIVED_BODY_MAX)
+}
+
+/** Must depend on nothing but the answer it is given. */
+export type HeaderChange = (headers: HeaderList, status: number) => void
+
+/** True for an answer that many get and whose body is in memory: what is made of it may be kept by its header lines. */
+export function isHot(reply: Reply): boolean {
+  return reply.shared && (reply.body === null || reply.body instanceof Uint8Array)
+}
+
 /**
- * Changes the header lines of an answer; of a shared one only once, by a table from its lines to the changed ones
- * (a WeakMap: both are forgotten together). `change` must depend on nothing but the answer it is given.
+ * Changes the header lines of an answer; of a hot one only once, by a table from its lines to the changed answer
+ * (a WeakMap: both are forgotten together).
  */
-export function rehead(reply: Reply, { change, known }: { change(headers: HeaderList, status: number): void; known: WeakMap<object, Prepared> }): Reply {
-  if (reply.wire === null) {
+export function rehead(reply: Reply, { change, known }: { change: HeaderChange; known: WeakMap<object, Prepared> }): Reply {
+  if (!isHot(reply)) {
     change(reply.headers, reply.status)
     return reply
   }
   const lines = reply.headers.flat
   let prepared = known.get(lines)
-  if (prepared === undefined) {
-    const headers = HeaderList.from(reply.headers)
-    change(headers, reply.status)
-    prepared = new Prepared(reply.status, [...headers.flat], reply.body as Uint8Array | null)
-    known.set(lines, prepared)
-  }
+  if (prepared === undefined) known.set(lines, (prepared = derive(reply, change)))
   return prepared.reply()
 }

@@ -31,6 +31,7 @@ export class Reply {
   #status: number
   #body: ReplyBody
   #wire: Wire | null = null
+  #shared = false
   readonly headers: HeaderList
   /** Reason phrase from an upstream, else the standard one of the status. */
   reason: string | undefined = undefined
@@ -45,6 +46,7 @@ export class Reply {
   static prepared(status: number, flat: string[], body: ReplyBody, wire: Wire | null): Reply {
     const reply = new Reply(status, HeaderList.shared(flat), body)
     reply.#wire = wire
+    reply.#shared = true
     return reply
   }
 
@@ -58,6 +60,7 @@ export class Reply {
   set status(status: number) {
     this.#status = status
     this.#wire = null
+    this.#shared = false
   }
 
   get body(): ReplyBody {
@@ -66,6 +69,12 @@ export class Reply {
   set body(body: ReplyBody) {
     this.#body = body
     this.#wire = null
+    this.#shared = false
+  }
+
+  /** True while nobody changed status, headers or body of a prepared answer: its header lines then stand for all of it. */
+  get shared(): boolean {
+    return this.#shared && !this.headers.changed
   }
 
   /** The serialised answer, while nobody changed status, headers or body. */

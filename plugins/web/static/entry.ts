@@ -1,8 +1,7 @@
 /** The answers to a file, made when it is read. */
-import { Prepared } from "edge"
+import { type Encoding, Prepared } from "edge"
 import type { Validators } from "./conditions.ts"
 import type { Stamp } from "./root.ts"
-import type { Encoding } from "./schema.ts"
 
 /** A file, or a precompressed sidecar of it. */
 export interface Variant extends Validators {

@@ -1,10 +1,11 @@
 /** Paths -> what answers them, from memory while the files are unchanged. */
 import { closeSync, readSync } from "node:fs"
+import type { Encoding } from "edge"
 import { FileCache } from "./cache.ts"
 import { type Built, build, type Variant } from "./entry.ts"
 import { Missing } from "./missing.ts"
 import type { OpenFile, Root, Stamp } from "./root.ts"
-import type { Encoding, StaticConfig } from "./schema.ts"
+import type { StaticConfig } from "./schema.ts"
 import type { Types } from "./types.ts"
 
 /** What a path is: an entry to answer with, or where to go instead. */

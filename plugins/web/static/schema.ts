@@ -48,4 +48,3 @@ export const staticSchema = v.strictObject({
 })
 
 export type StaticConfig = v.InferOutput<typeof staticSchema>
-export type Encoding = v.InferOutput<typeof encoding>

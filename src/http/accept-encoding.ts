@@ -1,8 +1,9 @@
-import type { Encoding } from "./schema.ts"
+/** Content codings by their registered names. */
+export type Encoding = "br" | "zstd" | "gzip"
 
 /** The best of `have` (in order of preference) for an Accept-Encoding (RFC 9110 12.5.3), or "" for none. */
 export function pickEncoding(accept: string | null, have: readonly Encoding[]): Encoding | "" {
-  if (accept === null || accept === "") return ""
+  if (accept === null || accept === "" || have.length === 0) return ""
   let best: Encoding | "" = ""
   let bestQ = 0
   const weights = parseWeights(accept)

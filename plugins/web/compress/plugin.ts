@@ -1,0 +1,85 @@
+import type { Awaitable, Encoding, Exchange, HeaderList, Prepared, Reply } from "edge"
+import { after, ByteStream, definePlugin, isHot, PartsStream, pickEncoding, rehead } from "edge"
+import { compressSchema } from "./schema.ts"
+import { addVary, encodeHead, forbids, isEligible, isGuess, type Rules, typeTest, weaken } from "./eligible.ts"
+import { EncodedStream } from "./encoded-stream.ts"
+import { encode, flushKind, type Levels, toEncoder } from "./encoders.ts"
+import { HotAnswers } from "./hot.ts"
+
+/** Compresses answers for clients that take it. */
+export default definePlugin({
+  name: "compress",
+  kind: "middleware",
+  config: compressSchema,
+  setup: config => {
+    const rules = { isType: typeTest(config.types), minSize: config.min_size }
+    const hot = new HotAnswers({ rules, levels: config.hot_level, maxBytes: config.cache })
+    const compress = toCompress({ rules, hot, levels: config.level, encodings: config.encodings })
+    return { part: next => x => after(() => next(x), { change: reply => compress(x, reply) }) }
+  },
+})
+
+interface Parts {
+  readonly rules: Rules
+  readonly hot: HotAnswers
+  readonly levels: Levels
+  readonly encodings: readonly Encoding[]
+}
+
+function toCompress({ rules, hot, levels, encodings }: Parts): (x: Exchange, reply: Reply) => Awaitable<Reply> {
+  const pick = (x: Exchange) => (forbids(x.headers) ? "" : pickEncoding(x.headers.get("accept-encoding"), encodings))
+  const knownUnmodified = new WeakMap<object, Prepared>()
+
+  return (x, reply) => {
+    if (reply.status === 304) return unmodified(x, reply, knownUnmodified)
+    if (isHot(reply)) return hot.answer(reply, () => pick(x))
+    if (!isEligible(reply, rules)) return reply
+    const encoding = pick(x)
+    const { body } = reply
+    const streamed = !(typeof body === "string" || body instanceof Uint8Array)
+    // Of a HEAD, only a whole body can be compressed to know its length.
+    if (encoding === "" || isGuess(x) || (streamed && x.method === "HEAD")) {
+      addVary(reply.headers)
+      return reply
+    }
+    if (streamed) return stream(reply, { encoding, levels })
+    const bytes = typeof body === "string" ? Buffer.from(body) : (body as Uint8Array)
+    const encoded = encode(bytes, { encoding, levels })
+    const done = (out: Uint8Array) => replace(reply, { encoding, out, size: bytes.byteLength })
+    return encoded instanceof Promise ? encoded.then(done) : done(encoded)
+  }
+}
+
+function replace(reply: Reply, { encoding, out, size }: { encoding: Encoding; out: Uint8Array; size: number }): Reply {
+  if (out.byteLength >= size) {
+    addVary(reply.headers)
+    return reply
+  }
+  encodeHead(reply.headers, encoding)
+  reply.body = out
+  return reply
+}
+
+function stream(reply: Reply, { encoding, levels }: { encoding: Encoding; levels: Levels }): Reply {
+  const { body } = reply
+  const live = body instanceof ByteStream
+  const source = live ? body : new PartsStream([body as Exclude<typeof body, null | string>], () => (body as { close(): void }).close())
+  encodeHead(reply.headers, encoding)
+  reply.body = new EncodedStream(source, { encoder: toEncoder(encoding, levels), flush: flushKind[encoding], live })
+  return reply
+}
+
+/**
+ * A client that shows the weakened tag holds the compressed form; a 304 with the strong tag would not match what it
+ * holds (RFC 9111 4.3.4).
+ */
+function unmodified(x: Exchange, reply: Reply, known: WeakMap<object, Prepared>): Reply {
+  const etag = reply.headers.get("etag")
+  if (etag === null || !etag.startsWith('"') || x.headers.get("if-none-match")?.includes(`W/${etag}`) !== true) return reply
+  return rehead(reply, { change: weakenHead, known })
+}
+
+function weakenHead(headers: HeaderList): void {
+  weaken(headers)
+  addVary(headers)
+}
