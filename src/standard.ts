@@ -12,6 +12,7 @@ export const standard: { readonly [K in Kind]: Readonly<Record<string, Load>> } 
   },
   handler: {
     app: () => import("../plugins/web/app/plugin.ts"),
+    proxy: () => import("../plugins/web/proxy/plugin.ts"),
     redirect: () => import("../plugins/web/redirect/plugin.ts"),
     respond: () => import("../plugins/web/respond/plugin.ts"),
     static: () => import("../plugins/web/static/plugin.ts"),
@@ -28,6 +29,7 @@ export const standard: { readonly [K in Kind]: Readonly<Record<string, Load>> } 
   },
   runtime: {
     fetch: () => import("../plugins/gateway/fetch/plugin.ts"),
+    http: () => import("../plugins/gateway/http/plugin.ts"),
     wsgi: () => import("../plugins/gateway/wsgi/plugin.ts"),
   },
   framework: {

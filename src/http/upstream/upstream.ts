@@ -59,6 +59,11 @@ export class HttpUpstream implements CallHost {
     return new Promise((resolve, reject) => new Call(this, { x, resolve, reject, over }).start())
   }
 
+  get target(): UpstreamTarget {
+    return this.#options.target
+  }
+
+  /** Connections kept now. */
   get idle(): number {
     return this.#idle.length
   }

@@ -1,0 +1,66 @@
+import { count, duration, path } from "edge"
+import * as v from "valibot"
+
+const server = v.strictObject({
+  url: v.pipe(v.string(), v.description('"http://HOST:PORT", "https://HOST:PORT" or "unix:PATH", each with a path to put in front if you like')),
+  weight: v.optional(v.pipe(count({ max: 1000 }), v.description("How much more of the requests it gets than one with weight 1")), 1),
+  backup: v.optional(v.pipe(v.boolean(), v.description("Gets requests only when all others are down")), false),
+})
+
+const health = v.strictObject({
+  path: v.optional(v.pipe(v.string(), v.startsWith("/"), v.description("Asked on every upstream by GET; without it nobody asks and only real requests tell"))),
+  every: v.optional(v.pipe(duration({ min: "100ms" }), v.description("Time between two questions")), "5s"),
+  timeout: v.optional(v.pipe(duration({ min: "10ms" }), v.description("How long the answer may take")), "2s"),
+  status: v.optional(v.pipe(v.array(v.pipe(v.number(), v.integer(), v.minValue(100), v.maxValue(599))), v.description("Answers that mean healthy; without it 200 to 399"))),
+  host: v.optional(v.pipe(v.string(), v.description("Host field of the question; without it the upstream's own"))),
+  fall: v.optional(v.pipe(count(), v.description("Wrong answers in a row until it is down")), 2),
+  rise: v.optional(v.pipe(count(), v.description("Right answers in a row until it is up again")), 1),
+  max_fails: v.optional(v.pipe(count({ min: 0 }), v.description("Failed requests within fail_timeout until it gets none for that time; 0: never")), 3),
+  fail_timeout: v.optional(v.pipe(duration(), v.description("See max_fails")), "10s"),
+})
+
+const headers = v.strictObject({
+  set: v.optional(v.pipe(v.record(v.string(), v.string()), v.description("Fields of every request to the upstream")), {}),
+  remove: v.optional(v.pipe(v.array(v.string()), v.description("Fields of the client that are not sent on")), []),
+})
+
+const tls = v.strictObject({
+  ca: v.optional(v.pipe(path(), v.description("Roots that upstreams' certificates must come from (PEM) instead of the system's"))),
+  cert: v.optional(v.pipe(path(), v.description("Our certificate (PEM), for upstreams that ask for one"))),
+  key: v.optional(v.pipe(path(), v.description("Its key (PEM)"))),
+  server_name: v.optional(v.pipe(v.string(), v.description("Name that upstreams' certificates must carry; without it the host of the URL"))),
+  verify: v.optional(v.pipe(v.boolean(), v.description("false takes any certificate: for trials only")), true),
+})
+
+const options = v.strictObject({
+  to: v.pipe(
+    v.union([v.string(), v.array(v.union([v.string(), server]))]),
+    v.description('Upstreams: "http://HOST:PORT", "https://HOST:PORT", "unix:PATH", or { url, weight, backup }'),
+  ),
+  balance: v.optional(
+    v.pipe(
+      v.union([v.string(), v.record(v.string(), v.unknown())]),
+      v.description('Who gets a request: "round_robin", "least_conn", "random" (the less busy of two), "ip_hash", or a balancer plugin'),
+    ),
+    "round_robin",
+  ),
+  retries: v.optional(
+    v.pipe(count({ min: 0, max: 100 }), v.description("Other upstreams that are tried when one fails, where that cannot do a thing twice: safe methods, or nothing sent yet")),
+    1,
+  ),
+  timeout: v.optional(v.pipe(duration(), v.description('From the last byte of the request to the head of the answer; "0s": none')), "30s"),
+  connect_timeout: v.optional(v.pipe(duration({ min: "1ms" }), v.description("Until the connection is made, with TLS its handshake too")), "5s"),
+  read_timeout: v.optional(v.pipe(duration(), v.description('Between two reads of an answer, and between two writes of a request; "0s": none')), "5m"),
+  keepalive: v.optional(v.pipe(count({ min: 0 }), v.description("Idle connections kept to each upstream, in each front")), 64),
+  keepalive_timeout: v.optional(v.pipe(duration(), v.description("How long they are kept; an upstream's Keep-Alive field may shorten it")), "30s"),
+  host: v.optional(v.pipe(v.string(), v.description('Host field: "client" as it came, "upstream" the host of the URL, or a fixed name')), "client"),
+  headers: v.optional(v.pipe(headers, v.description("Changes of the request's fields")), {}),
+  health: v.optional(v.pipe(health, v.description("How an upstream is found to be down")), {}),
+  tls: v.optional(v.pipe(tls, v.description("For https upstreams")), {}),
+})
+
+/** `proxy = "http://..."` is short for `proxy = { to = "http://..." }`. */
+export const proxySchema = v.union([v.pipe(v.string(), v.description("The one upstream")), options])
+
+export type ProxyOptions = v.InferOutput<typeof options>
+export const defaults = (to: string): ProxyOptions => v.parse(options, { to })
