@@ -67,6 +67,8 @@ class Worker implements WorkerProcess {
   readonly transport: Launch["transport"]
   readonly exited: Promise<{ code: number | null; signal: string | null }>
   readonly output: Output
+  /** Where it is spoken to: of the places it may listen on, the one that answered first. */
+  address: string
   /** Frames workers only: others have no such question. */
   readonly ping?: (timeoutMs: number) => Promise<number>
   readonly #options: WorkerOptions
@@ -75,11 +77,13 @@ class Worker implements WorkerProcess {
 
   private constructor(
     options: WorkerOptions,
-    readonly address: string,
+    /** A program may be told of a socket and of a port, and choose. */
+    readonly places: readonly [string, ...string[]],
     child: Child,
   ) {
     const { app, launch, index, serial, log } = options
     this.#options = options
+    this.address = places[0]
     this.app = app.name
     this.index = index
     this.serial = serial
@@ -118,7 +122,8 @@ class Worker implements WorkerProcess {
         ...(identity !== undefined && isRoot() && { uid: identity.uid, gid: identity.gid }),
       } as never) as unknown as Child
       options.guard.watch(child.pid)
-      return new Worker(options, wantsSocket ? path : `127.0.0.1:${port}`, child)
+      const places = [...(wantsSocket ? [path] : []), ...(port > 0 ? [`127.0.0.1:${port}`] : [])]
+      return new Worker(options, places as [string], child)
     } catch (error) {
       unlinkQuietly(path)
       throw new Error(`app ${app.name}: cannot run ${launch.argv[0]}: ${(error as Error).message}`, { cause: error })
@@ -139,7 +144,12 @@ class Worker implements WorkerProcess {
       })
       return
     }
-    while (!this.#gone && !(await accepts(this.address))) await Bun.sleep(POLL_MS)
+    let found: string | undefined
+    while (!this.#gone && found === undefined) {
+      for (const place of this.places) if (found === undefined && (await accepts(place))) found = place
+      if (found === undefined) await Bun.sleep(POLL_MS)
+    }
+    this.address = found ?? this.address
     if (this.address.startsWith("/")) this.#openToFronts()
   }
 
@@ -192,7 +202,7 @@ class Worker implements WorkerProcess {
     }
     this.#options.guard.forget(this.pid)
     this.#control?.close()
-    if (this.address.startsWith("/")) unlinkQuietly(this.address)
+    for (const place of this.places) if (place.startsWith("/")) unlinkQuietly(place)
   }
 }
 

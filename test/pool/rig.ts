@@ -36,7 +36,7 @@ export class Rig {
   readonly pool: Pool
   readonly spec: AppSpec
   readonly #folder = mkdtempSync(join(tmpdir(), "edge-pool-"))
-  readonly #run = new RunFolder()
+  readonly #run = new RunFolder(() => {})
   readonly #guard = new Guard()
   readonly #heard = new Set<(workers: readonly WorkerInfo[]) => void>()
   readonly #live: Live<Handler>[] = []

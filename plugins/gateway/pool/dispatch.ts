@@ -1,5 +1,5 @@
 import type { Exchange, Reply, SlotClaims } from "edge"
-import { HttpError, stamp } from "edge"
+import { HttpError, stamp, wantsWebSocket } from "edge"
 import type { Line } from "./line.ts"
 import type { PoolOptions } from "./options.ts"
 import { Queue, Waiter } from "./queue.ts"
@@ -54,6 +54,7 @@ export class Dispatcher {
   }
 
   readonly handle = (x: Exchange): Promise<Reply> => {
+    if (wantsWebSocket(x)) return this.#socket(x)
     if (this.#waiting.size === 0 && this.#urgent.size === 0) {
       const ticket = this.#claims.claim()
       if (ticket >= 0) return this.#send(x, ticket, 1)
@@ -72,6 +73,34 @@ export class Dispatcher {
     return line
       .send(x, () => this.#over(ticket, line))
       .catch((error: unknown) => this.#failed(error, { x, tries }))
+  }
+
+  /** A WebSocket holds no slot; its handshake does, where that is a request like any other. */
+  #socket(x: Exchange): Promise<Reply> {
+    const index = this.#claims.least()
+    const line = index < 0 ? undefined : this.#lines[index]
+    if (line?.sockets === true) return this.#tunnel(x, { line, release: nothing })
+    const ticket = this.#claims.claim()
+    if (ticket < 0) return this.#wait(x)
+    const claimed = this.#lines[this.#claims.workerOf(ticket)]!
+    return this.#tunnel(x, { line: claimed, release: () => this.#over(ticket, claimed) })
+  }
+
+  async #tunnel(x: Exchange, by: { line: Line; release(): void }): Promise<Reply> {
+    const { line } = by
+    let tunnel = false
+    let over = false
+    const reply = await line.socket(x, () => {
+      over = true
+      if (tunnel) this.#claims.tunnel(line, -1)
+      else by.release()
+    })
+    if (reply.status === 101 && !over) {
+      tunnel = true
+      this.#claims.tunnel(line, 1)
+      by.release()
+    }
+    return reply
   }
 
   /** A slot is free again: the next in our queue has it, or the page. */

@@ -1,5 +1,5 @@
 import type { AppSpec, Exchange, Reply, WorkerInfo } from "edge"
-import { FrameClient } from "edge"
+import { FrameClient, HttpUpstream, parseTarget, SocketRoad, UpstreamError } from "edge"
 
 /** A front's way to one worker. */
 export interface Line {
@@ -7,11 +7,15 @@ export interface Line {
   readonly serial: number
   /** Nothing can be sent any more. */
   readonly down: boolean
+  /** WebSockets go another way than requests and need no slot for their handshake. */
+  readonly sockets: boolean
   /**
    * Resolves with the head of the answer. `over` is called once, when the worker is done with the exchange (later than
    * the answer when its body streams, or when it was cancelled) or is gone.
    */
   send(x: Exchange, over: () => void): Promise<Reply>
+  /** As `send`, for a request that wants to become a WebSocket; `over` is called when that is closed. */
+  socket(x: Exchange, over: () => void): Promise<Reply>
   /** Sends nothing new; closes when what is under way is over. */
   retire(): void
   /** Closes now. */
@@ -27,14 +31,15 @@ export interface LineOptions {
   stuck(line: Line, x: Exchange): void
 }
 
-/** How long a worker that is said to answer may take to greet. */
-const helloMs = 5000
-
 export async function openLine(options: LineOptions): Promise<Line> {
   const { transport } = options.worker
   if (transport === "frames") return openFrames(options)
-  throw new Error(`no way to speak ${transport}`)
+  if (transport === "http") return new HttpLine(options)
+  throw new Error(`the pool does not speak ${transport}`)
 }
+
+/** How long a worker that is said to answer may take to greet. */
+const helloMs = 5000
 
 async function openFrames(options: LineOptions): Promise<Line> {
   const { app, worker } = options
@@ -49,19 +54,25 @@ async function openFrames(options: LineOptions): Promise<Line> {
     onLost: error => line !== undefined && options.lost(line, error),
     onTimeout: x => line !== undefined && options.stuck(line, x),
   })
-  line = new FrameLine(client, worker)
+  line = new FrameLine(client, options)
   return line
 }
 
+/** Many exchanges at once on one connection of frames. */
 class FrameLine implements Line {
-  readonly #client: FrameClient
   readonly index: number
   readonly serial: number
+  readonly sockets: boolean
+  readonly #client: FrameClient
+  readonly #road: SocketRoad | undefined
 
-  constructor(client: FrameClient, worker: WorkerInfo) {
-    this.#client = client
+  constructor(client: FrameClient, { app, worker }: LineOptions) {
+    const { ws } = client.hello
     this.index = worker.index
     this.serial = worker.serial
+    this.#client = client
+    this.#road = ws === undefined ? undefined : new SocketRoad(ws, { timeoutMs: app.timeoutMs })
+    this.sockets = ws !== undefined
   }
 
   get down(): boolean {
@@ -72,11 +83,67 @@ class FrameLine implements Line {
     return this.#client.send(x, over)
   }
 
+  socket(x: Exchange, over: () => void): Promise<Reply> {
+    return this.#road === undefined ? this.#client.send(x, over) : this.#road.send(x, over)
+  }
+
   retire(): void {
     this.#client.retire()
+    this.#road?.close()
   }
 
   close(): void {
     this.#client.close()
+    this.#road?.close()
+  }
+}
+
+/** A program that speaks HTTP, and the connections kept to it. */
+class HttpLine implements Line {
+  readonly index: number
+  readonly serial: number
+  readonly sockets = false
+  down = false
+  readonly #options: LineOptions
+  readonly #upstream: HttpUpstream
+
+  constructor(options: LineOptions) {
+    const { app, worker } = options
+    const { address } = worker
+    this.index = worker.index
+    this.serial = worker.serial
+    this.#options = options
+    this.#upstream = new HttpUpstream({
+      target: parseTarget(address.startsWith("/") ? `unix:${address}` : `http://${address}`),
+      keepIdle: app.concurrency,
+      limits: { headMs: app.timeoutMs === 0 ? Infinity : app.timeoutMs },
+    })
+  }
+
+  send(x: Exchange, over: () => void): Promise<Reply> {
+    return this.#upstream.send(x, over).catch((error: unknown) => this.#failed(error, x))
+  }
+
+  socket(x: Exchange, over: () => void): Promise<Reply> {
+    return this.send(x, over)
+  }
+
+  #failed(error: unknown, x: Exchange): never {
+    if (error instanceof UpstreamError && error.fault === "head_timeout") this.#options.stuck(this, x)
+    // Nothing listens there: without this every retry would meet the same dead worker, as the least busy of all.
+    if (error instanceof UpstreamError && error.fault === "connect" && !this.down) {
+      this.down = true
+      this.#options.lost(this, error)
+    }
+    throw error
+  }
+
+  retire(): void {
+    this.down = true
+    this.#upstream.close()
+  }
+
+  close(): void {
+    this.retire()
   }
 }
