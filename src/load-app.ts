@@ -52,6 +52,7 @@ function contextOf(app: AppSpec, options: LoadAppOptions): Context {
     names: () => [],
     app: not("send to apps"),
     redispatch: not("send requests through the web layer"),
+    place: (path = []) => [at, ...path].join("."),
     fail: (message, path = []) => new Error(`${[at, ...path].join(".")}: ${message}`),
   }
 }

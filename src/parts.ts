@@ -213,6 +213,7 @@ export class Parts {
         throw new Told()
       },
       redispatch,
+      place: (at = []) => config.place([...path, ...at]),
       fail: (message, at = []) => {
         const said = errors.part(message)
         const whole = [...path, ...at]

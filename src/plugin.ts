@@ -38,6 +38,7 @@ export { parseTarget } from "./http/upstream/target.ts"
 export type { UpstreamTarget } from "./http/upstream/target.ts"
 export { HttpUpstream } from "./http/upstream/upstream.ts"
 export type { HttpUpstreamOptions } from "./http/upstream/upstream.ts"
+export type { UpstreamTls } from "./http/upstream/connect.ts"
 export { SlotClaims } from "./slot-claims.ts"
 export { SlotKeeper } from "./slot-keeper.ts"
 export { maxFronts, stamp } from "./slots.ts"
@@ -113,6 +114,8 @@ export interface Context {
   app(name: string): Handler
   /** Runs another path through the same web layer (X-Accel-Redirect, error pages). */
   redispatch(x: Exchange): Awaitable<import("./http/chain.ts").Answer>
+  /** `site.toml:14:3` of a path below this part, for an error that names a second place. */
+  place(at?: readonly (string | number)[]): string
   /** An error that names a place in the config: `at` is a path below this part, as ["use", 1]. */
   fail(message: string, at?: readonly (string | number)[]): Error
 }

@@ -61,6 +61,10 @@ export class TestContext implements Context {
     return this.#options.redispatch(x)
   }
 
+  place(at: readonly (string | number)[] = []): string {
+    return at.join(".")
+  }
+
   fail(message: string, at: readonly (string | number)[] = []): Error {
     return new Error(at.length === 0 ? message : `${at.join(".")}: ${message}`)
   }

@@ -82,7 +82,7 @@ function openAddress(listen: Listen, { ctx, at, addresses }: Adding): Open {
   }
   if (known.listen.secure !== listen.secure) {
     const [now, before] = listen.secure ? ["with TLS", "plain"] : ["plain", "with TLS"]
-    throw ctx.fail(`${listen.address} is ${now} here and ${before} at ${placeOf(ctx, known.at)}; an address is one or the other`, at)
+    throw ctx.fail(`${listen.address} is ${now} here and ${before} at ${ctx.place(known.at)}; an address is one or the other`, at)
   }
   return known
 }
@@ -98,13 +98,8 @@ function addHosts(site: SiteConfig, { ctx, at, open, handler }: { ctx: Context; 
     }
     const what = host === "" || host === "*" ? "another site for any host" : `the host "${host}"`
     const first = open.named.get(key) ?? open.named.get("") ?? open.at
-    throw ctx.fail(`${what} is on ${open.listen.address} already, at ${placeOf(ctx, first)}`, place)
+    throw ctx.fail(`${what} is on ${open.listen.address} already, at ${ctx.place(first)}`, place)
   }
-}
-
-/** As an error would name it: `site.toml:3:1: site[0].hosts[0]`. */
-function placeOf(ctx: Context, at: Path): string {
-  return ctx.fail("here", at).message.replace(/:? ?here$/, "")
 }
 
 function readCertificate(site: SiteConfig, { ctx, at }: { ctx: Context; at: Path }): Certificate | undefined {
