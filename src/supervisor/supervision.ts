@@ -25,10 +25,11 @@ async function firstPartyGateway(app: PlannedApp, host: WorkerHost): Promise<Gat
   const load = standard.gateway[app.spec.gateway]
   if (load === undefined) throw new Error(`no gateway named ${app.spec.gateway}`)
   const plugin = (await load()).default as Plugin<"gateway">
+  const at = `app.${app.spec.name}`
   const context: Context = {
     log: host.log,
     dir: app.spec.dir,
-    at: `app.${app.spec.name}`,
+    at,
     signal: new AbortController().signal,
     dev: false,
     resolve: path => path,
@@ -36,6 +37,8 @@ async function firstPartyGateway(app: PlannedApp, host: WorkerHost): Promise<Gat
     names: () => [],
     app: none("apps"),
     redispatch: none("web layer"),
+    place: (path = []) => [at, ...path].join("."),
+    place: () => `app.${app.spec.name}`,
     fail: message => new Error(message),
   }
   return (await plugin.setup(app.spec.options.gateway, context)).part
