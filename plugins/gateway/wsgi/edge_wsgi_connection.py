@@ -33,20 +33,23 @@ class Connection:
         # Guards `out` when apps run in threads.
         self.lock = threading.Lock() if server.threads > 1 else None
         sock.setblocking(False)
+        self.recv_into = sock.recv_into
+        self.send = sock.send
 
     # In
 
     def receive(self):
-        """Reads once and handles every whole frame. False when the front is gone."""
+        """Reads once and handles every whole frame. False when the front is gone or broke the protocol."""
+        end = self.end
         try:
-            n = self.sock.recv_into(self.view[self.end :])
+            n = self.recv_into(self.view[end:] if end else self.view)
         except BlockingIOError:
             return True
         except OSError:
-            n = 0
+            return False
         if n == 0:
             return False
-        self.end += n
+        self.end = end + n
         return self.parse()
 
     def parse(self):
@@ -78,22 +81,22 @@ class Connection:
                 head = str(view[at : at + extra], "latin-1").split("\0")
                 if len(head) < 12 or len(head) & 1:
                     raise ProtocolError("bad head of REQUEST")
-                self.request(id, head, bytes(view[at + extra : stop]), flags & END)
+                at += extra
+                self.request(id, head, bytes(view[at:stop]) if at < stop else b"", flags & END)
             elif kind == DATA:
                 self.data(id, bytes(view[at:stop]), flags & END)
             else:
                 self.other(kind, id, extra, view[at:stop])
             at = stop
-        self.start = at
-        self.end = end
-        self.make_space()
+        if at == end:
+            self.start = self.end = 0
+        else:
+            self.start = at
+            self.make_space()
 
     def make_space(self):
         """Moves what is left of a frame to the front of the buffer, which grows until the frame fits."""
         left = self.end - self.start
-        if left == 0:
-            self.start = self.end = 0
-            return
         need = RECEIVE
         if left >= HEADER:
             need = max(need, HEADER + unpack_from(self.buffer, self.start)[0])
@@ -110,7 +113,7 @@ class Connection:
         self.end = left
 
     def request(self, id, head, body, ended):
-        x = self.live[id] = Exchange(self, id, head, body, bool(ended))
+        x = self.live[id] = Exchange(self, id, head, body, ended)
         if ended:
             if head[11] == "-1":
                 head[11] = str(len(body))
@@ -179,12 +182,17 @@ class Connection:
     def depth(self):
         return min(len(self.live), 65535)
 
-    def emit_head(self, x, head, flags, data):
+    def emit_head(self, id, head, flags, data):
         """The RESPONSE frame."""
+        live = self.live
         if flags:
-            self.live.pop(x.id, None)
+            live.pop(id, None)
         n = len(head)
-        self.emit_raw(pack(n + len(data), x.id, n, RESPONSE, flags, self.depth()) + head + data)
+        bytes = pack(n + len(data), id, n, RESPONSE, flags, min(len(live), 65535)) + head + data
+        if self.lock is None and not self.closed:
+            self.out.append(bytes)
+        else:
+            self.emit_raw(bytes)
 
     def emit(self, x, kind, flags, data, extra=0):
         """Any other frame of an exchange. `data` may be a view on a buffer that is used again: flush after it."""
@@ -220,15 +228,13 @@ class Connection:
         self.out = []
         try:
             if len(out) == 1:
-                total = len(out[0])
-                sent = self.sock.send(out[0])
-            elif len(out) > 512:
-                out = [b"".join(out)]
-                total = len(out[0])
-                sent = self.sock.send(out[0])
+                data = out[0]
+                total = len(data)
+                sent = self.send(data)
             else:
                 total = sum(map(len, out))
-                sent = self.sock.sendmsg(out)
+                # sendmsg saves the copy of large pieces and costs more with many small ones.
+                sent = self.sock.sendmsg(out) if total > 65536 and len(out) <= 512 else self.send(b"".join(out))
         except BlockingIOError:
             sent = 0
         except OSError:

@@ -6,33 +6,23 @@ import sys
 TABLE_SIZE = 1024
 
 
-class Keys(dict):
-    """Header name as received -> key of the environ; None: not for the app."""
-
-    def __missing__(self, name):
-        upper = name.upper()
-        if "_" in upper:
-            # X_Forwarded_For would pose as X-Forwarded-For.
-            key = None
-        elif upper == "CONTENT-TYPE":
-            key = "CONTENT_TYPE"
-        elif upper == "CONTENT-LENGTH":
-            # The `length` field of the head says it.
-            key = None
-        else:
-            key = "HTTP_" + upper.replace("-", "_")
-        if len(self) >= TABLE_SIZE:
-            self.clear()
-        self[name] = key
-        return key
+def environ_key(name):
+    """Key of a header in the environ; None: not for the app."""
+    upper = name.upper()
+    if "_" in upper or upper == "CONTENT-LENGTH":
+        # X_Forwarded_For would pose as X-Forwarded-For; the length is a field of the frame's head.
+        return None
+    if upper == "CONTENT-TYPE":
+        return "CONTENT_TYPE"
+    return "HTTP_" + upper.replace("-", "_")
 
 
 class Environs:
     """Makes environs. What is the same for many requests is kept in one dict per (prefix, scheme, version, host)."""
 
     def __init__(self, threads, file_wrapper):
-        self.keys = Keys()
-        self.key = self.keys.__getitem__
+        # Header name as received -> key.
+        self.keys = {}
         self.bases = {}
         self.common = {
             "wsgi.version": (1, 0),
@@ -63,28 +53,30 @@ class Environs:
         environ["REMOTE_ADDR"] = ip
         if port:
             environ["REMOTE_PORT"] = port
-        names = head[12::2]
-        if names:
-            headers = dict(zip(map(self.key, names), head[13::2]))
-            if len(headers) != len(names):
-                headers = self.join(names, head[13::2])
-            environ.update(headers)
-            if None in headers:
-                del environ[None]
         if length and length != "-1":
             environ["CONTENT_LENGTH"] = length
+        # A plain loop: dict(zip(map(...))) with a check for duplicates costs twice as much for ten headers.
+        known = self.keys.get
+        for i in range(12, len(head), 2):
+            key = known(head[i])
+            if key is None or key in environ:
+                self.add_rare(environ, head[i], head[i + 1])
+            else:
+                environ[key] = head[i + 1]
         return environ
 
-    def join(self, names, values):
-        """Headers of which some occur more than once: one value, joined as RFC 9110, 5.2 and RFC 6265, 5.4 say."""
-        headers = {}
-        for name, value in zip(names, values):
-            key = self.key(name)
-            if key in headers:
-                headers[key] += ("; " if key == "HTTP_COOKIE" else ",") + value
-            else:
-                headers[key] = value
-        return headers
+    def add_rare(self, environ, name, value):
+        """A header whose name is new, or is not for the app, or came before (RFC 9110, 5.2 and RFC 6265, 5.4)."""
+        key = environ_key(name)
+        if key is None:
+            return
+        if len(self.keys) >= TABLE_SIZE:
+            self.keys.clear()
+        self.keys[name] = key
+        if key in environ:
+            environ[key] += ("; " if key == "HTTP_COOKIE" else ",") + value
+        else:
+            environ[key] = value
 
     def make_base(self, prefix, scheme, version, host, local):
         name, port = split_host(host or local, scheme)

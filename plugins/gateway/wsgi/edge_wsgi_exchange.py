@@ -35,10 +35,27 @@ class FileWrapper:
 class Exchange:
     """The main thread adds to `body`, `granted`, `cancelled`; the thread that runs the app does the rest."""
 
-    __slots__ = (
-        "connection", "id", "head", "body", "body_ended", "spool", "granted", "spent", "cancelled", "bell",
-        "answer", "code", "length", "sent", "started", "done", "since",
-    )
+    # Defaults stand in the class: most exchanges never touch them.
+
+    # A body of unknown length that is being collected.
+    spool = None
+    # Credit for the answer; two counters with one writer each need no lock.
+    granted = FIRST_CREDIT
+    spent = 0
+    cancelled = False
+    # Rung by the main thread when something came; made by a pool thread that has to wait.
+    bell = None
+    # Bytes of the RESPONSE head, its status, and its Content-Length (-1: none).
+    answer = None
+    code = 0
+    length = -1
+    # Bytes of body sent.
+    sent = 0
+    # The RESPONSE frame left; and a frame with END left.
+    started = False
+    done = False
+    # When the app began, on the monotonic clock in seconds.
+    since = 0.0
 
     def __init__(self, connection, id, head, body, body_ended):
         self.connection = connection
@@ -48,24 +65,6 @@ class Exchange:
         # Received and not yet read by the app: bytes when all of it came with the head, else a deque of chunks.
         self.body = body
         self.body_ended = body_ended
-        self.spool = None
-        # Credit for the answer; two counters with one writer each need no lock.
-        self.granted = FIRST_CREDIT
-        self.spent = 0
-        self.cancelled = False
-        # Rung by the main thread when something came; made by a pool thread that has to wait.
-        self.bell = None
-        # Bytes of the RESPONSE head, its status, and its Content-Length (-1: none).
-        self.answer = None
-        self.code = 0
-        self.length = -1
-        # Bytes of body sent.
-        self.sent = 0
-        # The RESPONSE frame left; and a frame with END left.
-        self.started = False
-        self.done = False
-        # When the app began, on the monotonic clock in seconds.
-        self.since = 0.0
 
     # What the app sees
 
@@ -75,6 +74,7 @@ class Exchange:
                 if self.started:
                     raise exc_info[1].with_traceback(exc_info[2])
             finally:
+                # Breaks the circle of traceback and frame.
                 exc_info = None
         elif self.answer is not None:
             raise AssertionError("start_response was called before; only an error may replace the headers")
@@ -141,23 +141,24 @@ class Exchange:
 
     def respond(self, data, flags):
         """The RESPONSE frame, with the first piece of the body."""
-        size = len(data)
         self.started = True
-        self.sent += size
-        self.spent += size
         if flags:
             self.done = True
+        else:
+            self.sent = self.spent = len(data)
         if type(data) is not bytes:
             # A view on a buffer that is used again.
             data = bytes(data)
-        self.connection.emit_head(self, self.answer, flags, data)
+        self.connection.emit_head(self.id, self.answer, flags, data)
 
     def whole(self, data):
         """The complete body, when nothing was written before: with a Content-Length of its own if the app gave none."""
         size = len(data)
         if self.answer is None:
             raise AssertionError("start_response was not called")
-        if self.has_no_body():
+        if size == self.length and size <= PIECE and self.head[0] != "HEAD" and self.code != 304:
+            self.respond(data, END)
+        elif self.has_no_body():
             if self.length < 0 and self.head[0] == "HEAD" and self.code >= 200 and size:
                 self.answer += b"\0Content-Length\0%d" % size
             self.respond(b"", END)
@@ -168,8 +169,6 @@ class Exchange:
                 self.respond(data, END)
             else:
                 self.write(data)
-        elif size == self.length and size <= PIECE:
-            self.respond(data, END)
         else:
             self.write(data)
             self.finish()

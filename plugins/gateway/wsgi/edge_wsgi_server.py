@@ -6,8 +6,9 @@ import select
 import signal
 import sys
 import threading
-import time
 from collections import deque
+from select import POLLIN, POLLOUT
+from time import monotonic
 
 from edge_boot import leave, log
 from edge_wsgi_connection import Connection
@@ -15,9 +16,8 @@ from edge_wsgi_environ import Environs
 from edge_wsgi_exchange import FileWrapper
 from edge_wsgi_input import ClientGone
 
-# A draining worker still takes what crossed with the DRAIN: until nothing came for the first, at most for the second.
-QUIET_SECONDS = 0.05
-LATE_SECONDS = 1.0
+# A draining worker still answers what crossed with the DRAIN: until no front is connected, or it was idle so long.
+IDLE_SECONDS = 2.0
 # Without a supervisor nobody would end a worker that is stuck.
 ORPHAN_SECONDS = 60.0
 # Answers of one turn leave in one write, unless the turn takes longer than this.
@@ -39,12 +39,14 @@ class Server:
         self.wake_read, self.wake_write = os.pipe()
         for fd in (self.wake_read, self.wake_write):
             os.set_blocking(fd, False)
-        self.poller.register(self.wake_read, select.POLLIN)
+        self.poller.register(self.wake_read, POLLIN)
         # Exchange by the thread that runs it.
         self.running = {}
         self.draining = False
-        self.late_until = 0.0
+        # Since when a draining worker has nothing to do.
+        self.idle_since = None
         self.pid = os.getpid()
+        self.main_thread = threading.get_ident()
         if threads == 1:
             self.waiting = deque()
             self.enqueue = self.waiting.append
@@ -78,7 +80,7 @@ class Server:
 
     def doing(self, ident):
         x = self.running.get(ident)
-        return "" if x is None else "%s for %.3f s" % (x.name(), time.monotonic() - x.since)
+        return "" if x is None else "%s for %.3f s" % (x.name(), monotonic() - x.since)
 
     # The main thread
 
@@ -90,28 +92,25 @@ class Server:
             for number in range(self.threads):
                 threading.Thread(target=self.work, name="edge-app-%d" % number, daemon=True).start()
         while True:
-            quiet = self.turn(QUIET_SECONDS * 1000 if self.draining else None)
+            self.turn(100 if self.draining else None)
             if self.waiting:
                 self.run_waiting()
             self.flush()
-            if self.draining and self.may_end(quiet):
+            if self.draining and self.may_end():
                 return
 
     def turn(self, timeout_ms):
-        """Waits for events and handles them; apps do not run in here. True when there was none."""
-        events = self.poller.poll(timeout_ms)
-        for fd, event in events:
-            if fd == self.wake_read:
-                self.woken()
-                continue
+        """Waits for events and handles them; apps do not run in here."""
+        for fd, event in self.poller.poll(timeout_ms):
             connection = self.connections.get(fd)
             if connection is None:
+                if fd == self.wake_read:
+                    self.woken()
                 continue
-            if event & select.POLLOUT:
+            if event & POLLOUT:
                 self.unblock(connection)
-            if event & ~select.POLLOUT and not connection.receive():
+            if event != POLLOUT and not connection.receive():
                 self.drop(connection)
-        return not events
 
     def look(self):
         """Handles what has come, without waiting: an app that streams inline learns of a CANCEL."""
@@ -120,11 +119,13 @@ class Server:
 
     def run_waiting(self):
         waiting = self.waiting
-        began = time.monotonic()
+        began = 0.0
         while waiting:
             x = waiting.popleft()
-            self.handle(x)
-            if x.since - began > TURN_SECONDS:
+            self.handle(x, self.main_thread)
+            if began == 0.0:
+                began = x.since
+            elif x.since - began > TURN_SECONDS:
                 began = x.since
                 self.flush()
 
@@ -142,25 +143,25 @@ class Server:
             sock, rest = self.adopted.popleft()
             connection = Connection(self, sock, rest)
             self.connections[connection.fd] = connection
-            self.poller.register(connection.fd, select.POLLIN)
+            self.poller.register(connection.fd, POLLIN)
             if not connection.parse():
                 self.drop(connection)
         while self.watched:
             connection = self.watched.popleft()
             if not connection.closed:
-                self.poller.modify(connection.fd, select.POLLIN | select.POLLOUT)
+                self.poller.modify(connection.fd, POLLIN | POLLOUT)
 
     def watch(self, connection):
         """Called where a write found the kernel's buffer full."""
         if self.threads == 1:
-            self.poller.modify(connection.fd, select.POLLIN | select.POLLOUT)
+            self.poller.modify(connection.fd, POLLIN | POLLOUT)
         else:
             self.watched.append(connection)
             self.wake()
 
     def unblock(self, connection):
         connection.blocked = False
-        self.poller.modify(connection.fd, select.POLLIN)
+        self.poller.modify(connection.fd, POLLIN)
         connection.flush()
 
     def drop(self, connection):
@@ -168,30 +169,30 @@ class Server:
         self.poller.unregister(connection.fd)
         connection.close()
 
-    def may_end(self, quiet):
-        now = time.monotonic()
-        if self.late_until == 0.0:
-            self.late_until = now + LATE_SECONDS
+    def may_end(self):
+        if self.running or any(connection.live or connection.out for connection in self.connections.values()):
+            self.idle_since = None
             return False
-        busy = any(connection.live or connection.out for connection in self.connections.values())
-        if busy or self.running:
-            return False
-        return quiet or now > self.late_until
+        if not self.connections and not self.adopted:
+            return True
+        if self.idle_since is None:
+            self.idle_since = monotonic()
+        return monotonic() - self.idle_since > IDLE_SECONDS
 
     # The app
 
     def work(self):
         get = self.tasks.get
+        ident = threading.get_ident()
         while True:
             x = get()
-            self.handle(x)
+            self.handle(x, ident)
             x.connection.flush()
 
-    def handle(self, x):
-        """Runs the app for one exchange."""
-        ident = threading.get_ident()
+    def handle(self, x, ident):
+        """Runs the app for one exchange, in the thread `ident`."""
         self.running[ident] = x
-        x.since = time.monotonic()
+        x.since = monotonic()
         result = None
         try:
             if x.cancelled:

@@ -3,6 +3,7 @@ A WSGI worker of edge: worker.py ENTRY DIR THREADS, with a listening unix socket
 It speaks the worker protocol, version 1. Python 3.9 or newer, and nothing beside it.
 """
 
+import gc
 import os
 import sys
 
@@ -16,6 +17,9 @@ def main(entry, directory, threads):
     enable_faulthandler()
     listener = inherited_listener()
     app = load_or_exit(entry, directory, ("application", "app"))
+    # What was made at boot stays: the collector need not look at it again.
+    gc.collect()
+    gc.freeze()
     server = Server(app, listener, threads, os.environ.get("EDGE_DEV") == "1")
     greeting = hello("wsgi", threads)
     Control(listener, greeting, server.adopt, server.drain, lambda: stacks(server.doing)).start()

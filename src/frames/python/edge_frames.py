@@ -184,6 +184,7 @@ class Control(threading.Thread):
     def begin_drain(self, why):
         if not self.drained:
             self.drained = True
+            self.selector.unregister(self.listener)
             self.drain(why)
 
 
