@@ -38,7 +38,6 @@ async function firstPartyGateway(app: PlannedApp, host: WorkerHost): Promise<Gat
     app: none("apps"),
     redispatch: none("web layer"),
     place: (path = []) => [at, ...path].join("."),
-    place: () => `app.${app.spec.name}`,
     fail: message => new Error(message),
   }
   return (await plugin.setup(app.spec.options.gateway, context)).part
