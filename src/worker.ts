@@ -17,6 +17,8 @@ export interface WorkerOrder {
 
 /** How long the app may take to stop once its last request is answered, in ms. */
 const stopMs = 10_000
+/** How often a drained worker looks whether its last WebSocket is closed, in ms. */
+const socketsMs = 100
 /** How often a worker that nobody greeted looks whether its supervisor lives, in ms. */
 const orphanMs = 1000
 
@@ -70,10 +72,16 @@ function serve(order: WorkerOrder, host: AppHost, log: Logger): Promise<void> {
       },
       handler: host.handle,
       onError: (error, x) => log.error("an answer broke off", { method: x.method, path: x.path, error }),
-      onIdle: () => resolve(),
+      // WebSockets of a drained worker last until the supervisor's patience ends; an orphan has nobody to wait for.
+      onIdle: why => (why === "drained" ? whenClosed(host).then(resolve) : resolve()),
     })
     process.on("SIGTERM", () => server.drain())
   })
+}
+
+/** Resolves once no WebSocket is open. */
+async function whenClosed(host: AppHost): Promise<void> {
+  while (host.open > 0) await Bun.sleep(socketsMs)
 }
 
 /** A supervisor that dies before it greets leaves us to another parent; afterwards its connection tells. */

@@ -38,31 +38,50 @@ const requestFields = 12
 
 /** Throws HttpError 400 when a field cannot be carried (wider than Latin-1, NUL or a line break). */
 export function encodeRequestHead(x: Exchange): string {
-  const { body, conn } = x
-  const length = body === null ? "" : String(body.length)
-  let head = `${x.method}\0${x.target}\0${latin1Path(x.path)}\0${x.query}\0${latin1Path(x.prefix)}\0${x.scheme}\0`
-  head += `${x.httpVersion}\0${x.headers.get("host") ?? x.host}\0${x.ip}\0${conn.peerPort > 0 ? conn.peerPort : ""}\0`
-  head += `${conn.local}\0${length}`
-  if (unsafe.test(head) || countNul(head) !== requestFields - 1) throw new HttpError(400, "request cannot be carried")
-  const flat = x.headers.flat
+  const { body, conn, headers } = x
+  const host = headers.get("host") ?? x.host
+  const { ip } = x
+  if (unsafe.test(x.method + x.target + x.query + host + ip + conn.local)) throw cannotCarry("the request line")
+  const head =
+    `${x.method}\0${x.target}\0${latin1Path(x.path)}\0${x.query}\0${x.prefix === "" ? "" : latin1Path(x.prefix)}\0` +
+    `${x.scheme}\0${x.httpVersion}\0${host}\0${ip}\0${conn.peerPort > 0 ? conn.peerPort : ""}\0${conn.local}\0`
+  if (body !== null) {
+    const fields = `${head}${body.length}${headerText(x, true)}`
+    return body.length < 0 ? fields : `${fields}\0Content-Length\0${body.length}`
+  }
+  if (headers.changed) return head + headerText(x, false)
+  let text = headerTexts.get(headers.flat)
+  if (text === undefined) headerTexts.set(headers.flat, (text = headerText(x, false)))
+  return head + text
+}
+
+/** Clients repeat their fields word for word, and the listener then gives the same array: it is written only once. */
+const headerTexts = new WeakMap<readonly string[], string>()
+
+function headerText(x: Exchange, hasBody: boolean): string {
+  const { flat } = x.headers
   const named = x.headers.get("connection")
+  let text = ""
   for (let i = 0; i < flat.length; i += 2) {
     const name = flat[i]!
+    const value = flat[i + 1]!
     if (isHopByHop(name) || (named !== null && isNamed(name, named))) continue
     // The body's own length is the truth: a middleware may have changed the body.
-    if (name.length === 14 && body !== null && name.toLowerCase() === "content-length") continue
-    const value = flat[i + 1]!
-    if (unsafeField.test(value) || unsafeField.test(name)) throw new HttpError(400, `header ${name} cannot be carried`)
-    head += `\0${name}\0${value}`
+    if (hasBody && name.length === 14 && name.toLowerCase() === "content-length") continue
+    if (unsafe.test(value) || unsafe.test(name)) throw cannotCarry(`header ${JSON.stringify(name)}`)
+    text += `\0${name}\0${value}`
   }
-  return body !== null && body.length >= 0 ? `${head}\0Content-Length\0${length}` : head
+  return text
+}
+
+function cannotCarry(what: string): HttpError {
+  return new HttpError(400, `${what} cannot be carried`)
 }
 
 export function decodeRequestHead(head: string): RequestHead {
   const f = head.split("\0")
   if (f.length < requestFields || f.length % 2 !== 0) throw new FrameError("malformed REQUEST head")
-  const length = f[11]!
-  if (!/^(?:-1|\d{0,15})$/.test(length)) throw new FrameError("malformed length in REQUEST head")
+  const length = f[11] === "" ? null : f[11] === "-1" ? -1 : toNumber(f[11]!)
   return {
     method: f[0]!,
     target: f[1]!,
@@ -73,11 +92,22 @@ export function decodeRequestHead(head: string): RequestHead {
     httpVersion: f[6] as Exchange["httpVersion"],
     host: f[7]!,
     ip: f[8]!,
-    port: f[9] === "" ? 0 : Number(f[9]),
+    port: f[9] === "" ? 0 : toNumber(f[9]!),
     local: f[10]!,
-    length: length === "" ? null : Number(length),
+    length,
     headers: new HeaderList(f.slice(requestFields)),
   }
+}
+
+/** Number() takes 0.3 us for a piece of a larger string. */
+function toNumber(digits: string): number {
+  let n = 0
+  for (let i = 0; i < digits.length; i++) {
+    const digit = digits.charCodeAt(i) - 48
+    if (digit < 0 || digit > 9 || i === 15) throw new FrameError("malformed number in REQUEST head")
+    n = n * 10 + digit
+  }
+  return n
 }
 
 /** Throws TypeError when the app gave a field that no header can have. */
@@ -85,7 +115,7 @@ export function encodeResponseHead(status: number, reason: string, headers: read
   let head = `${status}\0${reason}`
   for (let i = 0; i < headers.length; i += 2) {
     const value = headers[i + 1]!
-    if (!token.test(headers[i]!) || unsafeField.test(value)) throw new TypeError(`header ${headers[i]} is malformed`)
+    if (!token.test(headers[i]!) || unsafe.test(value)) throw new TypeError(`header ${headers[i]} is malformed`)
     head += `\0${headers[i]}\0${value}`
   }
   return head
@@ -107,22 +137,17 @@ export function decodeResponseHead(head: string): ResponseHead {
 }
 
 /** A wider character would be cut to one byte and could become a NUL or a line break: U+010A, U+0100. */
-const unsafe = /[\r\n\u0100-\uffff]/
-const unsafeField = /[\0\r\n\u0100-\uffff]/
+const unsafe = /[\0\r\n\u0100-\uffff]/
 const lineBreak = /[\r\n]/
 const token = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
 
-function countNul(text: string): number {
-  let n = 0
-  for (let i = text.indexOf("\0"); i >= 0; i = text.indexOf("\0", i + 1)) n++
-  return n
-}
-
-// oxlint-disable-next-line no-control-regex
-const ascii = /^[\0-\x7f]*$/
+const ascii = /^[\x20-\x7e]*$/
 
 function latin1Path(path: string): string {
-  return ascii.test(path) ? path : Buffer.from(path, "utf8").toString("latin1")
+  if (ascii.test(path)) return path
+  const bytes = Buffer.from(path, "utf8").toString("latin1")
+  if (unsafe.test(bytes)) throw cannotCarry("the path")
+  return bytes
 }
 
 function utf8Path(path: string): string {

@@ -6,10 +6,10 @@ import { Exchange } from "../http/exchange.ts"
 import type { Carrier } from "../http/exchange.ts"
 import type { HeaderList } from "../http/headers.ts"
 import { bodyLength, Reply } from "../http/reply.ts"
-import type { ReplyBody } from "../http/reply.ts"
 import { ByteStream } from "../http/stream.ts"
 import { EARLY, ERROR, FrameError, RESPONSE } from "./codec.ts"
 import type { Frame } from "./codec.ts"
+import { discard, streamOf } from "./bodies.ts"
 import { Incoming, Outgoing, startCredit } from "./flow.ts"
 import { decodeRequestHead, encodeResponseHead } from "./heads.ts"
 import type { Link } from "./link.ts"
@@ -187,7 +187,7 @@ export class Serving implements Carrier {
       return
     }
     this.#response = new Outgoing(this.#link, this.#id, {
-      source: toStream(body),
+      source: streamOf(body),
       sent: () => this.#responseSent(),
       fail: error => this.#responseFailed(error),
     })
@@ -224,41 +224,14 @@ function withLength(reply: Reply, bodiless: boolean): readonly string[] {
   return length < 0 || headers.has("content-length") ? headers.flat : [...headers.flat, "Content-Length", String(length)]
 }
 
-function toStream(body: Exclude<ReplyBody, null>): ByteStream {
-  if (body instanceof ByteStream) return body
-  if (typeof body === "string") return new BytesStream(Buffer.from(body))
-  if (body instanceof Uint8Array) return new BytesStream(body)
-  const { fd, start, end } = body
-  return ByteStream.from(Bun.file(fd).slice(start, end).stream(), end - start)
-}
+let lastHost = ""
+let lastName = ""
 
-function discard(body: ReplyBody): void {
-  if (body instanceof ByteStream) body.cancel()
-  else if (body !== null && typeof body === "object" && "close" in body) body.close()
-}
-
-/** Bytes at hand as a stream: all of them at once; what has no credit waits in the Outgoing. */
-class BytesStream extends ByteStream {
-  readonly #bytes: Uint8Array
-  constructor(bytes: Uint8Array) {
-    super()
-    this.#bytes = bytes
-  }
-  get length(): number {
-    return this.#bytes.length
-  }
-  pipe(sink: import("../http/stream.ts").ByteSink): void {
-    sink.data(this.#bytes)
-    sink.end()
-  }
-  pause(): void {}
-  resume(): void {}
-  cancel(): void {}
-}
-
+/** Nearly all requests of an app have one Host. */
 function hostName(host: string): string {
+  if (host === lastHost) return lastName
   const colon = host.lastIndexOf(":")
   const name = colon > host.lastIndexOf("]") ? host.slice(0, colon) : host
-  return name.toLowerCase()
+  lastHost = host
+  return (lastName = name.toLowerCase())
 }
-

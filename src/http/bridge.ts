@@ -25,21 +25,21 @@ const encoded = new WeakSet<Response>()
 export function toReply(response: Response): Awaitable<Reply> {
   if (!(response instanceof NativeResponse)) throw new TypeError(`expected a Response, got ${describe(response)}`)
   if (response.bodyUsed) throw usedTwice()
+  const text = KnownResponse.take(response)
+  if (typeof text === "string" && KnownResponse.isBare(response)) {
+    return new Reply(200, new HeaderList(["content-type", "text/plain;charset=utf-8"]), text)
+  }
   const { status } = response
   if (status < 200 || status > 599) throw new TypeError(`a Response with status ${status} cannot be sent`)
-  const text = KnownResponse.take(response)
-  const reply = new Reply(status, listOf(response))
+  const reply = new Reply(status, listOf(response, typeof text === "string"))
   const { statusText } = response
   if (statusText !== "") reply.reason = statusText
   if (status === 204 || status === 205 || status === 304) {
     if (text === undefined) void response.body?.cancel().catch(() => {})
     return reply
   }
-  if (text === null) return reply
   if (text === undefined) return withBody(reply, response)
-  reply.headers.delete("content-length")
-  if (!reply.headers.has("content-type")) reply.headers.append("content-type", "text/plain;charset=utf-8")
-  reply.body = text
+  if (text !== null) reply.body = text
   return reply
 }
 
@@ -79,14 +79,20 @@ function isFile(whole: Blob | true): whole is Bun.BunFile {
   return whole !== true && "exists" in whole && typeof (whole as Bun.BunFile).name === "string"
 }
 
-function listOf(response: Response): HeaderList {
+/** With `text` the body is known: it says its length itself, and has a type if the app gave none. */
+function listOf(response: Response, text: boolean): HeaderList {
   const flat: string[] = []
   const all = response.headers.toJSON() as Record<string, string | string[]>
+  let typed = !text
   for (const name in all) {
     const value = all[name]!
-    if (typeof value === "string") flat.push(name, value)
-    else for (const one of value) flat.push(name, one)
+    if (typeof value !== "string") for (const one of value) flat.push(name, one)
+    else if (!text || name !== "content-length") {
+      flat.push(name, value)
+      if (name === "content-type") typed = true
+    }
   }
+  if (!typed) flat.push("content-type", "text/plain;charset=utf-8")
   return new HeaderList(flat)
 }
 

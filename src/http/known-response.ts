@@ -14,9 +14,12 @@ export class KnownResponse extends Native {
   /** What `new Response` was given, for a body of known length: a Blob, a Bun.file, or true for bytes and forms. */
   #whole: Blob | true | undefined
   #sent = false
+  /** Nobody gave or saw a status or headers: there are none to be read. */
+  #bare: boolean
 
   constructor(body?: BodyInit | null, init?: ResponseInit) {
     super(body, init)
+    this.#bare = init === undefined
     if (typeof body === "string") this.#text = body
     else if (body === null || body === undefined) this.#text = null
     else if (body instanceof Blob) this.#whole = body
@@ -33,6 +36,16 @@ export class KnownResponse extends Native {
     if (response.#sent) throw usedTwice()
     response.#sent = true
     return response.#text
+  }
+
+  /** True when status is 200 and there are no headers but what the body implies. */
+  static isBare(response: Response): boolean {
+    return #bare in response && response.#bare
+  }
+
+  override get headers(): Headers {
+    this.#bare = false
+    return super.headers
   }
 
   /** True or the Blob when all bytes of the body are at hand or in a file. */
