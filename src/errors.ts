@@ -117,6 +117,11 @@ export const errors = {
     code: "usage/bad-name",
     message: `${quote(name)} cannot be a name; use letters, digits, - and _, and start with a letter`,
   }),
+  noKind: (kind: string, known: readonly string[]): Said => ({
+    code: "usage/no-kind",
+    message: `there is no template for ${quote(kind)}${didYouMean(kind, known, { list: "kinds" })}`,
+  }),
+  noTests: (): Said => ({ code: "usage/no-tests", message: "there is no *.test.ts here or below" }),
   usage: (why: string): Said => ({ code: "usage", message: why }),
   exists: (path: string): Said => ({ code: "usage/exists", message: `${path} exists already; choose another name` }),
 } as const

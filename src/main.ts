@@ -70,6 +70,24 @@ const commands: Readonly<Record<string, Entry>> = {
     load: () => import("./commands/scale.ts"),
     describe: c => controlling(c.description("how many workers an app has").argument("<app>").argument("<workers>")),
   },
+  new: {
+    load: () => import("./commands/new.ts"),
+    describe: c => c.description("start an app: a folder with a config, an app and its test").argument("<name>"),
+  },
+  plugin: {
+    load: () => import("./commands/plugin.ts"),
+    describe: c =>
+      c
+        .description("start a plugin: a folder with the plugin, its test and a config that uses it")
+        .usage("new <name> [--kind <kind>]")
+        .argument("<new>")
+        .argument("<name>")
+        .option("--kind <kind>", "middleware or handler", "middleware"),
+  },
+  test: {
+    load: () => import("./commands/test.ts"),
+    describe: c => c.description("run *.test.ts of apps and plugins").argument("[files...]"),
+  },
   schema: {
     load: () => import("./commands/schema.ts"),
     describe: c =>

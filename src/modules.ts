@@ -8,6 +8,7 @@ type Load = () => Promise<object>
 
 const builtIn: Readonly<Record<string, Load>> = {
   edge: () => import("./plugin.ts"),
+  "edge/test": () => import("./testing.ts"),
   valibot: () => import("valibot"),
   hono: () => import("hono"),
   "hono/accepts": () => import("hono/accepts"),
@@ -63,7 +64,7 @@ const builtIn: Readonly<Record<string, Load>> = {
 const FROM_SOURCE = import.meta.path.endsWith("/src/modules.ts")
 
 function loadBuiltIn(name: string): Promise<object> {
-  const isPackage = FROM_SOURCE && name !== "edge"
+  const isPackage = FROM_SOURCE && !name.startsWith("edge")
   return isPackage ? import(Bun.resolveSync(name, import.meta.dir)) : builtIn[name]!()
 }
 
