@@ -5,6 +5,7 @@
 import { execFileSync } from "node:child_process"
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync } from "node:fs"
 import { join } from "node:path"
+import { makeTypes } from "./types.ts"
 
 const root = join(import.meta.dir, "..")
 const dist = join(root, "dist")
@@ -29,6 +30,17 @@ async function build(outfile: string, executablePath?: string): Promise<void> {
   // Built aside and moved: a running executable must not be written into, and a test may start it any moment.
   const folder = mkdtempSync(join(dist, ".build-"))
   const made = join(folder, outfile)
+  try {
+    await compile(made, executablePath)
+    const name = readdirSync(folder).find(file => file.startsWith(outfile) && !file.endsWith(".map")) ?? outfile
+    renameSync(join(folder, name), join(dist, name))
+    console.log(`dist/${name}`)
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
+}
+
+async function compile(outfile: string, executablePath: string | undefined): Promise<void> {
   const result = await Bun.build({
     entrypoints: [join(root, "src", "main.ts")],
     target: "bun",
@@ -40,7 +52,7 @@ async function build(outfile: string, executablePath?: string): Promise<void> {
     sourcemap: "linked",
     define: { EDGE_COMMIT: JSON.stringify(commit()) },
     compile: {
-      outfile: made,
+      outfile,
       ...(executablePath !== undefined && { executablePath }),
       // JSX of apps is hono's. No .env, bunfig.toml, tsconfig.json or package.json of the working folder is obeyed.
       execArgv: ["--jsx-import-source=hono/jsx", "--jsx-runtime=automatic"],
@@ -49,10 +61,6 @@ async function build(outfile: string, executablePath?: string): Promise<void> {
     },
   })
   for (const message of result.logs) console.warn(String(message))
-  const name = readdirSync(folder).find(file => file.startsWith(outfile) && !file.endsWith(".map")) ?? outfile
-  renameSync(join(folder, name), join(dist, name))
-  rmSync(folder, { recursive: true, force: true })
-  console.log(`dist/${name}`)
 }
 
 function commit(): string {
@@ -78,5 +86,6 @@ function bunFor(target: string): string {
 }
 
 mkdirSync(dist, { recursive: true })
+makeTypes()
 if (process.argv.includes("--all")) for (const target of TARGETS) await build(`edge-${target}`, bunFor(target))
 else await build("edge")

@@ -93,6 +93,10 @@ const commands: Readonly<Record<string, Entry>> = {
     describe: c =>
       c.description("JSON Schema of site.toml, for editors").option("-c, --config <file>", "with the plugins of this config"),
   },
+  types: {
+    load: () => import("./commands/types.ts"),
+    describe: c => c.description("type declarations for apps and plugins").option("--to <folder>", "where to", ".edge/types"),
+  },
   version: {
     load: () => import("./commands/version.ts"),
     describe: c => c.description("version of edge, of Bun, and the commit"),
