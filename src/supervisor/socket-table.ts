@@ -1,5 +1,4 @@
-import type { ListeningSocket, SocketOptions } from "./sockets.ts"
-import { openSocket } from "./sockets.ts"
+import { holdOff, type ListeningSocket, openSocket, type SocketOptions } from "./sockets.ts"
 
 /** The addresses that are open. A reload opens what is new first, and closes what nobody wants last. */
 export class SocketTable {
@@ -39,6 +38,10 @@ export class SocketTable {
     for (const socket of unwanted) this.#open.delete(socket.address)
     for (const socket of sockets) this.#open.set(socket.address, socket)
     return unwanted
+  }
+
+  holdOff(): void {
+    for (const socket of this.all) holdOff(socket)
   }
 
   closeAll(): void {

@@ -25,7 +25,19 @@ export interface SocketOptions {
   readonly owner?: { readonly uid: number; readonly gid: number }
 }
 
-/** Binds and listens. Errors say which address, why, and who has it. */
+export class ListenError extends Error {
+  override readonly name = "ListenError"
+  constructor(
+    /** As in the config. */
+    readonly address: string,
+    message: string,
+    options: { cause: unknown },
+  ) {
+    super(message, options)
+  }
+}
+
+/** Binds and listens. A ListenError says which address, why, and who has it. */
 export async function openSocket(text: string, options: SocketOptions): Promise<ListeningSocket> {
   let address: Address | undefined
   try {
@@ -33,7 +45,8 @@ export async function openSocket(text: string, options: SocketOptions): Promise<
     return address.kind === "unix" ? await openUnix(text, address.path, options) : openTcp(text, address)
   } catch (error) {
     const holder = error instanceof SystemError && error.code === "EADDRINUSE" && address !== undefined ? holderOf(address) : ""
-    throw new Error(`cannot listen on ${text}: ${error instanceof Error ? error.message : String(error)}${holder}`, { cause: error })
+    const why = error instanceof Error ? error.message : String(error)
+    throw new ListenError(text, `cannot listen on ${text}: ${why}${holder}`, { cause: error })
   }
 }
 
@@ -83,6 +96,14 @@ export function listenUnix(path: string, mode: number): number {
   } finally {
     process.umask(umask)
   }
+}
+
+/**
+ * Before the stop: connections that come now are not completed (the client asks again and is then refused), while those
+ * in the queue can still be taken by the fronts. Closing at once would reset them unanswered.
+ */
+export function holdOff(socket: ListeningSocket): void {
+  listen(socket.fd, 0)
 }
 
 /** The name is removed only while it is still ours: another server may have taken the path since. */

@@ -7,6 +7,7 @@ import { reason } from "../errors.ts"
 import type { Logger } from "../log/logger.ts"
 import type { Plan } from "../plan.ts"
 import type { Command, ControlAnswer, Status } from "../control.ts"
+import { blameListen } from "./blame-listen.ts"
 import { ControlServer } from "./control-server.ts"
 import { EventQueue } from "./events.ts"
 import { FrontSet } from "./front-set.ts"
@@ -52,6 +53,8 @@ const SIGNALS = ["SIGHUP", "SIGTERM", "SIGINT", "SIGUSR1", "SIGUSR2", "SIGTTIN",
 const MOST_LINGERING = 3
 /** Old fronts have taken what was in the accept queue by then; a socket that nobody wants is closed after it. */
 const CLOSE_SOCKET_MS = 1000
+/** Fronts empty the accept queue within it before everything is closed. */
+const HOLD_OFF_MS = 50
 /** A front that is told to go may take so much longer than its grace before it is killed. */
 const SLACK_MS = 3000
 
@@ -198,8 +201,9 @@ export class Supervisor {
   async #renew(wish: Wish): Promise<void> {
     const undo: (() => unknown)[] = []
     const old = this.#serving
+    let plan: Plan | undefined
     try {
-      const plan = await makePlanInChild({ source: this.#options.source, dev: this.#options.dev }, this.#abort.signal)
+      plan = await makePlanInChild({ source: this.#options.source, dev: this.#options.dev }, this.#abort.signal)
       const fronts = frontsIdentity(plan)
       const log = this.#options.openLog(plan)
       prepareLog(plan.log, fronts)
@@ -232,7 +236,7 @@ export class Supervisor {
       this.#announce(plan, new Set(sockets.fresh.map(({ address }) => address)))
     } catch (error) {
       for (const back of undo.toReversed()) await back()
-      throw error
+      throw blameListen(error, plan)
     }
   }
 
@@ -304,14 +308,18 @@ export class Supervisor {
   /** Fronts first: the requests that they have need the workers. */
   async #finish(): Promise<void> {
     const graceMs = this.#serving?.plan.server.graceMs ?? 0
-    if (this.#stopping === "gracefully") this.#log.info("stopping", { graceMs })
+    if (this.#stopping === "gracefully") {
+      this.#log.info("stopping", { graceMs })
+      this.#sockets.holdOff()
+      await Bun.sleep(HOLD_OFF_MS)
+    }
+    this.#sockets.closeAll()
     for (const set of this.#sets) {
       set.leave({ graceMs, tunnelGraceMs: graceMs })
       this.#killLater(set, graceMs + SLACK_MS)
     }
     await Promise.all([...this.#sets].map(set => set.gone))
     await this.#pools.stop(AbortSignal.any([this.#hurried.signal, AbortSignal.timeout(graceMs + SLACK_MS)]))
-    this.#sockets.closeAll()
     this.#control.close()
     this.#pidFile.remove()
     this.#guard.close()

@@ -1,0 +1,102 @@
+import { expect, test } from "bun:test"
+import { existsSync, readFileSync, readdirSync } from "node:fs"
+import { join } from "node:path"
+import { alive, Edge, until } from "../kit/edge.ts"
+import { app, inlineApp, pong, python, pythonApp } from "./site.ts"
+
+const files = { "app/app.ts": app, "app/hello.py": python() }
+
+/** All processes that have the folder in their command line or environment. */
+function touching(dir: string): string[] {
+  return readdirSync("/proc").filter(name => {
+    if (!/^\d+$/.test(name) || Number(name) === process.pid) return false
+    try {
+      return readFileSync(`/proc/${name}/cwd/../${dir.split("/").at(-1)}/site.toml`).length > 0 && alive(Number(name)) && usesFolder(name, dir)
+    } catch {
+      return false
+    }
+  })
+}
+
+function usesFolder(pid: string, dir: string): boolean {
+  return readFileSync(`/proc/${pid}/cmdline`, "utf8").includes(dir) || readFileSync(`/proc/${pid}/environ`, "utf8").includes(`PWD=${dir}`)
+}
+
+test("a front that is killed is replaced, and connections wait for it meanwhile", async () => {
+  await using edge = await Edge.start({ config: pong().replace("fronts = 2", "fronts = 1") + inlineApp, files })
+  for (let i = 0; i < 3; i++) {
+    const [front] = (await edge.status()).fronts
+    process.kill(front!.pid, "SIGKILL")
+    await until(() => !alive(front!.pid))
+    expect(await edge.get("/ping")).toBe("pong")
+  }
+  expect(edge.output).toContain("was killed by SIGKILL; starting another")
+})
+
+test("a front that dies while the new ones start does not hurt the reload", async () => {
+  await using edge = await Edge.start({ config: pong() + inlineApp, files })
+  const { fronts } = await edge.status()
+  const reload = edge.command("reload")
+  process.kill(fronts[0]!.pid, "SIGKILL")
+  expect((await reload).code).toBe(0)
+  expect((await edge.status()).fronts.filter(({ state }) => state === "serving").map(({ generation }) => generation)).toEqual([2, 2])
+})
+
+test("a front that dies before it is ready fails the reload, not the server", async () => {
+  const poison = `process.exit(7)\n`
+  await using edge = await Edge.start({ config: pong() + inlineApp, files })
+  edge.write("app/app.ts", poison)
+  const { code, err } = await edge.command("reload")
+  expect(code).toBe(1)
+  expect(err).toContain("ended with exit code 7 before it was ready")
+  expect(await edge.get("/app/pid")).toContain("VERSION")
+})
+
+test("a worker that is killed is replaced", async () => {
+  await using edge = await Edge.start({ config: pong() + pythonApp(1), files })
+  const [worker] = (await edge.status()).apps[0]!.workers
+  process.kill(worker!.pid, "SIGKILL")
+  await until(() => !alive(worker!.pid))
+  expect(await edge.get("/app/")).toContain("hello")
+})
+
+test("kill -9 of the supervisor leaves nothing behind: fronts, workers, what they started, their folder", async () => {
+  const children = `import subprocess\nchild = subprocess.Popen(["sleep", "1000"])\nopen("child.pid", "w").write(str(child.pid))\n${python()}`
+  const edge = await Edge.start({ config: pong() + pythonApp(2), files: { "app/hello.py": children } })
+  const { fronts, apps } = await edge.status()
+  const pids = [...fronts.map(({ pid }) => pid), ...apps[0]!.workers.map(({ pid }) => pid), Number(edge.read("app/child.pid"))]
+  const folder = /(\S*edge-\w+)\/p1\//.exec(readFileSync(`/proc/${apps[0]!.workers[0]!.pid}/cmdline`, "utf8").replaceAll("\0", " "))![1]!
+  expect(existsSync(folder)).toBe(true)
+  edge.signal("SIGKILL")
+  await until(() => !pids.some(alive))
+  await until(() => !existsSync(folder))
+  expect(touching(edge.dir)).toEqual([])
+
+  // What it left in the config's folder is no obstacle.
+  const next = await Edge.again(edge.dir)
+  await next.heard("serving generation=1")
+  expect(await next.get("/app/")).toContain("hello")
+  await next[Symbol.asyncDispose]()
+})
+
+test("kill -9 of the supervisor: a request in flight still gets its answer", async () => {
+  const edge = await Edge.start({ config: pong() + inlineApp, files })
+  const answer = edge.get("/app/wait?gate=go")
+  await until(() => existsSync(join(edge.dir, "app/go.seen")))
+  edge.signal("SIGKILL")
+  edge.write("app/go", "")
+  expect(await answer).toBe("waited")
+  await edge[Symbol.asyncDispose]()
+})
+
+test("an app that cannot boot at the start does not keep the others down, and is tried again", async () => {
+  await using edge = await Edge.start({ config: pong() + pythonApp(1), files: { "app/hello.py": "import no_such_module\n" } })
+  expect(edge.output).toContain("the app cannot start")
+  expect(edge.output).toContain("no_such_module")
+  expect(await edge.get("/ping")).toBe("pong")
+  const refused = await fetch(edge.url("/app/"), { keepalive: false, signal: AbortSignal.timeout(20_000) })
+  expect(refused.status).toBe(503)
+  edge.write("app/hello.py", python("late"))
+  await edge.heard("the app serves now")
+  expect(await edge.get("/app/")).toContain("late")
+}, 60_000)
