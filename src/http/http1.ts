@@ -225,7 +225,7 @@ export class Http1 implements TurnHost, BodyHost, TunnelHost, Timed {
     const turn = (this.#turn = new Turn(this, {
       isHead: method === "HEAD",
       minor,
-      keepAlive: !block.close && (minor === 1 || block.keepAlive),
+      keepAlive: !block.close && (minor === 1 || block.keepAlive) && method !== "CONNECT",
       server: this.#host.limits.server,
     }))
     const length = block.chunked ? -1 : block.contentLength
@@ -286,12 +286,14 @@ export class Http1 implements TurnHost, BodyHost, TunnelHost, Timed {
 
   // For the turn ----------------------------------------------------------------------------------------------------
 
-  keep(_turn: Turn): boolean {
+  keep(streaming: boolean): boolean {
+    // The answer is probably made of the body as it comes; it will not be asked for later.
+    if (streaming) this.#askForBody()
     if (this.#closing || this.#host.leaving || (this.#inputEnded && this.#input === undefined)) return false
     const body = this.#body
     if (body === undefined || body.complete) return !(body?.broken ?? false)
     if (body.broken || !this.#continueSent) return false
-    return body.wanted || body.left <= this.#host.limits.drainBytes
+    return streaming || body.wanted || body.left <= this.#host.limits.drainBytes
   }
 
   ended(turn: Turn, error?: unknown): void {
@@ -364,11 +366,14 @@ export class Http1 implements TurnHost, BodyHost, TunnelHost, Timed {
   }
 
   bodyWanted(): void {
-    if (!this.#continueSent && this.#turn?.waiting === true && this.#body?.received === 0) {
-      this.#continueSent = true
-      this.out.text("HTTP/1.1 100 Continue\r\n\r\n")
-    }
+    if (this.#turn?.waiting === true) this.#askForBody()
     this.#settle()
+  }
+
+  #askForBody(): void {
+    if (this.#continueSent || this.#body === undefined) return
+    this.#continueSent = true
+    if (this.#body.received === 0) this.out.text("HTTP/1.1 100 Continue\r\n\r\n")
   }
 
   #bodyDone(): void {

@@ -77,8 +77,15 @@ export class InputStream extends ByteStream {
 
   /** The rest will not come. */
   break(error: Error): void {
-    if (this.complete || this.#error !== undefined) return
+    if (!this.complete) this.refuse(error)
+  }
+
+  /** Fails, even when all of it is here; what the sink has not got yet is dropped. */
+  protected refuse(error: Error): void {
+    if (this.#error !== undefined || this.dropped) return
     this.#error = error
+    this.#held = []
+    this.#heldBytes = 0
     if (!this.#delivering) this.#deliver()
   }
 

@@ -38,7 +38,7 @@ export class RequestBody extends InputStream {
 
   override pipe(sink: ByteSink): void {
     // What was held before the first read counts too.
-    if (Math.max(this.length, this.received) > this.#host.bodyLimit()) this.#refuse()
+    if (Math.max(this.length, this.received) > this.#host.bodyLimit()) this.#tooLong()
     else if (!this.complete) this.#host.bodyWanted()
     super.pipe(sink)
   }
@@ -67,12 +67,12 @@ export class RequestBody extends InputStream {
   #content = (bytes: Uint8Array): void => {
     this.received += bytes.byteLength
     // With a length, `pipe` has looked at it.
-    if (this.#chunked !== undefined && this.sink !== undefined && this.received > this.#host.bodyLimit()) this.#refuse()
+    if (this.#chunked !== undefined && this.sink !== undefined && this.received > this.#host.bodyLimit()) this.#tooLong()
     if (!this.#refused) this.push(bytes)
   }
 
-  #refuse(): void {
+  #tooLong(): void {
     this.#refused = this.broken = true
-    this.break(new HttpError(413, "the body is too long", { close: true }))
+    this.refuse(new HttpError(413, "the body is too long", { close: true }))
   }
 }

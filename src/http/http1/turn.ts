@@ -18,8 +18,8 @@ import type { Sender, SenderHost } from "./senders.ts"
 /** What a turn needs of its connection. */
 export interface TurnHost {
   readonly out: Output
-  /** Whether the connection may go on behind this answer; asked when its head is sent. */
-  keep(turn: Turn): boolean
+  /** Whether the connection may go on behind this answer, whose body comes by and by; asked before its head is sent. */
+  keep(streaming: boolean): boolean
   /** The answer is complete, or given up (`error`). */
   ended(turn: Turn, error?: unknown): void
   /** Ends the connection so that the answer does not look complete. */
@@ -111,7 +111,7 @@ export class Turn implements Carrier, SenderHost, HeadFacts {
     }
     this.#state = State.Sending
     this.#inSend = true
-    this.keepAlive &&= this.#host.keep(this)
+    this.keepAlive &&= this.#host.keep(reply.body instanceof ByteStream)
     this.status = reply.status
     const { wire } = reply
     this.out.cork()
