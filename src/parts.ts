@@ -189,6 +189,10 @@ export class Parts {
 
   #tellThrown(error: unknown, { what, path, file }: { what: string; path: Path; file: string | undefined }): void {
     if (error instanceof Told) return
+    if (error instanceof AggregateError && error.errors.every(one => one instanceof Error)) {
+      for (const one of error.errors) this.#tellThrown(one, { what, path, file })
+      return
+    }
     if (error instanceof PartError) this.options.problems.push(error.problem)
     else if (error instanceof EdgeError) this.tell({ code: error.code, message: error.message }, path)
     else if (file !== undefined) this.tell(errors.setupFailed(what, formatBlame(blame(error, file))), path)
@@ -214,10 +218,11 @@ export class Parts {
       },
       redispatch,
       place: (at = []) => config.place([...path, ...at]),
-      fail: (message, at = []) => {
-        const said = errors.part(message)
+      fail: (message, at = [], { key = false } = {}) => {
         const whole = [...path, ...at]
-        return new PartError({ ...said, place: config.placeOf(whole), at: formatPath(whole) }, message)
+        // An unknown key is not a place in the config that anybody could look up: its table is.
+        const shown = key ? whole.slice(0, -1) : whole
+        return new PartError({ ...errors.part(message), place: config.placeOf(whole, { key }), at: formatPath(shown) }, message)
       },
     }
   }

@@ -7,6 +7,8 @@ import type { Awaitable, Handler, Middleware } from "./http/chain.ts"
 import type { Exchange } from "./http/exchange.ts"
 import type { Logger } from "./log/logger.ts"
 
+export { forAll } from "./config/for-all.ts"
+export { didYouMean } from "./config/suggest.ts"
 export { duration, parseDuration, parseSize, size } from "./config/units.ts"
 export type { Bounds } from "./config/units.ts"
 export { address, cidr, count, path } from "./config/values.ts"
@@ -116,8 +118,11 @@ export interface Context {
   redispatch(x: Exchange): Awaitable<import("./http/chain.ts").Answer>
   /** `site.toml:14:3` of a path below this part, for an error that names a second place. */
   place(at?: readonly (string | number)[]): string
-  /** An error that names a place in the config: `at` is a path below this part, as ["use", 1]. */
-  fail(message: string, at?: readonly (string | number)[]): Error
+  /**
+   * An error that names a place in the config: `at` is a path below this part, as ["use", 1]; with `key: true` the place
+   * of the key itself is meant, not of its value. A setup may throw several in an AggregateError (see forAll).
+   */
+  fail(message: string, at?: readonly (string | number)[], options?: { key?: boolean }): Error
 }
 
 /** Typed identity. */

@@ -70,7 +70,7 @@ function toToml(tree: Table): string {
 function writeTable(table: Table, { path, lines }: { path: readonly string[]; lines: string[] }): void {
   const entries = Object.entries(table).filter(([, value]) => value !== undefined)
   // Below the first two levels inline tables read better than headers.
-  const blocks = path.length < 2 ? entries.filter(([, value]) => isTable(value) || isTableList(value)) : entries.filter(([, value]) => isTableList(value) && path.length < 3)
+  const blocks = path.length < 2 ? entries.filter(([, value]) => isBlock(value)) : entries.filter(([, value]) => isTableList(value) && path.length < 3)
   for (const entry of entries) {
     if (!blocks.includes(entry)) lines.push(`${toKey(entry[0])} = ${inline(entry[1])}`)
   }
@@ -78,7 +78,9 @@ function writeTable(table: Table, { path, lines }: { path: readonly string[]; li
     const inner = [...path, key]
     const name = inner.map(toKey).join(".")
     for (const one of Array.isArray(value) ? value : [value]) {
-      lines.push("", Array.isArray(value) ? `[[${name}]]` : `[${name}]`)
+      // `[app]` above `[app.blog]` would say nothing.
+      if (Array.isArray(value)) lines.push("", `[[${name}]]`)
+      else if (Object.values(one as Table).some(child => !isBlock(child))) lines.push("", `[${name}]`)
       writeTable(one as Table, { path: inner, lines })
     }
   }
@@ -100,6 +102,10 @@ function toKey(key: string): string {
 
 function isTable(value: unknown): value is Table {
   return typeof value === "object" && value !== null && !Array.isArray(value)
+}
+
+function isBlock(value: unknown): boolean {
+  return isTableList(value) || (isTable(value) && Object.keys(value).length > 0)
 }
 
 function isTableList(value: unknown): boolean {

@@ -1,7 +1,7 @@
 /** Sites -> addresses: which sites each address has, by host, and whether it speaks TLS. */
 import { readFileSync } from "node:fs"
 import type { Binding, Context, Exchange, Handler, TlsOptions } from "edge"
-import { encodePath, HeaderList, Reply } from "edge"
+import { encodePath, forAll, HeaderList, Reply } from "edge"
 import { type Listen, parseListen, toUrl } from "./address.ts"
 import { ErrorPages } from "./error-pages.ts"
 import { HostTable } from "./hosts.ts"
@@ -26,7 +26,7 @@ interface Open {
 export async function makeBindings(config: WebConfig, ctx: Context): Promise<Binding[]> {
   if (config.site.length === 0) throw ctx.fail("there is no site; add [[site]] with at least one [[site.route]]")
   const addresses = new Map<string, Open>()
-  for (const [i, site] of config.site.entries()) await addSite(site, { ctx, at: ["site", i], addresses })
+  await forAll(config.site.entries(), ([i, site]) => addSite(site, { ctx, at: ["site", i], addresses }))
   const misdirected = new ErrorPages(new Map(), { intercept: false, ctx })
   return [...addresses.values()].map(({ listen, hosts, certificates, urls }) => ({
     address: listen.address,

@@ -2,7 +2,7 @@
 import * as v from "valibot"
 
 /** A name, or a one-key table `{ name = options }`; checked by the part itself. */
-const part = v.any()
+const part = v.pipe(v.any(), v.metadata({ part: "middleware" }))
 
 const strings = v.union([v.string(), v.pipe(v.array(v.string()), v.minLength(1, "must not be empty"))], "must be a string or a list of strings")
 
@@ -17,27 +17,30 @@ const valueMatch = v.record(
 )
 
 /** A route's other keys name handlers; which there are is known only when the config is set up. */
-export const routeSchema = v.looseObject({
-  path: v.pipe(
-    v.optional(strings),
-    v.description('Paths that match: "/exact", "/prefix/*", "/user/:id", "/img*", "*.php". Absent: every path.'),
-  ),
-  method: v.pipe(v.optional(strings), v.description('Methods that match, as "GET" or ["GET", "HEAD"]. Absent: every method.')),
-  host: v.pipe(v.optional(strings), v.description('Hosts of the site that match, as "a.example" or "*.example". Absent: every host.')),
-  header: v.pipe(
-    v.optional(valueMatch),
-    v.description("Request headers that must match: a value (may begin or end with *), true: present, false: absent."),
-  ),
-  query: v.pipe(
-    v.optional(valueMatch),
-    v.description("Query parameters that must match: a value (may begin or end with *), true: present, false: absent."),
-  ),
-  strip: v.pipe(
-    v.optional(v.pipe(v.string(), v.regex(/^\/[^?#*]*[^/?#*]$/, 'must be a path such as "/api", without a slash at the end'))),
-    v.description("Prefix that is taken off the path before the handler sees it."),
-  ),
-  use,
-})
+export const routeSchema = v.pipe(
+  v.looseObject({
+    path: v.pipe(
+      v.optional(strings),
+      v.description('Paths that match: "/exact", "/prefix/*", "/user/:id", "/img*", "*.php". Absent: every path.'),
+    ),
+    method: v.pipe(v.optional(strings), v.description('Methods that match, as "GET" or ["GET", "HEAD"]. Absent: every method.')),
+    host: v.pipe(v.optional(strings), v.description('Hosts of the site that match, as "a.example" or "*.example". Absent: every host.')),
+    header: v.pipe(
+      v.optional(valueMatch),
+      v.description("Request headers that must match: a value (may begin or end with *), true: present, false: absent."),
+    ),
+    query: v.pipe(
+      v.optional(valueMatch),
+      v.description("Query parameters that must match: a value (may begin or end with *), true: present, false: absent."),
+    ),
+    strip: v.pipe(
+      v.optional(v.pipe(v.string(), v.regex(/^\/[^?#*]*[^/?#*]$/, 'must be a path such as "/api", without a slash at the end'))),
+      v.description("Prefix that is taken off the path before the handler sees it."),
+    ),
+    use,
+  }),
+  v.metadata({ keys: "handler" }),
+)
 
 const tls = v.union(
   [

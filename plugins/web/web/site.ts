@@ -1,7 +1,7 @@
 /** One `[[site]]` as one handler: routes, their middleware, the site's middleware, error pages; folded once. */
 import { readFileSync } from "node:fs"
 import type { Context, Handler, Middleware } from "edge"
-import { fold } from "edge"
+import { didYouMean, fold, forAll } from "edge"
 import type { RouteEntry } from "./routes.ts"
 import { RouteTree } from "./routes.ts"
 import { ErrorPages, type Pages } from "./error-pages.ts"
@@ -16,11 +16,11 @@ export type Path = readonly (string | number)[]
 export async function makeSite(site: SiteConfig, { ctx, at }: { ctx: Context; at: Path }): Promise<Handler> {
   const pages = new ErrorPages(readPages(site.errors, { ctx, at: [...at, "errors"] }), { intercept: site.intercept_errors, ctx })
   const tree = new RouteTree()
-  for (const [order, route] of site.route.entries()) {
+  await forAll(site.route.entries(), async ([order, route]) => {
     const place = [...at, "route", order]
     const entry: RouteEntry = { order, run: await makeRoute(route, { ctx, at: place }), match: guard(ctx, place, () => toMatch(route)) }
     for (const pattern of patternsOf(route, { ctx, at: place })) tree.add(pattern, entry)
-  }
+  })
   // Inside the site's middleware, so that its headers are on error pages too; and outside, for what it throws itself.
   const routes = pages.around(tree.handle, { end: true })
   if (site.use.length === 0) return routes
@@ -44,7 +44,8 @@ function handlerOf(route: RouteConfig, { ctx, at }: { ctx: Context; at: Path }):
   if (name === undefined) throw ctx.fail(`a route needs a handler: one of ${known.join(", ")}`, at)
   for (const key of [name, second]) {
     if (key !== undefined && !known.includes(key)) {
-      throw ctx.fail(`unknown key "${key}"${nearest(key, [...routeKeys, ...known])}`, [...at, key])
+      const near = didYouMean(key, [...routeKeys, ...known], { list: "allowed" })
+      throw ctx.fail(`unknown key "${key}"${near}`, [...at, key], { key: true })
     }
   }
   if (second !== undefined) throw ctx.fail(`a route has one handler; "${name}" and "${second}" are two`, [...at, second])
@@ -77,22 +78,4 @@ export function guard<T>(ctx: Context, at: Path, make: () => T): T {
   } catch (error) {
     throw ctx.fail(error instanceof Error ? error.message : String(error), at)
   }
-}
-
-/** "; did you mean ...?" for a word that is at most two changes away from a known one. */
-function nearest(word: string, known: readonly string[]): string {
-  const near = known.map(name => ({ name, far: distance(word, name) })).toSorted((a, b) => a.far - b.far)[0]
-  return near !== undefined && near.far <= 2 ? `; did you mean "${near.name}"?` : `; allowed: ${known.join(", ")}`
-}
-
-function distance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, i) => i)
-  for (let i = 1; i <= a.length; i++) {
-    const next = [i]
-    for (let j = 1; j <= b.length; j++) {
-      next.push(Math.min(row[j]! + 1, next[j - 1]! + 1, row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1)))
-    }
-    row = next
-  }
-  return row[b.length]!
 }

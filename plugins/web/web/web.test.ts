@@ -347,21 +347,21 @@ respond = { status = 404, body = "own" }
   })
 })
 
-describe("mistakes are errors with their place", () => {
-  async function mistake(toml: string, files: Record<string, string> = {}): Promise<string> {
-    try {
-      const made = await serve(toml, files)
-      await made.stop()
-    } catch (error) {
-      return (error as Error).message.replaceAll(/\S*site\.toml/g, "site.toml")
-    }
-    throw new Error("no error")
+async function mistake(toml: string, files: Record<string, string> = {}): Promise<string> {
+  try {
+    const made = await serve(toml, files)
+    await made.stop()
+  } catch (error) {
+    return (error as Error).message.replaceAll(/\S*site\.toml/g, "site.toml")
   }
+  throw new Error("no error")
+}
+describe("mistakes are errors with their place", () => {
   const route = `[[site.route]]\n${say("x")}\n`
 
   test.each([
     ["unknown key of a site", `[[site]]\nlistn = ["127.0.0.1:1"]\n${route}`, 'site.toml:2:1: site[0]: unknown key "listn"; did you mean "listen"?'],
-    ["unknown key of a route", `[[site]]\n[[site.route]]\npth = "/"\nrespond = "x"\n`, 'site.toml:3:7: site[0].route[0].pth: unknown key "pth"; did you mean "path"?'],
+    ["unknown key of a route", `[[site]]\n[[site.route]]\npth = "/"\nrespond = "x"\n`, 'site.toml:3:1: site[0].route[0]: unknown key "pth"; did you mean "path"?'],
     ["misspelt handler", `[[site]]\n[[site.route]]\nrespnd = "x"\n`, 'unknown key "respnd"; did you mean "respond"?'],
     ["no handler", `[[site]]\n[[site.route]]\npath = "/x"\n`, "site.toml:2:8: site[0].route[0]: a route needs a handler: one of "],
     ["two handlers", `[[site]]\n[[site.route]]\nrespond = "x"\nredirect = "/y"\n`, 'site[0].route[0].redirect: a route has one handler; "respond" and "redirect" are two'],
