@@ -99,8 +99,9 @@ export async function seen(handler: Handler, x: Exchange): Promise<Seen | null> 
   if (answer === PASS) return null
   const reply = await asReply(answer)
   const wire = reply.wire === null ? null : reply.wire.bytes.toString("latin1")
-  const whole = await bytesOf(reply)
-  const body = x.method === "HEAD" || reply.status === 304 || reply.status === 204 ? Buffer.alloc(0) : whole
+  const bodyless = x.method === "HEAD" || reply.status === 304 || reply.status === 204
+  if (bodyless) release(reply)
+  const body = bodyless ? Buffer.alloc(0) : await bytesOf(reply)
   return { status: reply.status, headers: reply.headers, body, text: body.toString(), wire }
 }
 
@@ -129,4 +130,11 @@ export async function bytesOf(reply: Reply): Promise<Buffer> {
     body.close()
   }
   return buffer
+}
+
+/** Lets go of a body that is not sent, as an engine does. */
+export function release({ body }: Reply): void {
+  if (body === null || typeof body === "string" || body instanceof Uint8Array) return
+  if (body instanceof ByteStream) body.cancel()
+  else body.close()
 }
