@@ -20,6 +20,8 @@ export interface RigOptions {
   timeoutMs?: number
   blocking?: boolean
   fronts?: number
+  /** How its workers are started, instead of worker.ts. */
+  launch?(app: AppSpec): Launch
 }
 
 export interface TestFront {
@@ -55,7 +57,7 @@ export class Rig {
       timeoutMs: options.timeoutMs ?? 30_000,
       options: { runtime: {}, gateway: v.parse(poolOptions, options.gateway ?? {}), framework: {} },
     }
-    this.#launch = {
+    this.#launch = options.launch?.(this.spec) ?? {
       argv: [process.execPath, join(import.meta.dir, "worker.ts"), join(this.#folder, "version")],
       cwd: this.#folder,
       env: {},
@@ -122,9 +124,7 @@ export class Rig {
     return this.pool.roll({ spec: this.spec, launch: { ...this.#launch }, gatewayName: "pool", external: false })
   }
 
-  pids(): number[] {
-    return this.pool.status().filter(w => w.state === "ready").map(w => w.pid)
-  }
+  readonly pids = (): number[] => this.pool.status().filter(w => w.state === "ready").map(w => w.pid)
 
   said(text: string): LogLine | undefined {
     return this.lines.find(line => line.message.includes(text))

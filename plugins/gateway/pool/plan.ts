@@ -79,8 +79,9 @@ export interface Plan {
   readonly waitMs: number
 }
 
-/** Memory, age and new slots are looked at once a second at least. */
+/** Memory and age are looked at once a second at least, and four times where requests are counted. */
 const idleWaitMs = 1000
+const countWaitMs = 250
 /** While a worker drains: a slot freed is seen soon, at no cost to speak of. */
 const drainWaitMs = 20
 /** SIGTERM to SIGKILL for a worker that is stuck: it had its time. */
@@ -88,7 +89,7 @@ const stuckGraceMs = 1000
 
 export function plan(pool: PoolView): Plan {
   const actions: Action[] = []
-  let waitMs = idleWaitMs
+  let waitMs = pool.workers.some(w => w.servedMost > 0) ? countWaitMs : idleWaitMs
   const ready = pool.workers.filter(w => w.phase === "ready")
   const starting = pool.workers.filter(w => w.phase === "starting").length
 

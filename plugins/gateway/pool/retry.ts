@@ -11,5 +11,6 @@ export function mayRetry(error: unknown, x: Exchange): boolean {
     return bodyTaken === 0 && (!sent || idempotent.has(x.method))
   }
   if (!(error instanceof UpstreamError) || error.bodyTaken) return false
-  return error.unsent || (error.fault === "closed" && idempotent.has(x.method))
+  const gone = error.fault === "closed" || error.fault === "connect"
+  return error.unsent || (gone && idempotent.has(x.method))
 }

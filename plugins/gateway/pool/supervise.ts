@@ -11,6 +11,8 @@ import { autoscale, noLoad, sampleMs } from "./scale.ts"
 /** How long a concurrent worker that missed a deadline may take to answer a ping. */
 const pingMs = 3000
 const memoryMs = 1000
+/** A process that a connection was lost to may be dead: its exit is heard within this. */
+const lostMs = 300
 /** Fronts that cannot connect to a worker within this do not hold up the leaving of another. */
 const settleMs = 2000
 /** A worker that was asked to exit and has nothing more to do is killed after this. */
@@ -315,9 +317,30 @@ class PoolSupervisor implements Supervision {
 
   #heard(report: WorkerReport): void {
     const member = this.#members.get(report.index)
-    if (report.kind !== "stuck" || member?.process?.serial !== report.serial) return
+    if (member?.process?.serial !== report.serial) return
     if (member.phase === "starting" || member.phase === "stopping") return
-    void this.#replaceStuck(member, report.detail)
+    if (report.kind === "stuck") void this.#replaceStuck(member, report.detail)
+    else void this.#seeLost(member, report.detail)
+  }
+
+  /** A front lost its connection. Most often the process just died, which `exited` tells by itself a moment later. */
+  async #seeLost(member: Member, detail: string): Promise<void> {
+    await Bun.sleep(lostMs)
+    if (member.phase !== "ready" || this.#members.get(member.index) !== member) return
+    this.#host.log.warn(`connection to a worker lost: ${detail}`, { worker: member.index, pid: member.process!.pid })
+    if (await this.#answers(member)) return
+    this.#host.log.error("worker does not answer", { worker: member.index, pid: member.process!.pid })
+    this.#keeper.close(member.index)
+    this.#finish(member, { force: true })
+    member.stuck++
+    this.#tick()
+  }
+
+  /** A program that speaks HTTP cannot be asked: it has the benefit of the doubt. */
+  async #answers(member: Member): Promise<boolean> {
+    const process = member.process!
+    if (process.transport !== "frames" || process.ping === undefined) return true
+    return process.ping(pingMs).then(() => true, () => false)
   }
 
   /**
@@ -327,9 +350,7 @@ class PoolSupervisor implements Supervision {
   async #replaceStuck(member: Member, detail: string): Promise<void> {
     const process = member.process!
     if (!this.#blocking) {
-      // A program that speaks HTTP cannot be asked: it keeps its doubt.
-      if (process.transport !== "frames" || process.ping === undefined) return
-      const alive = await process.ping(pingMs).then(() => true, () => false)
+      const alive = await this.#answers(member)
       if (alive || member.phase !== "ready") return
     }
     member.stuck++
