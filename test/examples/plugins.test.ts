@@ -1,0 +1,81 @@
+/** The worked examples of third-party plugins, each run by the executable in a copy of its folder. */
+import { expect, test } from "bun:test"
+import { readdirSync, readFileSync } from "node:fs"
+import { join } from "node:path"
+import { Edge, type EdgeOptions, until } from "../kit/edge.ts"
+
+const root = join(import.meta.dir, "../../examples/plugins")
+
+function example(name: string): EdgeOptions {
+  const dir = join(root, name)
+  const files: Record<string, string> = {}
+  for (const entry of readdirSync(dir, { recursive: true, withFileTypes: true })) {
+    if (!entry.isFile()) continue
+    const path = join(entry.parentPath, entry.name)
+    files[path.slice(dir.length + 1)] = readFileSync(path, "utf8")
+  }
+  return { config: files["site.toml"]!, files, env: { PORT: "0" } }
+}
+
+test("middleware: an id on its way in and on the answer", async () => {
+  await using edge = await Edge.start(example("middleware"))
+  const made = await fetch(edge.url("/"))
+  expect(made.headers.get("x-trace")).toMatch(/^[0-9a-f-]{36}$/)
+  const kept = await fetch(edge.url("/"), { headers: { "X-Trace": "from-the-client" } })
+  expect(kept.headers.get("x-trace")).toBe("from-the-client")
+  expect(await kept.text()).toBe("hello\n")
+})
+
+test("handler: Markdown files are pages, what is not there goes on", async () => {
+  await using edge = await Edge.start(example("handler"))
+  expect(await edge.get("/")).toContain('<a href="/second">the second</a>')
+  const page = await fetch(edge.url("/second"))
+  expect(page.headers.get("content-type")).toBe("text/html; charset=utf-8")
+  expect(await page.text()).toContain("<li>one</li>")
+  expect((await fetch(edge.url("/third"))).status).toBe(404)
+  expect((await fetch(edge.url("/../site"))).status).toBe(404)
+})
+
+test("web: a layer 1 of its own, with its own top-level keys", async () => {
+  await using edge = await Edge.start(example("web"))
+  expect(await edge.get("/somewhere")).toBe("hello from /somewhere\n")
+  const health = await fetch(edge.url("/-/health"))
+  expect(health.headers.get("retry-after")).toBe("5")
+  expect(await health.text()).toBe("hello is served here\n")
+  edge.write("site.toml", edge.read("site.toml").replace('app    = "hello"', 'app    = "hello"\nretry_afterr = "1s"'))
+  const check = await edge.command("check", "--config", "site.toml")
+  expect(check.code).toBe(1)
+  expect(check.err + check.out).toMatch(/site\.toml:\d+:1: .*retry_afterr.*did you mean "retry_after"\?/)
+})
+
+test("framework: an app's module means what the plugin says", async () => {
+  await using edge = await Edge.start(example("framework"))
+  expect(await edge.get("/")).toBe("<!doctype html><title>My notes</title><h1>Home</h1><a href=/time>time</a>")
+  expect(await edge.get("/time")).toMatch(/<p>\d{4}-/)
+  expect((await fetch(edge.url("/x"))).status).toBe(404)
+})
+
+test("gateway: workers taken in turn, a killed one replaced, new code rolled in", async () => {
+  await using edge = await Edge.start(example("gateway"))
+  const seen = async (requests: number) => {
+    const pids = new Set<string>()
+    for (let i = 0; i < requests; i++) pids.add((await edge.get("/")).replace(/\D+/g, ""))
+    return pids
+  }
+  const before = await seen(9)
+  expect(before.size).toBe(3)
+  const victim = [...before][0]!
+  process.kill(Number(victim), "SIGKILL")
+  await until(async () => {
+    const now = await seen(9)
+    return now.size === 3 && !now.has(victim)
+  })
+  edge.write("hello.ts", 'export default { fetch: () => new Response(`new code ${process.pid}\\n`) }')
+  expect(await edge.command("reload", "--config", "site.toml")).toMatchObject({ code: 0 })
+  await until(async () => (await edge.get("/")).startsWith("new code"))
+  edge.write("hello.ts", "throw new Error('cannot boot')")
+  const reload = await edge.command("reload", "--config", "site.toml")
+  expect(reload.code).toBe(1)
+  expect(reload.err + reload.out).toContain("cannot boot")
+  expect(await edge.get("/")).toStartWith("new code")
+})
