@@ -78,8 +78,6 @@ export class Exchange {
   /** Offset in `path` of the "/" before what the route's `*` matched; 0 when the route has none: all of it. */
   restAt: number
   vars: Map<string, unknown> | undefined
-  /** Largest body in bytes that may be read; a route may lower or raise it before it reads. */
-  bodyLimit: number
   /** Filled by `onEnd`; run by the carrier. Shared with exchanges made by `with`. */
   ends: ((end: ExchangeEnd) => void)[] | null
   #ip: string | undefined
@@ -87,6 +85,7 @@ export class Exchange {
   #request: Request | undefined
   #abort: AbortController | undefined
   #origin: Exchange | undefined
+  #bodyLimit: number
 
   constructor(
     method: string,
@@ -116,13 +115,13 @@ export class Exchange {
     this.params = noParams
     this.restAt = 0
     this.vars = undefined
-    this.bodyLimit = -1
     this.ends = null
     this.#ip = undefined
     this.#scheme = undefined
     this.#request = undefined
     this.#abort = undefined
     this.#origin = undefined
+    this.#bodyLimit = -1
   }
 
   get peer(): string {
@@ -141,6 +140,18 @@ export class Exchange {
 
   get tls(): TlsFacts | undefined {
     return this.conn.tls
+  }
+
+  /**
+   * Largest body in bytes that may be read, -1 for the listener's; a route may lower or raise it before it reads. One for
+   * an exchange and those made from it by `with`, because they share the body.
+   */
+  get bodyLimit(): number {
+    return this.#origin === undefined ? this.#bodyLimit : this.#origin.#bodyLimit
+  }
+  set bodyLimit(bytes: number) {
+    if (this.#origin === undefined) this.#bodyLimit = bytes
+    else this.#origin.#bodyLimit = bytes
   }
 
   /** Aborted when the client is gone. */
@@ -185,7 +196,6 @@ export class Exchange {
     x.params = this.params
     x.restAt = change.path === undefined ? this.restAt : 0
     x.vars = this.vars
-    x.bodyLimit = this.bodyLimit
     x.#origin = this.#origin ?? this
     x.#ip = this.#ip
     x.#scheme = this.#scheme

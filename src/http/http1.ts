@@ -169,7 +169,7 @@ export class Http1 implements TurnHost, BodyHost, TunnelHost, Timed {
       this.#at = 0
       if (this.#input.length >= this.#host.limits.headBytes) this.#partial = false
     }
-    if (this.#turn !== undefined && this.#input.length - this.#at > this.#host.limits.pipelineBytes) this.hold(true)
+    if (!this.#free && this.#input.length - this.#at > this.#host.limits.pipelineBytes) this.hold(true)
   }
 
   /** Goes on with what was received, outside of `data`. */
@@ -191,6 +191,8 @@ export class Http1 implements TurnHost, BodyHost, TunnelHost, Timed {
     } finally {
       this.#running = false
     }
+    // What was pipelined is used up, and no body or tunnel has asked to wait.
+    if (this.#paused && this.#free) this.hold(false)
   }
 
   /** The next request may be read. */

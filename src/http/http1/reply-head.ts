@@ -37,11 +37,46 @@ export interface ReplyHead {
 export function replyHead(reply: Reply, facts: HeadFacts): ReplyHead {
   const { status } = reply
   if (!Number.isInteger(status) || status < 200 || status > 999) throw new BadReply(`status ${status} cannot be sent`)
-  let lines = ""
+  const { text: lines, declared, dated, served } = readLines(reply.headers)
+  const { framing, length } = frame(reply, declared, facts)
+  let text = startLine(reply) + lines
+  if (!dated) text += "Date: " + clock.date + "\r\n"
+  if (!served && facts.server !== undefined) text += "Server: " + facts.server + "\r\n"
+  if (framing === Framing.Chunked) text += "Transfer-Encoding: chunked\r\n"
+  else if (length >= 0) text += "Content-Length: " + length + "\r\n"
+  text += connectionLine(facts.keepAlive && framing !== Framing.Close, facts.minor)
+  return { text: text + "\r\n", framing, length }
+}
+
+/** Header lines as they are sent, and what was found in them. */
+interface Lines {
+  readonly text: string
+  /** Content-Length, or -1. */
+  readonly declared: number
+  readonly dated: boolean
+  readonly served: boolean
+}
+
+/** The last shared list: an upstream often says the same word for word. Declined: a WeakMap, dear where nothing repeats. */
+let lastFlat: readonly string[] | undefined
+let lastLines: Lines | undefined
+
+function readLines(headers: HeaderList): Lines {
+  const { flat } = headers
+  if (lastLines !== undefined && flat === lastFlat && !headers.changed) return lastLines
+  const lines = checkLines(flat)
+  if (!headers.changed) {
+    lastFlat = flat
+    lastLines = lines
+  }
+  return lines
+}
+
+function checkLines(flat: readonly string[]): Lines {
+  let text = ""
   let declared = -1
   let dated = false
   let served = false
-  const { flat } = reply.headers
   for (let i = 0; i < flat.length; i += 2) {
     const name = flat[i]!
     const value = flat[i + 1]!
@@ -55,16 +90,9 @@ export function replyHead(reply: Reply, facts: HeadFacts): ReplyHead {
     if (role === "date") dated = true
     else if (role === "server") served = true
     if (!validName(name) || !validValue(value)) throw new BadReply(`a header that cannot be sent: ${JSON.stringify(name)}`)
-    lines += name + ": " + value + "\r\n"
+    text += name + ": " + value + "\r\n"
   }
-  const { framing, length } = frame(reply, declared, facts)
-  let text = startLine(reply) + lines
-  if (!dated) text += "Date: " + clock.date + "\r\n"
-  if (!served && facts.server !== undefined) text += "Server: " + facts.server + "\r\n"
-  if (framing === Framing.Chunked) text += "Transfer-Encoding: chunked\r\n"
-  else if (length >= 0) text += "Content-Length: " + length + "\r\n"
-  text += connectionLine(facts.keepAlive && framing !== Framing.Close, facts.minor)
-  return { text: text + "\r\n", framing, length }
+  return { text, declared, dated, served }
 }
 
 /** An interim answer (RFC 9110, 15.2): never a body, never a framing. */
