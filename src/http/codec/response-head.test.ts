@@ -1,11 +1,11 @@
 import { describe, expect, test } from "bun:test"
-import { parseResponseHead, ResponseHeadError } from "./response-head.ts"
+import { ResponseHeadError, ResponseHeadReader } from "./response-head.ts"
 
 const limits = { headBytes: 4096, headFields: 20 }
-const parse = (text: string) => parseResponseHead(Buffer.from(text, "latin1"), 0, limits)
+const parse = (text: string) => new ResponseHeadReader(limits).read(Buffer.from(text, "latin1"), 0)
 
 const good: [name: string, wire: string, expected: Record<string, unknown>][] = [
-  ["plain", "HTTP/1.1 200 OK\r\nA: b\r\n\r\nbody", { status: 200, reason: "OK", flat: ["A", "b"], end: 25 }],
+  ["plain", "HTTP/1.1 200 OK\r\nA: b\r\n\r\nbody", { status: 200, reason: "OK", flat: ["A", "b"], size: 25 }],
   ["no field", "HTTP/1.1 204 No Content\r\n\r\n", { status: 204, flat: [], contentLength: -1, persistent: true }],
   ["empty reason", "HTTP/1.1 200 \r\n\r\n", { status: 200, reason: "" }],
   ["no reason", "HTTP/1.1 200\r\n\r\n", { status: 200, reason: "" }],
@@ -45,11 +45,29 @@ describe("what is a response head", () => {
   }
   test("behind other bytes", () => {
     const bytes = Buffer.from("xxxHTTP/1.1 200 OK\r\nA: b\r\n\r\nbody")
-    expect(parseResponseHead(bytes, 3, limits)).toMatchObject({ flat: ["A", "b"], end: 28 })
+    expect(new ResponseHeadReader(limits).read(bytes, 3)).toMatchObject({ flat: ["A", "b"], size: 25 })
   })
   test("longer than 1 kB, with a body behind it", () => {
     const wire = `HTTP/1.1 200 OK\r\nA: ${"a".repeat(2000)}\r\nContent-Length: 3\r\n\r\nabc` + "x".repeat(100_000)
-    expect(parse(wire)).toMatchObject({ contentLength: 3, end: wire.indexOf("abc") })
+    expect(parse(wire)).toMatchObject({ contentLength: 3, size: wire.indexOf("abc") })
+  })
+})
+
+describe("the same head again", () => {
+  const first = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nA: b\r\n\r\n"
+  test("is read once, whatever follows it", () => {
+    const reader = new ResponseHeadReader(limits)
+    const head = reader.read(Buffer.from(first + "ok"), 0)
+    expect(reader.read(Buffer.from(first + "no"), 0)).toBe(head)
+    expect(reader.read(Buffer.from("xx" + first), 2)).toBe(head)
+  })
+  test("another one is not taken for it", () => {
+    const reader = new ResponseHeadReader(limits)
+    reader.read(Buffer.from(first + "ok"), 0)
+    expect(reader.read(Buffer.from(first.slice(0, -1)), 0)).toBeNull()
+    expect(reader.read(Buffer.from(first.replace("A: b", "A: c")), 0)).toMatchObject({ flat: ["A", "c"] })
+    expect(reader.read(Buffer.from(first.replace("\r\n\r\n", "\r\nC: d\r\n\r\n")), 0)).toMatchObject({ flat: ["A", "b", "C", "d"] })
+    expect(() => reader.read(Buffer.from(first.replace("A: b", "A : b")), 0)).toThrow(ResponseHeadError)
   })
 })
 

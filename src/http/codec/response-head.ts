@@ -19,8 +19,8 @@ export class ResponseHead {
   minor = 1
   /** End-to-end fields: name, value, ... without Content-Length and what belongs to this connection only. */
   readonly flat: string[] = []
-  /** Offset behind the empty line. */
-  end = 0
+  /** Bytes, with the empty line. */
+  size = 0
   /** Content-Length, or -1. Of no meaning for the body of a HEAD, 1xx, 204 or 304 answer. */
   contentLength = -1
   chunked = false
@@ -37,29 +37,47 @@ export class ResponseHead {
 }
 
 /**
- * Reads a response head from `from` on. Null when it is not there as a whole yet; throws ResponseHeadError as soon as it
- * cannot become one (RFC 9112, 4 to 6: garbage status line, obs-fold, bare LF, two lengths, Transfer-Encoding beside one).
+ * Reads response heads of one upstream. It keeps the last one: an upstream often says the same word for word, and the
+ * same bytes have the same meaning. So heads and their `flat` are shared and must not be changed.
  */
-export function parseResponseHead(bytes: Buffer, from: number, limits: ResponseHeadLimits): ResponseHead | null {
-  const available = bytes.length - from
-  // Most heads are below 1 kB, and what follows them may be half a megabyte of body.
-  let text = bytes.latin1Slice(from, from + Math.min(available, 1024))
-  let end = text.indexOf("\r\n\r\n")
-  if (end < 0 && available > 1024) {
-    text = bytes.latin1Slice(from, from + Math.min(available, limits.headBytes))
-    end = text.indexOf("\r\n\r\n")
+export class ResponseHeadReader {
+  #limits: ResponseHeadLimits
+  #text = ""
+  #last: ResponseHead | null = null
+
+  constructor(limits: ResponseHeadLimits) {
+    this.#limits = limits
   }
-  if (end < 0) {
-    refuseHopeless(text, limits.headBytes)
-    return null
+
+  /**
+   * Reads from `from` on. Null when the head is not there as a whole yet; throws ResponseHeadError as soon as it cannot
+   * become one (RFC 9112, 4 to 6: garbage status line, obs-fold, bare LF, two lengths, Transfer-Encoding beside one).
+   */
+  read(bytes: Buffer, from: number): ResponseHead | null {
+    const available = bytes.length - from
+    // Most heads are below 1 kB, and what follows them may be half a megabyte of body.
+    let text = bytes.latin1Slice(from, from + Math.min(available, 1024))
+    if (this.#last !== null && text.startsWith(this.#text)) return this.#last
+    const { headBytes, headFields } = this.#limits
+    let end = text.indexOf("\r\n\r\n")
+    if (end < 0 && available > 1024) {
+      text = bytes.latin1Slice(from, from + Math.min(available, headBytes))
+      end = text.indexOf("\r\n\r\n")
+    }
+    if (end < 0) {
+      refuseHopeless(text, headBytes)
+      return null
+    }
+    if (end + 4 > headBytes) throw new ResponseHeadError("the answer has a head that is too large")
+    const head = new ResponseHead()
+    const fieldsAt = readStatusLine(text, head)
+    head.size = readFields(text, fieldsAt, head)
+    if (head.flat.length > headFields * 2) throw head.fail("too many header fields")
+    classify(head)
+    this.#text = text.slice(0, head.size)
+    this.#last = head
+    return head
   }
-  if (end + 4 > limits.headBytes) throw new ResponseHeadError("the answer has a head that is too large")
-  const head = new ResponseHead()
-  const fieldsAt = readStatusLine(text, head)
-  head.end = from + readFields(text, fieldsAt, head)
-  if (head.flat.length > limits.headFields * 2) throw head.fail("too many header fields")
-  classify(head)
-  return head
 }
 
 /** An answer that can no longer become a head is refused at once: garbage must not wait for a time-out. */

@@ -1,5 +1,5 @@
 import { ChunkedReader } from "../codec/chunked.ts"
-import { parseResponseHead, type ResponseHead } from "../codec/response-head.ts"
+import type { ResponseHead, ResponseHeadReader } from "../codec/response-head.ts"
 import { HttpError } from "../errors.ts"
 import type { Exchange } from "../exchange.ts"
 import { HeaderList } from "../headers.ts"
@@ -28,6 +28,7 @@ export interface CallHost {
   readonly id: string
   readonly limits: CallLimits
   readonly head: RequestHead
+  readonly answers: ResponseHeadReader
   /** A kept connection, which is open, or a new one, to be connected. */
   acquire(fresh: boolean): UpstreamConnection
   /** Tells the connection's user by `onOpen` or `onClosed`, perhaps at once. */
@@ -165,15 +166,15 @@ export class Call implements ConnectionUser, BodySender, BodySource {
     const bytes = this.#partial === null ? chunk : Buffer.concat([this.#partial, chunk])
     let at = 0
     for (;;) {
-      const head = parseResponseHead(bytes, at, this.host.limits)
+      const head = this.host.answers.read(bytes, at)
       if (head === null) {
         this.#partial = at === 0 ? bytes : bytes.subarray(at)
         return
       }
-      at = head.end
+      at += head.size
       if (head.status >= 200 || head.status === 101) {
         this.#partial = null
-        this.#answer(head, bytes)
+        this.#answer(head, { bytes, at })
         return
       }
       this.#interim(head)
@@ -185,21 +186,19 @@ export class Call implements ConnectionUser, BodySender, BodySource {
   #interim(head: ResponseHead): void {
     this.#partial = null
     this.#heard = true
-    if (head.status !== 100) this.x.early(head.status, new HeaderList(head.flat))
+    if (head.status !== 100) this.x.early(head.status, HeaderList.shared(head.flat))
     else if (this.#awaitsContinue) this.#sendBody(0)
   }
 
-  #answer(head: ResponseHead, bytes: Buffer): void {
+  #answer(head: ResponseHead, { bytes, at }: { bytes: Buffer; at: number }): void {
     this.#head = head
-    if (head.status === 101) return this.#switch(head, bytes)
+    if (head.status === 101) return this.#switch(head, bytes.subarray(at))
     const { method } = this.x
     const bodyless = method === "HEAD" || head.status === 204 || head.status === 304
-    if (bodyless) {
-      if (head.contentLength >= 0 && head.status !== 204) head.flat.push("Content-Length", String(head.contentLength))
-      this.#left = 0
-    } else if (head.chunked) this.#reader = new ChunkedReader()
+    if (bodyless) this.#left = 0
+    else if (head.chunked) this.#reader = new ChunkedReader()
     else this.#left = head.contentLength
-    this.#readBody(bytes, head.end)
+    this.#readBody(bytes, at)
     if (this.#body !== null || this.#over) return
     // Not all there: the rest is streamed.
     this.#body = new ResponseBody(this, head.chunked ? -1 : head.contentLength, this.#pieces)
@@ -210,7 +209,9 @@ export class Call implements ConnectionUser, BodySender, BodySource {
 
   #reply(body: ReplyBody): Reply {
     const head = this.#head!
-    const reply = new Reply(head.status, new HeaderList(head.flat), body)
+    const reply = new Reply(head.status, HeaderList.shared(head.flat), body)
+    // Of a HEAD or 304 answer the length is told, without a body that would tell it.
+    if (head.contentLength >= 0 && (this.x.method === "HEAD" || head.status === 304)) reply.headers.append("Content-Length", String(head.contentLength))
     if (head.reason !== reasonOf(head.status)) reply.reason = head.reason
     return reply
   }
@@ -268,7 +269,7 @@ export class Call implements ConnectionUser, BodySender, BodySource {
   }
 
   /** The upstream changes the protocol: what follows are bytes, both ways. */
-  #switch(head: ResponseHead, bytes: Buffer): void {
+  #switch(head: ResponseHead, first: Buffer): void {
     if (this.#upgrade === "") return this.#fail("protocol", "it switched protocols unasked")
     const duplex = this.x.upgrade()
     if (duplex === null) return this.#fail("protocol", "the client's connection cannot switch protocols")
@@ -279,7 +280,7 @@ export class Call implements ConnectionUser, BodySender, BodySource {
     for (let i = 0; i < head.flat.length; i += 2) text.push(`${head.flat[i]}: ${head.flat[i + 1]}`)
     duplex.write(Buffer.from(text.join("\r\n") + "\r\n\r\n", "latin1"))
     const tunnel = new Tunnel(connection, { duplex, onEnd: () => this.#ended() })
-    tunnel.start(bytes.subarray(head.end))
+    tunnel.start(first)
     this.resolve(this.#reply(null))
   }
 

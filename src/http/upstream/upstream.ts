@@ -1,3 +1,4 @@
+import { ResponseHeadReader } from "../codec/response-head.ts"
 import type { Exchange } from "../exchange.ts"
 import type { Reply } from "../reply.ts"
 import { Call, type CallHost, type CallLimits } from "./call.ts"
@@ -29,6 +30,7 @@ export class HttpUpstream implements CallHost {
   readonly weight: number
   readonly limits: CallLimits
   readonly head: RequestHead
+  readonly answers: ResponseHeadReader
   /** Exchanges on it now, tunnels too. */
   active = 0
   /** Set by whoever watches its health. */
@@ -46,6 +48,7 @@ export class HttpUpstream implements CallHost {
     this.weight = options.weight ?? 1
     this.limits = { ...defaults, ...options.limits }
     this.head = new RequestHead(options.target, { host: "client", set: [], remove: [], ...options.head })
+    this.answers = new ResponseHeadReader(this.limits)
     this.#keepIdle = options.keepIdle ?? 64
     this.#keepIdleMs = options.keepIdleMs ?? 30_000
   }
