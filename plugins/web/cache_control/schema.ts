@@ -1,7 +1,9 @@
 import { duration, parseDuration } from "edge"
 import * as v from "valibot"
 
-const directive = /^[a-z-]+(?:=(?:\d+|"[^"\\]*"))?$/i
+/** RFC 9111 5.2.2, RFC 5861, RFC 8246. */
+const directive =
+  /^(?:public|immutable|no-store|no-transform|must-revalidate|must-understand|proxy-revalidate|(?:private|no-cache)(?:="[\w, -]+")?|(?:max-age|s-maxage|stale-while-revalidate|stale-if-error)=\d{1,10})$/i
 
 const text = v.pipe(
   v.string(),

@@ -32,7 +32,7 @@ function check(to: string): void {
   if (url === null) throw new Error(`"${to}" must begin with "/", "http://" or "https://"`)
   // {path} begins with a slash and so ends the host.
   const authority = url[1]!.split("{path}")[0]!
-  const foreign = [...authority.matchAll(placeholder)].find(match => match[1] !== "host")
+  const foreign = [...`//${authority}`.matchAll(placeholder)].find(match => match[1] !== "host")
   if (foreign !== undefined) throw new Error(`the host of "${to}" may hold {host} only: with ${foreign[0]} clients would choose it`)
 }
 

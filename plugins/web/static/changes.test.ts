@@ -170,7 +170,7 @@ test("more files than memory: all are answered, the used ones stay, the bounds h
   cache.set("/huge", entry(200_000))
   expect(cache.get("/huge")).toBeUndefined()
   cache.set("/f999", entry(100))
-  for (const path of ["/hot", ...Array.from({ length: 1000 }, (_, i) => `/f${i}`)]) cache.delete(path)
+  for (const name of ["/hot", ...Array.from({ length: 1000 }, (_, i) => `/f${i}`)]) cache.delete(name)
   expect([cache.size, cache.bytes]).toEqual([0, 0])
 })
 
