@@ -1,25 +1,21 @@
 import { expect, test } from "bun:test"
-import { existsSync, readFileSync, readdirSync } from "node:fs"
+import { existsSync, readFileSync, readdirSync, readlinkSync } from "node:fs"
 import { join } from "node:path"
 import { alive, Edge, until } from "../kit/edge.ts"
 import { app, inlineApp, pong, python, pythonApp } from "./site.ts"
 
 const files = { "app/app.ts": app, "app/hello.py": python() }
 
-/** All processes that have the folder in their command line or environment. */
+/** Processes that run in the folder or name it. */
 function touching(dir: string): string[] {
-  return readdirSync("/proc").filter(name => {
-    if (!/^\d+$/.test(name) || Number(name) === process.pid) return false
+  return readdirSync("/proc").filter(pid => {
+    if (!/^\d+$/.test(pid) || !alive(Number(pid))) return false
     try {
-      return readFileSync(`/proc/${name}/cwd/../${dir.split("/").at(-1)}/site.toml`).length > 0 && alive(Number(name)) && usesFolder(name, dir)
+      return readlinkSync(`/proc/${pid}/cwd`).startsWith(dir) || readFileSync(`/proc/${pid}/cmdline`, "utf8").includes(dir)
     } catch {
       return false
     }
   })
-}
-
-function usesFolder(pid: string, dir: string): boolean {
-  return readFileSync(`/proc/${pid}/cmdline`, "utf8").includes(dir) || readFileSync(`/proc/${pid}/environ`, "utf8").includes(`PWD=${dir}`)
 }
 
 test("a front that is killed is replaced, and connections wait for it meanwhile", async () => {
@@ -90,7 +86,7 @@ test("kill -9 of the supervisor: a request in flight still gets its answer", asy
 })
 
 test("an app that cannot boot at the start does not keep the others down, and is tried again", async () => {
-  await using edge = await Edge.start({ config: pong() + pythonApp(1), files: { "app/hello.py": "import no_such_module\n" } })
+  await using edge = await Edge.start({ config: `${pong()}${pythonApp(1)}queue = { wait = "200ms" }\n`, files: { "app/hello.py": "import no_such_module\n" } })
   expect(edge.output).toContain("the app cannot start")
   expect(edge.output).toContain("no_such_module")
   expect(await edge.get("/ping")).toBe("pong")
