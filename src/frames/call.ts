@@ -88,6 +88,10 @@ export class Call {
     return true
   }
 
+  recall(): void {
+    this.#give(new HttpError(499, "taken back"))
+  }
+
   response(frame: Frame): void {
     if (this.#answered) throw new FrameError("a second RESPONSE")
     this.#answered = true

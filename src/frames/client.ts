@@ -121,6 +121,11 @@ export class FrameClient {
     return call.start()
   }
 
+  /** Takes a request back, as if its client were gone; a worker that has not begun it will not. */
+  recall(x: Exchange): void {
+    for (const call of this.#calls.values()) if (call.x === x) call.recall()
+  }
+
   /** Sends nothing new and closes once what is under way is over. */
   retire(): void {
     this.#retiring = true
@@ -201,7 +206,8 @@ export class FrameClient {
         this.#ready.resolve()
       },
       frame: frame => this.#frame(frame),
-      pong: () => {
+      pong: (_payload, depth) => {
+        this.#depth = depth
         const ping = this.#pings.shift()
         ping?.resolve(performance.now() - ping.sent)
       },

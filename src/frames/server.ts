@@ -17,8 +17,6 @@ export interface FrameServerOptions {
   onError(error: unknown, x: Exchange): void
   /** Everything is answered after DRAIN, or after the supervisor is gone: time to exit. */
   onIdle?(why: "drained" | "orphaned"): void
-  /** What this process is doing, for STACK. */
-  stack?(): string
 }
 
 /** After DRAIN: how long a front may keep a connection that has nothing under way, in ms. */
@@ -57,6 +55,12 @@ export class FrameServer {
 
   get options(): FrameServerOptions {
     return this.#options
+  }
+
+  /** What this process is doing, for STACK: one that can answer is in no loop, so the exchanges are all there is to say. */
+  describe(): string {
+    const lines = [...this.#connections].flatMap(connection => connection.describe())
+    return [`${this.#active} exchange${this.#active === 1 ? "" : "s"}, event loop free`, ...lines].join("\n")
   }
 
   /** Takes no new connection, finishes what it has, then calls `onIdle`. */
@@ -122,6 +126,10 @@ export class ServerConnection {
 
   pong(): void {}
 
+  describe(): string[] {
+    return Array.from(this.#serving.values(), serving => serving.describe())
+  }
+
   frame(frame: Frame): void {
     switch (frame.type) {
       case REQUEST:
@@ -135,9 +143,11 @@ export class ServerConnection {
       case ERROR:
         return this.#serving.get(frame.id)?.cancel()
       case STACK:
-        this.link.writer.frame(STACK, { payload: Buffer.from(this.server.options.stack?.() ?? "") })
+        this.#onlySupervisor()
+        this.link.writer.frame(STACK, { payload: Buffer.from(this.server.describe()) })
         return
       case DRAIN:
+        this.#onlySupervisor()
         return this.server.drain()
       default:
         throw new FrameError(`a front does not send frame type ${frame.type}`)
@@ -147,6 +157,10 @@ export class ServerConnection {
   closed(): void {
     for (const serving of this.#serving.values()) serving.lost()
     this.server.gone(this)
+  }
+
+  #onlySupervisor(): void {
+    if (!this.supervisor) throw new FrameError("only the supervisor may ask that")
   }
 
   #request(frame: Frame): void {

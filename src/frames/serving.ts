@@ -84,6 +84,13 @@ export class Serving implements Carrier {
     } else this.#answer(answer)
   }
 
+  /** `GET /path, 12 ms, answering`; without the query, where secrets may stand. */
+  describe(): string {
+    const { method, path, startMs } = this.#x
+    const state = this.#response === null ? "no answer yet" : "answering"
+    return `${method} ${path}, ${Math.round(performance.now() - startMs)} ms, ${state}`
+  }
+
   // The Carrier of the app's Exchange.
 
   upgrade(): null {
