@@ -1,37 +1,28 @@
-"""A front's connection: frames in, frames out."""
+"""A front's connection over a socket of the main loop."""
 
 import threading
 
-from edge_frames import (
-    CANCEL, CREDIT, CREDIT_STEP, DATA, END, ERROR, HEADER, HELLO, MAX_PAYLOAD, PING, PONG, REQUEST, RESPONSE,
-    ProtocolError, fatal, pack, unpack_from,
-)
+from edge_boot import log
+from edge_frames import CREDIT, CREDIT_STEP, ProtocolError
+from edge_front import Front
 from edge_wsgi_exchange import Exchange
 from edge_wsgi_input import Spool
 
-# Holds many small frames of one recv; grows to hold a larger one.
-RECEIVE = 262144
 
-
-class Connection:
+class Connection(Front):
     def __init__(self, server, sock, rest):
+        super().__init__(rest)
         self.server = server
         self.sock = sock
         self.fd = sock.fileno()
-        # Received bytes are buffer[start:end].
-        self.buffer = bytearray(max(RECEIVE, len(rest)))
-        self.buffer[: len(rest)] = rest
-        self.view = memoryview(self.buffer)
-        self.start = 0
-        self.end = len(rest)
-        # Exchanges by id until their END left.
-        self.live = {}
-        # Frames that have not been given to the kernel, and whether the server waits for it to take more.
+        # Bytes that have not been given to the kernel, and whether the server waits for it to take more.
         self.out = []
         self.blocked = False
         self.closed = False
         # Guards `out` when apps run in threads.
         self.lock = threading.Lock() if server.threads > 1 else None
+        if self.lock is not None:
+            self.write = self.write_locked
         sock.setblocking(False)
         self.recv_into = sock.recv_into
         self.send = sock.send
@@ -52,66 +43,6 @@ class Connection:
         self.end = end + n
         return self.parse()
 
-    def parse(self):
-        """Handles every whole frame. False when the front broke the protocol."""
-        try:
-            self.frames()
-        except ProtocolError as error:
-            self.emit_raw(fatal(str(error)))
-            self.flush()
-            return False
-        return True
-
-    def frames(self):
-        buffer = self.buffer
-        view = self.view
-        at = self.start
-        end = self.end
-        while end - at >= HEADER:
-            length, id, extra, kind, flags, _ = unpack_from(buffer, at)
-            stop = at + HEADER + length
-            if stop > end:
-                if length > MAX_PAYLOAD:
-                    raise ProtocolError("frame of %d bytes" % length)
-                break
-            at += HEADER
-            if kind == REQUEST:
-                if extra > length or id == 0 or id in self.live:
-                    raise ProtocolError("bad REQUEST frame")
-                head = str(view[at : at + extra], "latin-1").split("\0")
-                if len(head) < 12 or len(head) & 1:
-                    raise ProtocolError("bad head of REQUEST")
-                at += extra
-                self.request(id, head, bytes(view[at:stop]) if at < stop else b"", flags & END)
-            elif kind == DATA:
-                self.data(id, bytes(view[at:stop]), flags & END)
-            else:
-                self.other(kind, id, extra, view[at:stop])
-            at = stop
-        if at == end:
-            self.start = self.end = 0
-        else:
-            self.start = at
-            self.make_space()
-
-    def make_space(self):
-        """Moves what is left of a frame to the front of the buffer, which grows until the frame fits."""
-        left = self.end - self.start
-        need = RECEIVE
-        if left >= HEADER:
-            need = max(need, HEADER + unpack_from(self.buffer, self.start)[0])
-        if need > len(self.buffer):
-            buffer = bytearray(HEADER + MAX_PAYLOAD)
-            buffer[:left] = self.view[self.start : self.end]
-            self.buffer = buffer
-            self.view = memoryview(buffer)
-        elif len(self.buffer) - self.start < need:
-            self.buffer[:left] = bytes(self.view[self.start : self.end])
-        else:
-            return
-        self.start = 0
-        self.end = left
-
     def request(self, id, head, body, ended):
         x = self.live[id] = Exchange(self, id, head, body, ended)
         if ended:
@@ -127,7 +58,12 @@ class Connection:
 
     def spool(self, x, data, ended):
         """A body of unknown length; the app runs when it is complete. The front bounds it."""
-        x.spool.write(data)
+        try:
+            x.spool.write(data)
+        except OSError as error:
+            log("edge wsgi: cannot keep the body of %s: %s" % (x.name(), error))
+            x.fail("the worker cannot keep the body")
+            return
         if ended:
             x.body_ended = True
             x.head[11] = str(x.spool.size)
@@ -154,22 +90,9 @@ class Connection:
             x.body_ended = True
         x.ring()
 
-    def other(self, kind, id, extra, payload):
-        if kind == CREDIT:
-            x = self.live.get(id)
-            if x is not None:
-                x.granted += extra
-                x.ring()
-        elif kind == CANCEL or (kind == ERROR and id != 0):
-            x = self.live.get(id)
-            if x is not None:
-                self.cancel(x)
-        elif kind == PING:
-            self.emit_raw(pack(len(payload), 0, 0, PONG, 0, self.depth()) + payload)
-        elif kind == ERROR:
-            raise ProtocolError("the front gave up: %s" % str(payload, "utf-8", "replace"))
-        elif kind not in (HELLO, PONG):
-            raise ProtocolError("frame of type %d from a front" % kind)
+    def message(self, id, payload):
+        if id in self.live:
+            raise ProtocolError("MESSAGE for a WSGI app")
 
     def cancel(self, x):
         x.cancelled = True
@@ -179,38 +102,13 @@ class Connection:
 
     # Out
 
-    def depth(self):
-        return min(len(self.live), 65535)
-
-    def emit_head(self, id, head, flags, data):
-        """The RESPONSE frame."""
-        live = self.live
-        if flags:
-            live.pop(id, None)
-        n = len(head)
-        bytes = pack(n + len(data), id, n, RESPONSE, flags, min(len(live), 65535)) + head + data
-        if self.lock is None and not self.closed:
-            self.out.append(bytes)
-        else:
-            self.emit_raw(bytes)
-
-    def emit(self, x, kind, flags, data, extra=0):
-        """Any other frame of an exchange. `data` may be a view on a buffer that is used again: flush after it."""
-        if flags:
-            self.live.pop(x.id, None)
-        header = pack(len(data), x.id, extra, kind, flags, self.depth())
-        if len(data) < 4096:
-            self.emit_raw(header + data)
-        else:
-            self.emit_raw(header, data)
-
-    def emit_raw(self, *parts):
-        if self.closed:
-            return
-        if self.lock is None:
+    def write(self, *parts):
+        if not self.closed:
             self.out += parts
-        else:
-            with self.lock:
+
+    def write_locked(self, *parts):
+        with self.lock:
+            if not self.closed:
                 self.out += parts
 
     def flush(self):

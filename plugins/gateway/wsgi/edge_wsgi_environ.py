@@ -2,8 +2,7 @@
 
 import sys
 
-# Tables that are filled from what clients send are bounded: they are emptied when full.
-TABLE_SIZE = 1024
+from edge_heads import TABLE_SIZE, split_host
 
 
 def environ_key(name):
@@ -92,15 +91,3 @@ class Environs:
             self.bases.clear()
         self.bases[prefix, scheme, version, host] = base
         return base
-
-
-def split_host(host, scheme):
-    """("example.com", "8080") of "example.com:8080"; the port of the scheme when there is none."""
-    default = "443" if scheme == "https" else "80"
-    if host.startswith("unix:"):
-        return "localhost", default
-    if host.startswith("["):
-        name, _, port = host.partition("]")
-        return name + "]", port[1:] or default
-    name, _, port = host.partition(":")
-    return name or "localhost", port or default

@@ -1,24 +1,13 @@
 """Checks what an app gives to start_response, and makes the head of a RESPONSE frame of it."""
 
-import http
 import re
 
-TABLE_SIZE = 1024
+from edge_heads import FORBIDDEN, LENGTH, PLAIN, TABLE_SIZE, HeadError, header_kind, standard_reasons
 
-# What a header is to us.
-PLAIN, LENGTH, DROPPED, FORBIDDEN, MEANINGLESS = range(5)
-
-token = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+\Z").match
 # CR and LF would split the answer; NUL separates the fields of a frame's head.
 controls = re.compile("[\x00-\x08\x0a-\x1f\x7f]").search
 digits = re.compile("[0-9]{1,18}\\Z").match
 status_line = re.compile(r"[2-9][0-9][0-9] [^\x00-\x08\x0a-\x1f\x7f]*\Z").match
-
-standard_reasons = {status.value: status.phrase for status in http.HTTPStatus}
-
-
-class HeadError(ValueError):
-    """The app broke PEP 3333 with its status or headers."""
 
 
 class Statuses(dict):
@@ -40,25 +29,11 @@ class Names(dict):
     """Header name -> what it is."""
 
     def __missing__(self, name):
-        if type(name) is not str or not token(name):
-            raise HeadError("bad header name %r" % (name,))
-        lower = name.lower()
-        if lower == "content-length":
-            kind = LENGTH
-        elif lower == "date":
-            # The front writes it.
-            kind = DROPPED
-        elif lower in ("connection", "keep-alive"):
-            # Forbidden by PEP 3333, yet examples of event streams set them and Gunicorn drops them.
-            kind = MEANINGLESS
-        elif lower in ("transfer-encoding", "upgrade", "te", "trailer", "trailers", "proxy-connection",
-                       "proxy-authenticate", "proxy-authorization"):
-            kind = FORBIDDEN
-        else:
-            kind = PLAIN
+        if type(name) is not str:
+            raise HeadError("header names must be str, not %r" % (name,))
         if len(self) >= TABLE_SIZE:
             self.clear()
-        self[name] = kind
+        kind = self[name] = header_kind(name)
         return kind
 
 

@@ -167,6 +167,7 @@ class Server:
     def drop(self, connection):
         self.connections.pop(connection.fd, None)
         self.poller.unregister(connection.fd)
+        connection.flush()
         connection.close()
 
     def may_end(self):
