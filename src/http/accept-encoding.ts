@@ -1,6 +1,23 @@
 /** Content codings by their registered names. */
 export type Encoding = "br" | "zstd" | "gzip"
 
+/** As many different lists as browsers and tools send; a flood of made-up ones empties the table. */
+const KNOWN_MAX = 256
+
+/** `pickEncoding` for one list of codings: a look-up for a list that was seen before. */
+export function encodingPicker(have: readonly Encoding[]): (accept: string | null) => Encoding | "" {
+  const known = new Map<string, Encoding | "">()
+  return accept => {
+    if (accept === null) return ""
+    const found = known.get(accept)
+    if (found !== undefined) return found
+    const picked = pickEncoding(accept, have)
+    if (known.size >= KNOWN_MAX) known.clear()
+    if (accept.length <= 128) known.set(accept, picked)
+    return picked
+  }
+}
+
 /** The best of `have` (in order of preference) for an Accept-Encoding (RFC 9110 12.5.3), or "" for none. */
 export function pickEncoding(accept: string | null, have: readonly Encoding[]): Encoding | "" {
   if (accept === null || accept === "" || have.length === 0) return ""

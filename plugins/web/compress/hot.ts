@@ -1,5 +1,5 @@
 /** Answers from memory: compressed once, then as cheap as any other. */
-import type { Awaitable, Encoding } from "edge"
+import type { Awaitable, Encoding, Exchange } from "edge"
 import { derive, HeaderList, Prepared, type Reply } from "edge"
 import { addVary, encodeHead, isEligible, type Rules } from "./eligible.ts"
 import { encode, type Levels } from "./encoders.ts"
@@ -29,12 +29,12 @@ export class HotAnswers {
   }
 
   /** `pick` says what the client wants; asked only where it matters. */
-  answer(reply: Reply, pick: () => Encoding | ""): Awaitable<Reply> {
+  answer(reply: Reply, x: Exchange, pick: (x: Exchange) => Encoding | ""): Awaitable<Reply> {
     const lines = reply.headers.flat
     let known = this.#known.get(lines)
     if (known === undefined) this.#known.set(lines, (known = this.#examine(reply)))
     if (known === "as it is") return reply
-    const encoding = pick()
+    const encoding = pick(x)
     if (encoding === "") return known.identity.reply()
     const encoded = known.encoded.get(encoding) ?? this.#encode(known, { encoding, reply })
     return encoded instanceof Prepared ? encoded.reply() : encoded.then(prepared => prepared.reply())

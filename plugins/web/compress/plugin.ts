@@ -1,5 +1,5 @@
 import type { Awaitable, Encoding, Exchange, HeaderList, Prepared, Reply } from "edge"
-import { after, ByteStream, definePlugin, isHot, PartsStream, pickEncoding, rehead } from "edge"
+import { after, ByteStream, definePlugin, encodingPicker, isHot, PartsStream, rehead } from "edge"
 import { compressSchema } from "./schema.ts"
 import { addVary, encodeHead, forbids, isEligible, isGuess, type Rules, typeTest, weaken } from "./eligible.ts"
 import { EncodedStream } from "./encoded-stream.ts"
@@ -27,12 +27,13 @@ interface Parts {
 }
 
 function toCompress({ rules, hot, levels, encodings }: Parts): (x: Exchange, reply: Reply) => Awaitable<Reply> {
-  const pick = (x: Exchange) => (forbids(x.headers) ? "" : pickEncoding(x.headers.get("accept-encoding"), encodings))
+  const picker = encodingPicker(encodings)
+  const pick = (x: Exchange) => (forbids(x.headers) ? "" : picker(x.headers.get("accept-encoding")))
   const knownUnmodified = new WeakMap<object, Prepared>()
 
   return (x, reply) => {
     if (reply.status === 304) return unmodified(x, reply, knownUnmodified)
-    if (isHot(reply)) return hot.answer(reply, () => pick(x))
+    if (isHot(reply)) return hot.answer(reply, x, pick)
     if (!isEligible(reply, rules)) return reply
     const encoding = pick(x)
     const { body } = reply

@@ -1,5 +1,5 @@
 /** The answers to a file, made when it is read. */
-import { type Encoding, Prepared } from "edge"
+import { type Encoding, encodingPicker, Prepared } from "edge"
 import type { Validators } from "./conditions.ts"
 import type { Stamp } from "./root.ts"
 
@@ -20,8 +20,8 @@ export interface Variant extends Validators {
 export interface Built {
   /** The file itself, then its sidecars in order of preference. */
   readonly variants: readonly Variant[]
-  /** Encodings of the sidecars. */
-  readonly encodings: readonly Encoding[]
+  /** The variant for an Accept-Encoding. */
+  pick(accept: string | null): Variant
   /** Bytes it keeps in memory. */
   readonly bytes: number
   /** It was changed as we read it or just before: a second change might show the same time, so it is read again. */
@@ -46,9 +46,23 @@ export function build(sources: readonly Source[], { type, vary }: { type: string
   const age = Date.now() - Math.max(...variants.map(variant => Number(variant.stamp.ctimeNs / 1_000_000n)))
   return {
     variants,
-    encodings: variants.slice(1).map(variant => variant.encoding as Encoding),
+    pick: variants.length === 1 ? () => variants[0]! : picker(variants),
     bytes: variants.reduce((sum, v) => sum + v.notModified.bytes + (v.full?.bytes ?? 0), 1024),
     fresh: age < FRESH_MS || variants.some(variant => variant.etag.startsWith("W/")),
+  }
+}
+
+/** By the encodings on offer, "br,gzip": a handful, whatever the number of files. */
+const pickers = new Map<string, ReturnType<typeof encodingPicker>>()
+
+function picker(variants: readonly Variant[]): (accept: string | null) => Variant {
+  const encodings = variants.slice(1).map(variant => variant.encoding as Encoding)
+  const key = encodings.join()
+  let pick = pickers.get(key)
+  if (pick === undefined) pickers.set(key, (pick = encodingPicker(encodings)))
+  return accept => {
+    const encoding = pick(accept)
+    return variants[encoding === "" ? 0 : encodings.indexOf(encoding) + 1]!
   }
 }
 

@@ -1,6 +1,7 @@
 import type { Answer, Awaitable, Context, Exchange, Handler } from "edge"
-import { definePlugin, encodePath, HeaderList, HttpError, PASS, pickEncoding, Reply } from "edge"
+import { definePlugin, encodePath, HeaderList, HttpError, PASS, Reply } from "edge"
 import { answer } from "./answer.ts"
+import type { Variant } from "./entry.ts"
 import { type Entry, Files } from "./files.ts"
 import { listing } from "./listing.ts"
 import { Root } from "./root.ts"
@@ -64,10 +65,8 @@ function makeStatic(config: StaticConfig, ctx: Context): Handler {
   }
 }
 
-function pick(x: Exchange, { variants, encodings }: Entry) {
-  if (encodings.length === 0) return variants[0]!
-  const encoding = pickEncoding(x.headers.get("accept-encoding"), encodings)
-  return variants[encoding === "" ? 0 : encodings.indexOf(encoding) + 1]!
+function pick(x: Exchange, entry: Entry): Variant {
+  return entry.variants.length === 1 ? entry.variants[0]! : entry.pick(x.headers.get("accept-encoding"))
 }
 
 /** Somebody wants to see a page: not a missing script or image, which must not get HTML. */

@@ -11,10 +11,10 @@ export interface Entry {
   readonly match: ((x: Exchange) => boolean) | null
   /** What Exchange.restAt is to be while this one runs. */
   readonly restAt: number
-  readonly params: Readonly<Record<string, string>>
+  readonly params: Record<string, string>
 }
 
-export const noParams: Readonly<Record<string, string>> = Object.freeze({})
+export const noParams: Record<string, string> = Object.freeze({}) as Record<string, string>
 
 /** Tries the entries in their order; PASS when none answers. A single one without matchers costs two stores. */
 export function chain(entries: readonly Entry[]): Handler {
@@ -23,6 +23,7 @@ export function chain(entries: readonly Entry[]): Handler {
   if (entries.length === 1 && only!.match === null) {
     const { run, restAt } = only!
     return x => {
+      x.params = noParams
       x.restAt = restAt
       return run(x)
     }
@@ -30,7 +31,8 @@ export function chain(entries: readonly Entry[]): Handler {
   return x => tryFrom(x, entries, 0)
 }
 
-function tryFrom(x: Exchange, entries: readonly Entry[], from: number): Awaitable<Answer> {
+/** The answer of the first entry from `from` on that has one. */
+export function tryFrom(x: Exchange, entries: readonly Entry[], from: number): Awaitable<Answer> {
   for (let i = from; i < entries.length; i++) {
     const entry = entries[i]!
     if (entry.match !== null && !entry.match(x)) continue

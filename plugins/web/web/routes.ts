@@ -6,7 +6,7 @@
  */
 import type { Answer, Awaitable, Exchange, Handler } from "edge"
 import { encodePath, HeaderList, PASS, Reply } from "edge"
-import { chain, type Entry, inOrder } from "./chain.ts"
+import { chain, type Entry, inOrder, noParams, tryFrom } from "./chain.ts"
 import type { Pattern } from "./pattern.ts"
 
 export type RouteEntry = Omit<Entry, "restAt" | "params">
@@ -92,53 +92,68 @@ export class RouteTree {
   #runAll(x: Exchange): Awaitable<Answer> {
     const found: Entry[] = []
     const bare: Entry[] = []
-    collect(this.#root, { path: x.path, from: 1, values: [], found, bare })
-    for (const { entry, restAt } of this.#suffixed(x.path) ?? []) found.push({ ...entry, restAt, params: {} })
-    return withSlash(chain(inOrder(found)), bare)(x)
+    new Walk(x.path, found, bare).below(this.#root, 1)
+    if (this.#suffixes.size > 0) for (const named of this.#suffixed(x.path) ?? []) found.push(toEntry(named, noValues, 0))
+    const answer = tryFrom(x, found.length > 1 ? inOrder(found) : found, 0)
+    return bare.length === 0 ? answer : orSlash(x, answer, bare)
   }
 }
 
-interface Walk {
-  readonly path: string
-  /** Where the next segment starts. */
-  readonly from: number
-  readonly values: readonly string[]
-  readonly found: Entry[]
+/** Collects the routes that match one path. */
+class Walk {
+  /** Values of the parameters on the way to where the walk is. */
+  readonly #values: string[] = []
+  readonly #path: string
+  readonly #found: Entry[]
   /** `/a/*` where the path is `/a`. */
-  readonly bare: Entry[]
+  readonly #bare: Entry[]
+
+  constructor(path: string, found: Entry[], bare: Entry[]) {
+    this.#path = path
+    this.#found = found
+    this.#bare = bare
+  }
+
+  /** `from` is where the next segment starts. */
+  below(node: Node, from: number): void {
+    const path = this.#path
+    for (const named of node.below) this.#found.push(toEntry(named, this.#values, from - 1))
+    for (const { text, named } of node.stems) {
+      if (path.startsWith(text, from)) this.#found.push(toEntry(named, this.#values, from - 1))
+    }
+    const slash = path.indexOf("/", from)
+    const segment = slash < 0 ? path.slice(from) : path.slice(from, slash)
+    const child = node.children?.get(segment)
+    if (child !== undefined) this.#step(child, slash)
+    if (node.param === null || segment === "") return
+    this.#values.push(segment)
+    this.#step(node.param, slash)
+    this.#values.pop()
+  }
+
+  /** `slash` is behind the node's segment, or -1 at the end of the path. */
+  #step(node: Node, slash: number): void {
+    if (slash >= 0) {
+      this.below(node, slash + 1)
+      return
+    }
+    for (const named of node.exact) this.#found.push(toEntry(named, this.#values, 0))
+    for (const named of node.below) this.#bare.push(toEntry(named, this.#values, 0))
+  }
 }
 
-function collect(node: Node, walk: Walk): void {
-  const { path, from, values, found } = walk
-  for (const named of node.below) found.push(toEntry(named, values, from - 1))
-  for (const { text, named } of node.stems) {
-    if (path.startsWith(text, from)) found.push(toEntry(named, values, from - 1))
-  }
-  const slash = path.indexOf("/", from)
-  const segment = slash < 0 ? path.slice(from) : path.slice(from, slash)
-  const child = node.children?.get(segment)
-  if (child !== undefined) step(child, { ...walk, from: slash })
-  if (node.param !== null && segment !== "") step(node.param, { ...walk, from: slash, values: [...values, segment] })
-}
-
-/** `walk.from` is the slash after the node's segment, or -1 at the end of the path. */
-function step(node: Node, walk: Walk): void {
-  if (walk.from >= 0) {
-    collect(node, { ...walk, from: walk.from + 1 })
-    return
-  }
-  for (const named of node.exact) walk.found.push(toEntry(named, walk.values, 0))
-  for (const named of node.below) walk.bare.push(toEntry(named, walk.values, 0))
-}
+const noValues: readonly string[] = []
 
 function toEntry({ entry, names }: Named, values: readonly string[], restAt: number): Entry {
+  const { order, run, match } = entry
+  if (names.length === 0) return { order, run, match, restAt, params: noParams }
   const params: Record<string, string> = {}
   for (let i = 0; i < names.length; i++) params[names[i]!] = values[i]!
-  return { ...entry, restAt, params }
+  return { order, run, match, restAt, params }
 }
 
 function plain(named: readonly Named[]): Entry[] {
-  return named.map(({ entry, restAt }) => ({ ...entry, restAt, params: {} }))
+  return named.map(one => toEntry(one, noValues, one.restAt))
 }
 
 /** Of a node that has no parameter above it: `/here/*` and all that is wider. */
@@ -156,11 +171,12 @@ function endChain(node: Node): Handler {
 /** Where nothing else answers `/a`, and a route `/a/*` would answer `/a/`: there (308, so that a POST stays one). */
 function withSlash(handler: Handler, bare: readonly Entry[]): Handler {
   if (bare.length === 0) return handler
-  return x => {
-    const answer = handler(x)
-    if (answer instanceof Promise) return answer.then(got => (got === PASS ? toSlash(x, bare) : got))
-    return answer === PASS ? toSlash(x, bare) : answer
-  }
+  return x => orSlash(x, handler(x), bare)
+}
+
+function orSlash(x: Exchange, answer: Awaitable<Answer>, bare: readonly Entry[]): Awaitable<Answer> {
+  if (answer instanceof Promise) return answer.then(got => (got === PASS ? toSlash(x, bare) : got))
+  return answer === PASS ? toSlash(x, bare) : answer
 }
 
 function toSlash(x: Exchange, bare: readonly Entry[]): Answer {
