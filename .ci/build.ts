@@ -54,10 +54,14 @@ async function compile(outfile: string, executablePath: string | undefined): Pro
     compile: {
       outfile,
       ...(executablePath !== undefined && { executablePath }),
-      // JSX of apps is hono's. No .env, bunfig.toml, tsconfig.json or package.json of the working folder is obeyed.
+      // JSX of apps is hono's. No .env, bunfig.toml or tsconfig.json of the working folder is obeyed: the `paths` that
+      // `edge types` writes lead to declarations.
       execArgv: ["--jsx-import-source=hono/jsx", "--jsx-runtime=automatic"],
       autoloadDotenv: false,
       autoloadBunfig: false,
+      autoloadTsconfig: false,
+      // Without it no package.json is read at all, and nothing in a node_modules is found.
+      autoloadPackageJson: true,
     },
   })
   for (const message of result.logs) console.warn(String(message))

@@ -1,9 +1,10 @@
 /** One `[app.x]`: its keys are split between the kernel, its runtime, its gateway and its framework. */
-import { reason, errors } from "./errors.ts"
 import type { AppConfig } from "./config/kernel.ts"
 import { appCommon } from "./config/kernel.ts"
 import type { Path } from "./config/path.ts"
 import { keysOf } from "./config/schema.ts"
+import { nearest, quote } from "./config/suggest.ts"
+import { errors, reason } from "./errors.ts"
 import type { BuiltTop, Parts } from "./parts.ts"
 import type { AppSpec, Framework, Gateway, Kind, Kinds, Launch, Runtime } from "./plugin.ts"
 import type { Registered, Registry } from "./registry.ts"
@@ -48,7 +49,7 @@ class AppSetup {
     const frameworkPart = framework && (await this.build("framework", framework))
     const found = [runtime, gateway, framework].filter(one => one !== undefined)
     const whole = runtime !== undefined && gateway !== undefined && (framework !== undefined || !typescript)
-    if (whole) this.tellUnknownKeys(found)
+    if (whole) await this.tellUnknownKeys(found)
     if (runtimePart === undefined || gatewayPart === undefined) return undefined
     if (typescript && frameworkPart === undefined) return undefined
     if (gatewayPart.part.inline === true && !typescript) {
@@ -84,12 +85,26 @@ class AppSetup {
     return this.parts.top(kind, found, { value, path: this.#path, named: this.namedAt(kind) })
   }
 
-  tellUnknownKeys(found: readonly Registered<Kind>[]): void {
+  async tellUnknownKeys(found: readonly Registered<Kind>[]): Promise<void> {
     const known = [...new Set([...keysOf(appCommon), ...found.flatMap(one => keysOf(one.plugin.config))])]
     for (const key of Object.keys(this.app.rest)) {
       if (known.includes(key)) continue
-      this.parts.tell(errors.unknownKey(key, known), [...this.#path, key], { key: true })
+      const owners = nearest(key, known) === undefined ? await this.ownersOf(key) : []
+      const said = owners.length === 0 ? errors.unknownKey(key, known) : errors.keyOfOther(key, owners)
+      this.parts.tell(said, [...this.#path, key], { key: true })
     }
+  }
+
+  /** `python` of an app that forgot `runtime = "wsgi"`. */
+  async ownersOf(key: string): Promise<readonly string[]> {
+    const owners: string[] = []
+    for (const kind of ["runtime", "gateway", "framework"] as const) {
+      for (const name of this.registry.names(kind)) {
+        const found = await this.registry.find(kind, name)
+        if (found !== undefined && keysOf(found.plugin.config).includes(key)) owners.push(`${kind} ${quote(name)}`)
+      }
+    }
+    return owners
   }
 
   finish(made: {

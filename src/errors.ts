@@ -53,6 +53,14 @@ export const errors = {
     code: "config/unknown-key",
     message: `unknown key ${quote(key)}${didYouMean(key, allowed, { list: "allowed" })}`,
   }),
+  keyOfOther: (key: string, owners: readonly string[]): Said => ({
+    code: "config/unknown-key",
+    message: `unknown key ${quote(key)}; it goes with the ${list(owners)}`,
+  }),
+  listForTable: (path: string): Said => ({
+    code: "config/value",
+    message: `expected a table, found a list${path.includes("[") ? "" : `; it is written [${path}]`}`,
+  }),
   missing: (key: string, expected: string): Said => ({
     code: "config/missing-key",
     message: `${quote(key)} is missing; expected ${expected}`,
@@ -67,7 +75,7 @@ export const errors = {
   }),
   noApp: (name: string, known: readonly string[]): Said => ({
     code: "app/unknown",
-    message: `no app named ${quote(name)}${didYouMean(name, known, { list: "known" })}; an app is a table [app.NAME]`,
+    message: `no app named ${quote(name)}${didYouMean(name, known, { list: "an app is a table [app.NAME]; known" })}`,
   }),
   notInline: (runtime: string): Said => ({
     code: "app/not-inline",
@@ -161,10 +169,10 @@ export function formatPlace(place: Place): string {
   return `${showFile(place.file)}:${place.line}:${place.column}`
 }
 
-/** As the reader would type it: relative to the current folder when it lies inside. */
+/** As the reader would type it: from the current folder, unless that is longer. */
 export function showFile(file: string): string {
   const near = relative(process.cwd(), file)
-  return near === "" || near.startsWith("..") ? file : near
+  return near === "" || near.length > file.length ? file : near
 }
 
 /** The words of anything thrown. */

@@ -7,7 +7,7 @@ import type { Config } from "./config/config.ts"
 import { show } from "./config/explain.ts"
 import { formatPath, type Path, valueAt } from "./config/path.ts"
 import { nearest } from "./config/suggest.ts"
-import { EdgeError, errors, type Problem, reason, type Said } from "./errors.ts"
+import { EdgeError, errors, type Place, type Problem, reason, type Said } from "./errors.ts"
 import { PASS } from "./http/chain.ts"
 import type { Awaitable, Context, Handler, Kind, Kinds, Live, Logger } from "./plugin.ts"
 import type { Registered, Registry } from "./registry.ts"
@@ -89,7 +89,12 @@ export class Parts {
   }
 
   tell(said: Said, path: Path, options: { key?: boolean } = {}): void {
-    this.options.problems.push({ ...said, place: this.options.config.placeOf(path, options), at: formatPath(path) })
+    this.options.problems.push({ ...said, ...this.#placeOf(path, options) })
+  }
+
+  /** With `key` the place is the key's and the path its table's: an unknown key is no place that could be looked up. */
+  #placeOf(path: Path, { key = false }: { key?: boolean } = {}): { place: Place; at: string } {
+    return { place: this.options.config.placeOf(path, { key }), at: formatPath(key ? path.slice(0, -1) : path) }
   }
 
   /** A plugin that could not be loaded may have brought the name: then its own error is enough, unless it looks misspelt. */
@@ -218,12 +223,7 @@ export class Parts {
       },
       redispatch,
       place: (at = []) => config.place([...path, ...at]),
-      fail: (message, at = [], { key = false } = {}) => {
-        const whole = [...path, ...at]
-        // An unknown key is not a place in the config that anybody could look up: its table is.
-        const shown = key ? whole.slice(0, -1) : whole
-        return new PartError({ ...errors.part(message), place: config.placeOf(whole, { key }), at: formatPath(shown) }, message)
-      },
+      fail: (message, at = [], options) => new PartError({ ...errors.part(message), ...this.#placeOf([...path, ...at], options) }, message),
     }
   }
 }

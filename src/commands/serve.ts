@@ -1,6 +1,7 @@
 /** `edge serve WHAT`: a config made up for a folder, a TypeScript app, or a Python application. */
 import { existsSync, statSync } from "node:fs"
 import { basename, dirname, join, resolve } from "node:path"
+import { tomlString as toml } from "../config/dump.ts"
 import { EdgeError, errors } from "../errors.ts"
 import { serve } from "./run.ts"
 
@@ -30,8 +31,4 @@ export function configFor(what: string, { listen, cwd }: { listen: string; cwd: 
   }
   if (!/^[\w.]+:[\w.]+(\(\))?$/.test(what)) throw new EdgeError(errors.nothingToServe(what))
   return { dir: cwd, text: `${site}app = "app"\n\n[app.app]\nruntime = "wsgi"\nentry = ${toml(what)}\n` }
-}
-
-function toml(text: string): string {
-  return JSON.stringify(text.replaceAll("${", "$${"))
 }

@@ -1,8 +1,9 @@
 /** A value of the config against a valibot schema. */
 import { type GenericSchema, type InferOutput, safeParse } from "valibot"
-import type { Problem } from "../errors.ts"
+import { errors, type Problem } from "../errors.ts"
 import { explain, type Places } from "./explain.ts"
-import { type Path, valueAt } from "./path.ts"
+import { formatPath, type Path } from "./path.ts"
+import { isObjectSchema, schemasAt } from "./schema.ts"
 
 /** What `check` needs of a Config. */
 export interface Checked extends Places {
@@ -24,37 +25,70 @@ export type CheckResult<S extends GenericSchema> =
 /** Checks `value` against `schema`; the output's tables keep their places. */
 export function check<S extends GenericSchema>(schema: S, value: unknown, options: CheckOptions): CheckResult<S> {
   const { config, path } = options
-  let result = safeParse(schema, value)
-  // A string that is one variable may fill a number or boolean: try that where the string did not fit.
-  if (!result.success && fillFromVariables(result.issues, value, options)) result = safeParse(schema, value)
-  if (!result.success) {
+  fillFromVariables(schema, value, options)
+  const result = safeParse(schema, value)
+  const lists = misplacedLists(schema, value, options)
+  if (!result.success || lists.length > 0) {
     const { otherKeys } = options
-    return { problems: explain(result.issues, { schema, places: config, path, ...(otherKeys && { otherKeys }) }) }
+    const issues = (result.issues ?? []).filter(issue => !lists.some(list => isBelow(issue, list.below)))
+    const explained = explain(issues, { schema, places: config, path, ...(otherKeys && { otherKeys }) })
+    return { problems: [...lists.map(list => list.problem), ...explained] }
   }
   config.alias(result.output, value, path)
   return { output: result.output as InferOutput<S> }
+}
+
+interface Misplaced {
+  readonly below: Path
+  readonly problem: Problem
+}
+
+/** To valibot a list is an object too: `[[server]]` would pass for a table with the key 0, `server = []` for an empty one. */
+function misplacedLists(schema: GenericSchema, value: unknown, options: CheckOptions): readonly Misplaced[] {
+  const found: Misplaced[] = []
+  const look = (one: unknown, below: Path): void => {
+    if (typeof one !== "object" || one === null) return
+    const schemas = Array.isArray(one) ? schemasAt(schema, below) : []
+    if (schemas.length > 0 && schemas.every(isObjectSchema)) {
+      const at = [...options.path, ...below]
+      const problem = { ...errors.listForTable(formatPath(at)), place: options.config.placeOf(at), at: formatPath(at) }
+      found.push({ below, problem })
+      return
+    }
+    for (const [key, child] of Object.entries(one)) look(child, [...below, Array.isArray(one) ? Number(key) : key])
+  }
+  look(value, [])
+  return found
+}
+
+function isBelow(issue: IssueLike, path: Path): boolean {
+  const keys = (issue.path ?? []).map(step => String(step.key))
+  return path.every((part, i) => keys[i] === String(part))
 }
 
 interface IssueLike {
   readonly path?: readonly { readonly key: unknown }[] | undefined
 }
 
-/** Changes the tree itself: what `edge check --dump` shows is what is in force. */
-function fillFromVariables(issues: readonly IssueLike[], value: unknown, options: CheckOptions): boolean {
-  let filled = false
-  for (const issue of issues) {
-    const below = (issue.path ?? []).map(step => step.key as string | number)
-    const last = below[below.length - 1]
-    const parent = valueAt(value, below.slice(0, -1)) as Record<string | number, unknown> | undefined
-    const text = valueAt(value, below)
-    if (last === undefined || parent === undefined || typeof text !== "string") continue
-    if (!options.config.isVariable([...options.path, ...below])) continue
-    const converted = toScalar(text)
-    if (converted === undefined) continue
-    parent[last] = converted
-    filled = true
+/**
+ * A string that is one variable may fill a number or boolean: where it does not fit as text and does as the other, the
+ * tree itself is changed, so that `edge check --dump` shows what is in force.
+ */
+function fillFromVariables(schema: GenericSchema, value: unknown, { config, path }: CheckOptions): void {
+  const look = (one: unknown, below: Path): void => {
+    if (typeof one !== "object" || one === null) return
+    for (const [key, child] of Object.entries(one)) {
+      const at = [...below, Array.isArray(one) ? Number(key) : key]
+      if (typeof child !== "string") look(child, at)
+      else if (config.isVariable([...path, ...at])) {
+        const schemas = schemasAt(schema, at)
+        const other = toScalar(child)
+        const fits = (what: unknown): boolean => schemas.some(alternative => safeParse(alternative, what).success)
+        if (other !== undefined && !fits(child) && fits(other)) (one as Record<string, unknown>)[key] = other
+      }
+    }
   }
-  return filled
+  look(value, [])
 }
 
 function toScalar(text: string): number | boolean | undefined {

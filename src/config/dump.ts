@@ -92,8 +92,12 @@ function inline(value: unknown): string {
     const entries = Object.entries(value).filter(([, child]) => child !== undefined)
     return entries.length === 0 ? "{}" : `{ ${entries.map(([key, child]) => `${toKey(key)} = ${inline(child)}`).join(", ")} }`
   }
-  // JSON's escapes are TOML's; "$${" keeps a literal "${" from being taken for a variable when read again.
-  return typeof value === "string" ? JSON.stringify(value.replaceAll("${", "$${")).replaceAll("\u007f", "\\u007f") : String(value)
+  return typeof value === "string" ? tomlString(value) : String(value)
+}
+
+/** JSON's escapes are TOML's; `$${` keeps a literal `${` from being taken for a variable when it is read. */
+export function tomlString(text: string): string {
+  return JSON.stringify(text.replaceAll("${", () => "$${")).replaceAll("\u007f", "\\u007f")
 }
 
 function toKey(key: string): string {

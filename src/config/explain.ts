@@ -81,7 +81,14 @@ function mismatch(issue: Issue, options: ExplainOptions & { below: Path; schemas
   const near = typeof input === "string" ? didYouMean(input, wordsOf(schemas)) : ""
   if (isOwnMessage(issue)) return [problem(errors.value(`${issue.message}${found(issue)}${near}`), below, options)]
   const expected = schemas.length > 0 ? expectedBy(schemas) : [String(issue.expected)]
-  return [problem(errors.value(`expected ${list(expected)}, found ${show(input)}${near}`), below, options)]
+  return [problem(errors.value(`expected ${list(expected)}, found ${show(input)}${near}${howWritten(issue, { schemas, below })}`), below, options)]
+}
+
+/** `[site]` for `[[site]]` is the commonest slip in TOML. */
+function howWritten({ input }: Issue, { schemas, below }: { schemas: readonly GenericSchema[]; below: Path }): string {
+  const takesTables = schemas.some(schema => schemasAt(schema, [0]).some(isObjectSchema))
+  const isTable = typeof input === "object" && input !== null && !Array.isArray(input)
+  return takesTables && isTable ? `; it is written [[${below.filter(part => typeof part === "string").join(".")}]]` : ""
 }
 
 function isAlike(schema: GenericSchema, input: unknown): boolean {

@@ -174,30 +174,31 @@ export function readKernel(config: Source): { kernel: Kernel; problems: readonly
     log: toLog(section(log, "log"), config.dir),
     plugins: section(plugins, "plugins"),
     layers: chosen,
-    apps: Object.entries(section(v.record(v.string(), v.record(v.string(), v.unknown())), "app")).flatMap(([name]) => {
-      const app = readApp(name, { config, layers: chosen, problems })
-      return app === undefined ? [] : [app]
+    apps: Object.entries(section(v.record(v.string(), v.record(v.string(), v.unknown())), "app")).map(([name]) => {
+      const table = config.tree["app"] as Record<string, Record<string, unknown>>
+      return readApp(name, { table: table[name]!, config, layers: chosen, problems })
     }),
   }
   return { kernel, problems }
 }
 
-function readApp(
-  name: string,
-  options: { config: Source; layers: Kernel["layers"]; problems: Problem[] },
-): AppConfig | undefined {
-  const { config } = options
-  const table = (config.tree["app"] as Record<string, Record<string, unknown>>)[name]!
+interface AppOptions {
+  readonly table: Readonly<Record<string, unknown>>
+  readonly config: Source
+  readonly layers: Kernel["layers"]
+  readonly problems: Problem[]
+}
+
+function readApp(name: string, options: AppOptions): AppConfig {
+  const { table, config } = options
   const common: Record<string, unknown> = {}
   const rest: Record<string, unknown> = {}
   const known = keysOf(appCommon)
   for (const [key, value] of Object.entries(table)) (known.includes(key) ? common : rest)[key] = value
   const result = check(appCommon, common, { config, path: ["app", name] })
-  if (result.problems !== undefined) {
-    options.problems.push(...result.problems)
-    return undefined
-  }
-  const { gateway = options.layers.gateway, framework = options.layers.framework, timeout, dir, env, ...others } = result.output
+  options.problems.push(...(result.problems ?? []))
+  const { gateway = options.layers.gateway, framework = options.layers.framework, timeout, dir, env, ...others } =
+    result.output ?? v.parse(appCommon, onlyNames(common))
   return {
     ...others,
     gateway,
@@ -208,6 +209,12 @@ function readApp(
     timeoutMs: timeout,
     rest,
   }
+}
+
+/** Of an app with bad values: what tells which parts judge its other keys, so that these are checked too. */
+function onlyNames(common: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  const named = ["runtime", "gateway", "framework"].filter(key => typeof common[key] === "string")
+  return Object.fromEntries(named.map(key => [key, common[key]]))
 }
 
 function toServer(s: v.InferOutput<typeof server>, dir: string): Server {

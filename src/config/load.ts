@@ -5,6 +5,7 @@ import { dirname, resolve } from "node:path"
 import { ConfigError, EdgeError, errors, formatPlace, type Problem, reason, showFile } from "../errors.ts"
 import { Config } from "./config.ts"
 import { type Env, fillVariables } from "./env.ts"
+import { formatPath, type Path } from "./path.ts"
 import { type Entry, parseToml, type TableNode } from "./toml.ts"
 
 export interface LoadOptions {
@@ -44,7 +45,7 @@ async function addFile(root: TableNode, file: string, problems: Problem[]): Prom
   try {
     const table = await parseToml(await readFile(file, "utf8"), file)
     const nested = table.entries.get("include")
-    if (nested === undefined) mergeTables(root, table, problems)
+    if (nested === undefined) mergeTables(root, table, { at: [], problems })
     else problems.push({ ...errors.includeNested(), place: nested.key })
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error
@@ -85,14 +86,15 @@ function filesLike(pattern: string): readonly string[] | undefined {
 }
 
 /** Tables are merged, `[[lists of tables]]` appended; the same key twice is an error that names both places. */
-function mergeTables(into: TableNode, from: TableNode, problems: Problem[]): void {
+function mergeTables(into: TableNode, from: TableNode, { at, problems }: { at: Path; problems: Problem[] }): void {
   for (const [name, entry] of from.entries) {
+    const path = [...at, name]
     const known = into.entries.get(name)
     if (known === undefined) into.entries.set(name, entry)
-    else if (known.node.kind === "table" && entry.node.kind === "table") mergeTables(known.node, entry.node, problems)
+    else if (known.node.kind === "table" && entry.node.kind === "table") mergeTables(known.node, entry.node, { at: path, problems })
     else if (known.node.kind === "list" && known.node.tables && entry.node.kind === "list" && entry.node.tables) {
       known.node.items.push(...entry.node.items)
-    } else problems.push({ ...errors.conflict(formatPlace(known.key)), at: name, place: entry.key })
+    } else problems.push({ ...errors.conflict(formatPlace(known.key)), at: formatPath(path), place: entry.key })
   }
 }
 

@@ -96,16 +96,16 @@ function describe(schema: GenericSchema): readonly string[] {
   if (s.type === "literal") return [JSON.stringify(s.literal)]
   if (isListSchema(schema)) return ["a list"]
   if (isObjectSchema(schema) || /object/.test(s.type)) return ["a table"]
-  return [WORDS[s.type] ?? s.expects ?? s.type]
+  return WORDS[s.type] ?? [s.expects ?? s.type]
 }
 
-const WORDS: Readonly<Record<string, string>> = {
-  string: "text in quotes",
-  number: "a number",
-  boolean: "true or false",
-  unknown: "anything",
-  any: "anything",
-  never: "nothing",
+const WORDS: Readonly<Record<string, readonly string[]>> = {
+  string: ["text in quotes"],
+  number: ["a number"],
+  boolean: ["true", "false"],
+  unknown: ["anything"],
+  any: ["anything"],
+  never: ["nothing"],
 }
 
 /** The words that a value may be exactly, for "did you mean". */

@@ -25,21 +25,31 @@ export function didYouMean(wrong: string, right: readonly string[], options: { l
   return `; ${options.list}: ${shown.join(", ")}${right.length > shown.length ? ", ..." : ""}`
 }
 
-/** The right word with the fewest typing errors between, if a typist could have meant it: a third of its letters. */
+/**
+ * The right word with the fewest typing errors between, if a typist could have meant it: up to a third of its letters
+ * wrong, or one word the beginning of the other (`warning`, `warn`).
+ */
 export function nearest(wrong: string, right: readonly string[]): string | undefined {
   const written = plain(wrong)
   let best: string | undefined
   let bestCost = Infinity
   for (const word of right) {
     const meant = plain(word)
-    const cost = meant === written ? 0 : distance(written, meant)
+    const cost = distance(written, meant)
     const limit = Math.max(1, Math.floor(Math.max(written.length, meant.length) / 3))
-    if (cost <= limit && cost < bestCost) {
+    if ((cost <= limit || isBeginning(written, meant)) && cost < bestCost) {
       best = word
       bestCost = cost
     }
   }
   return best
+}
+
+/** Shorter beginnings fit too much: `s` of `static`, `site`, `strip`. */
+const BEGINNING_MIN = 3
+
+function isBeginning(a: string, b: string): boolean {
+  return Math.min(a.length, b.length) >= BEGINNING_MIN && (a.startsWith(b) || b.startsWith(a))
 }
 
 /** Case, `-` and `_` are the commonest slips: `max-requests`, `maxRequests`. */

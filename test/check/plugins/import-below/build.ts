@@ -1,0 +1,5 @@
+import { strictObjekt } from "valibot"
+
+export function build() {
+  return { config: strictObjekt({}) }
+}

@@ -1,0 +1,6 @@
+import { definePlugin } from "edge"
+
+export default definePlugin({
+  name: "bad"
+  kind: "middleware",
+})

@@ -1,0 +1,7 @@
+const settings: { answer?: number } = {}
+
+if (settings.answer === undefined) {
+  throw new Error("there is no answer")
+}
+
+export default {}
