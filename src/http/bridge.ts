@@ -31,10 +31,11 @@ export function toReply(response: Response): Awaitable<Reply> {
   }
   const { status } = response
   if (status < 200 || status > 599) throw new TypeError(`a Response with status ${status} cannot be sent`)
-  const reply = new Reply(status, listOf(response, typeof text === "string"))
+  const bodiless = status === 204 || status === 205 || status === 304
+  const reply = new Reply(status, listOf(response, typeof text === "string" && !bodiless))
   const { statusText } = response
   if (statusText !== "") reply.reason = statusText
-  if (status === 204 || status === 205 || status === 304) {
+  if (bodiless) {
     if (text === undefined) void response.body?.cancel().catch(() => {})
     return reply
   }
