@@ -11,25 +11,27 @@ export type Table = Record<string, any>
 
 /** The drizzle tables of a set of models in one dialect, each made when first asked for. */
 export class Tables {
-  readonly #made = new Map<string, Table>()
+  readonly #made = new Map<AnyModel, Table>()
+  readonly #pairs = new Map<Field, Table>()
 
   constructor(readonly dialect: Dialect) {}
 
   /** Columns are named by the row's keys: `id`, `title`, `authorId`. */
   of(model: AnyModel): Table {
-    const have = this.#made.get(model.table)
+    const have = this.#made.get(model)
     if (have !== undefined) return have
     const table = this.dialect === "sqlite" ? sqliteTable(model, this) : postgresTable(model, this)
-    this.#made.set(model.table, table)
+    this.#made.set(model, table)
     return table
   }
 
   /** The table of pairs behind a `many` field: columns `from` and `to`. */
   pairs(model: AnyModel, key: string): Table {
-    const name = `${model.table}_${column(key)}`
-    const have = this.#made.get(name)
+    const field = model.fields[key] as Field
+    const have = this.#pairs.get(field)
     if (have !== undefined) return have
-    const other = target(model, model.fields[key]!)
+    const name = `${model.table}_${column(key)}`
+    const other = target(model, field)
     const from = () => this.of(model).id
     const to = () => this.of(other).id
     const made =
@@ -50,17 +52,20 @@ export class Tables {
             },
             t => [pg.primaryKey({ columns: [t.from, t.to] }), pg.index(`${name}_to`).on(t.to)],
           )
-    this.#made.set(name, made)
+    this.#pairs.set(field, made)
     return made
   }
 
   /** Every table of these models, pairs too, by name: what migrations are made from. */
   all(models: readonly AnyModel[]): Record<string, Table> {
+    const made: Record<string, Table> = {}
     for (const model of models) {
-      this.of(model)
-      for (const [key, field] of Object.entries(model.fields) as [string, Field][]) if (field.kind === "many") this.pairs(model, key)
+      made[model.table] = this.of(model)
+      for (const [key, field] of Object.entries(model.fields) as [string, Field][]) {
+        if (field.kind === "many") made[`${model.table}_${column(key)}`] = this.pairs(model, key)
+      }
     }
-    return Object.fromEntries(this.#made)
+    return made
   }
 }
 
