@@ -76,17 +76,3 @@ function canReturn(): boolean {
     return false
   }
 }
-
-/**
- * Runs `spawn`, whose child gets the supplementary groups of `identity`: Bun.spawn sets uid and gid but leaves the
- * groups of the parent, so the child would stay in root's.
- */
-export function withGroups<T>(identity: Identity, spawn: () => T): T {
-  const own = process.getgroups!()
-  process.setgroups!(identity.groups as number[])
-  try {
-    return spawn()
-  } finally {
-    process.setgroups!(own)
-  }
-}

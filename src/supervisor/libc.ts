@@ -28,6 +28,7 @@ const calls = {
   setsockopt: { args: [i32, i32, i32, pointer, i32], returns: i32 },
   getsockopt: { args: [i32, i32, i32, pointer, pointer], returns: i32 },
   getsockname: { args: [i32, pointer, pointer], returns: i32 },
+  execve: { args: [pointer, pointer, pointer], returns: i32 },
 } as const
 
 type Libc = ReturnType<typeof openLibrary>
@@ -126,6 +127,27 @@ export function boundTo(fd: number): Uint8Array {
   const length = new Int32Array([address.length])
   check("getsockname", libc().getsockname(fd, ptr(address), ptr(length)))
   return address.subarray(0, length[0])
+}
+
+/** Undoes the flag that Bun sets on every descriptor it inherits, for a program that takes our place. */
+export function keepOnExec(fd: number): void {
+  const fcntl = libc().fcntl
+  if (fcntl !== undefined) check("fcntl", fcntl(fd, F_SETFD, 0))
+}
+
+/** This process becomes the program at `file`. process.execve closes all descriptors above 2; this keeps what may be kept. */
+export function execute(file: string, argv: readonly string[], env: Readonly<Record<string, string | undefined>>): never {
+  const keep: Buffer[] = []
+  const text = (value: string): number => {
+    const bytes = Buffer.from(`${value}\0`)
+    keep.push(bytes)
+    return ptr(bytes)
+  }
+  const list = (values: readonly string[]): BigUint64Array => BigUint64Array.from([...values.map(text), 0], BigInt)
+  const variables = Object.entries(env).flatMap(([name, value]) => (value === undefined ? [] : [`${name}=${value}`]))
+  const [argvList, envList] = [list(argv), list(variables)]
+  check("execve", libc().execve(text(file) as never, ptr(argvList), ptr(envList)))
+  throw new Error(`execve of ${file} returned, with ${keep.length} strings`)
 }
 
 /** Descriptors that were handed to us come without the flag, and would leak into every child. */

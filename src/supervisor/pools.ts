@@ -95,7 +95,9 @@ export class Pool implements WorkerHost {
       if (delayMs > RETRY_MS) this.log.info("the app serves now")
     } catch (error) {
       if (this.#stopped) return
-      this.log.error(`the app cannot start, next try in ${delayMs / 1000} s: ${(error as Error).message}`)
+      // What follows the first line is the worker's output, which is in the log by now.
+      const [why] = (error as Error).message.split("\n")
+      this.log.error(`the app cannot start, next try in ${delayMs / 1000} s: ${why}`)
       this.#retry = setTimeout(() => void this.startOrRetry(Math.min(2 * delayMs, MOST_RETRY_MS)), delayMs)
     }
   }

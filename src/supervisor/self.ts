@@ -1,10 +1,13 @@
 /** How a process starts another of its own kind: the executable itself, or bun with the script that was started. */
 export function selfArgv(command: string): string[] {
-  return compiled() ? [ourExecutable(), command] : [process.execPath, ...jsxFlags, Bun.main, command]
+  return compiled() ? [ourExecutable(), command] : [process.execPath, ...sourceFlags, Bun.main, command]
 }
 
-/** An app.tsx without a tsconfig.json means hono/jsx; the executable has these built in. */
-const jsxFlags = ["--jsx-runtime=automatic", "--jsx-import-source=hono/jsx"]
+/**
+ * An app.tsx without a tsconfig.json means hono/jsx, and an import that is not there is an error: Bun would fetch the package
+ * from the network. The executable has these built in.
+ */
+const sourceFlags = ["--no-install", "--jsx-runtime=automatic", "--jsx-import-source=hono/jsx"]
 
 /** Not by its path: an upgrade may have put another file there, and its fronts would not fit this supervisor. */
 function ourExecutable(): string {

@@ -8,7 +8,7 @@ import type { Guard } from "./guard.ts"
 import { type Identity, isRoot } from "./identity.ts"
 import { close } from "./libc.ts"
 import { Output } from "./output.ts"
-import { cleanEnv } from "./self.ts"
+import { cleanEnv, selfArgv } from "./self.ts"
 import { answers, listenUnix } from "./sockets.ts"
 import { unlinkQuietly } from "./run-folder.ts"
 import { WorkerControl } from "./worker-control.ts"
@@ -113,13 +113,13 @@ class Worker implements WorkerProcess {
       if (listening !== undefined && options.fronts !== undefined && isRoot()) chownSync(path, options.fronts.uid, options.fronts.gid)
       const env = { ...cleanEnv(), ...homeOf(identity) }
       for (const [name, value] of Object.entries(launch.env)) env[name] = fill(value)
-      const child = Bun.spawn(launch.argv.map(fill), {
+      const child = Bun.spawn(throughGroups(launch.argv.map(fill), identity, { socket: listening !== undefined }), {
         cwd: fill(launch.cwd),
         env,
         stdio: ["ignore", "pipe", "pipe", ...(listening === undefined ? [] : [listening])],
         // A group of its own, so that what it starts can be ended with it.
         detached: true,
-        ...(identity !== undefined && isRoot() && { uid: identity.uid, gid: identity.gid }),
+        ...(identity !== undefined && isRoot() && !hasGroups(identity) && { uid: identity.uid, gid: identity.gid }),
       } as never) as unknown as Child
       options.guard.watch(child.pid)
       const places = [...(wantsSocket ? [path] : []), ...(port > 0 ? [`127.0.0.1:${port}`] : [])]
@@ -204,6 +204,16 @@ class Worker implements WorkerProcess {
     this.#control?.close()
     for (const place of this.places) if (place.startsWith("/")) unlinkQuietly(place)
   }
+}
+
+/** Groups beside the main one, which Bun.spawn cannot give. */
+function hasGroups(identity: Identity): boolean {
+  return process.platform === "linux" && identity.groups.length > 1
+}
+
+function throughGroups(argv: string[], identity: Identity | undefined, { socket }: { socket: boolean }): string[] {
+  if (identity === undefined || !isRoot() || !hasGroups(identity)) return argv
+  return [...selfArgv("__exec"), JSON.stringify({ ...identity, socket }), ...argv]
 }
 
 function mentions(launch: Launch, placeholder: string): boolean {
