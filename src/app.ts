@@ -1,6 +1,6 @@
 /** One `[app.x]`: its keys are split between the kernel, its runtime, its gateway and its framework. */
 import type { AppConfig } from "./config/kernel.ts"
-import { appCommon } from "./config/kernel.ts"
+import { appCommon } from "./config/kernel-schemas.ts"
 import type { Path } from "./config/path.ts"
 import { keysOf } from "./config/schema.ts"
 import { nearest, quote } from "./config/suggest.ts"

@@ -1,6 +1,6 @@
 /** One config made live in one process: the web layer and the apps are set up, then started, and stopped in reverse. */
 import type { Config } from "./config/config.ts"
-import { kernelKeys } from "./config/kernel.ts"
+import { kernelKeys } from "./config/kernel-schemas.ts"
 import { setUpApp, type SetUpApp } from "./app.ts"
 import { blame, formatBlame } from "./blame.ts"
 import { ConfigError, EdgeError, errors, type Problem, reason } from "./errors.ts"

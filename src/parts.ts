@@ -10,6 +10,7 @@ import { nearest } from "./config/suggest.ts"
 import { EdgeError, errors, type Place, type Problem, reason, type Said } from "./errors.ts"
 import { PASS } from "./http/chain.ts"
 import type { Awaitable, Context, Handler, Kind, Kinds, Live, Logger } from "./plugin.ts"
+import { PartPlaces } from "./part-places.ts"
 import type { Registered, Registry } from "./registry.ts"
 
 /** Longest that a part may take to be set up. */
@@ -74,9 +75,11 @@ export class PartError extends EdgeError {
 export class Parts {
   /** Children come before the part that made them, so that a part starts on parts that run. */
   readonly built: BuiltPart[] = []
-  readonly #claimed = new Set<string>()
+  readonly #places: PartPlaces
 
-  constructor(readonly options: PartsOptions) {}
+  constructor(readonly options: PartsOptions) {
+    this.#places = new PartPlaces(options.config)
+  }
 
   /** A top-level part (web, runtime, gateway, framework); undefined when it could not be, which is then told. */
   async top<K extends Kind>(kind: K, found: Registered<K>, written: Written): Promise<BuiltTop<Kinds[K]> | undefined> {
@@ -128,7 +131,7 @@ export class Parts {
   #read(kind: Kind, part: unknown, { parent, at }: Where): { name: string; options: unknown; path: Path } {
     const { config } = this.options
     if (typeof part === "string") {
-      const path = at === undefined ? this.#findBelow(parent, { value: part }) : [...parent, ...at]
+      const path = at === undefined ? this.#places.find(parent, { value: part }) : [...parent, ...at]
       return { name: part, options: {}, path }
     }
     const entries = typeof part === "object" && part !== null && !Array.isArray(part) ? Object.entries(part) : []
@@ -138,38 +141,7 @@ export class Parts {
       throw new Told()
     }
     const [name, options] = entry
-    return { name, options, path: this.#optionsPath({ part, name, options, parent, at }) }
-  }
-
-  /** Known by the identity of the table or of its options; by `at`; or, for a bare value, found below the parent. */
-  #optionsPath(o: { part: unknown; name: string; options: unknown; parent: Path; at: Path | undefined }): Path {
-    const { config } = this.options
-    const known = config.pathOf(o.part)
-    if (known !== undefined) return [...known, o.name]
-    const direct = config.pathOf(o.options)
-    if (direct !== undefined) return direct
-    if (o.at !== undefined) {
-      const path = [...o.parent, ...o.at]
-      return path[path.length - 1] === o.name ? path : [...path, o.name]
-    }
-    return this.#findBelow(o.parent, { key: o.name, value: o.options })
-  }
-
-  /** The first place below `parent` where the value (under the key) stands and that no other part has taken. */
-  #findBelow(parent: Path, wanted: { key?: string; value: unknown }): Path {
-    const search = (value: unknown, path: Path): Path | undefined => {
-      const last = path[path.length - 1]
-      if (value === wanted.value && (wanted.key === undefined || wanted.key === last) && !this.#claimed.has(formatPath(path))) return path
-      if (typeof value !== "object" || value === null) return undefined
-      for (const [key, child] of Object.entries(value)) {
-        const found = search(child, [...path, Array.isArray(value) ? Number(key) : key])
-        if (found !== undefined) return found
-      }
-      return undefined
-    }
-    const found = search(valueAt(this.options.config.tree, parent), parent)
-    if (found !== undefined) this.#claimed.add(formatPath(found))
-    return found ?? parent
+    return { name, options, path: this.#places.ofOptions({ part, name, options, parent, at }) }
   }
 
   async #build<K extends Kind>(kind: K, found: Registered<K>, written: Written): Promise<BuiltTop<Kinds[K]>> {
@@ -218,7 +190,7 @@ export class Parts {
       app: app => {
         const handler = this.options.app(app)
         if (handler !== undefined) return handler
-        this.tell(errors.noApp(app, this.options.appNames), this.#findBelow(path, { value: app }))
+        this.tell(errors.noApp(app, this.options.appNames), this.#places.find(path, { value: app }))
         throw new Told()
       },
       redispatch,

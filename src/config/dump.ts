@@ -1,7 +1,7 @@
 /** The config in force as TOML: includes merged, variables filled in, defaults written out. It checks to the same again. */
 import type { GenericSchema } from "valibot"
 import type { Config } from "./config.ts"
-import { appCommon, sections } from "./kernel.ts"
+import { appCommon, sections } from "./kernel-schemas.ts"
 import type { Path } from "./path.ts"
 import { alternatives, defaultOf, inside, isObjectSchema } from "./schema.ts"
 

@@ -2,7 +2,7 @@
 import { type JsonSchema, toJsonSchema } from "@valibot/to-json-schema"
 import type { GenericSchema } from "valibot"
 import type { Kind, Plugin } from "../plugin.ts"
-import { appCommon, sections } from "./kernel.ts"
+import { appCommon, sections } from "./kernel-schemas.ts"
 
 /** What `describe` needs: the known plugins of each kind. */
 export type PluginsByKind = Readonly<Record<Kind, readonly Plugin[]>>
