@@ -40,7 +40,7 @@ export class EdgeWorker {
       options: { runtime: { entry: options.entry }, gateway: {}, framework: {} },
     }
     const fd = listenUnix(this.socket, 0o600)
-    const argv = [process.execPath, "--jsx-runtime=automatic", "--jsx-import-source=hono/jsx", main, "__worker"]
+    const argv = [process.execPath, "--no-install", "--jsx-runtime=automatic", "--jsx-import-source=hono/jsx", main, "__worker"]
     this.process = Bun.spawn(argv, {
       cwd: dir,
       env: { ...process.env, ...options.env, EDGE_WORKER: JSON.stringify({ app, dev: false, index: "0", run: this.run }) },
