@@ -262,7 +262,7 @@ export class Http1 implements TurnHost, BodyHost, TunnelHost, Timed {
     } catch (error) {
       return turn.failed(error)
     }
-    if (answer instanceof Promise) answer.then(turn.answered, turn.failed)
+    if (answer instanceof Promise) turn.answeredLater(answer)
     else turn.answered(answer)
   }
 

@@ -1,6 +1,6 @@
 import { isToken, isValue } from "./fields.ts"
 import { parseHost } from "./host.ts"
-import { Field, findName, mixName } from "./names.ts"
+import { Field, findName, mixName, usualSpelling } from "./names.ts"
 
 export interface HeadRules {
   readonly headBytes: number
@@ -46,61 +46,129 @@ export class HeaderBlock {
   }
 }
 
-/** Reads the header section at `from`; undefined when its end is not there yet. Throws HeadError. */
-export function readBlock(text: string, from: number, rules: HeadRules): HeaderBlock | undefined {
+/** A piece of input twice: its bytes are read (a third of the price of charCodeAt), its text is cut into strings. */
+export interface Window {
+  readonly bytes: Uint8Array
+  /** Where `text` starts in `bytes`. */
+  readonly base: number
+  /** Latin-1. */
+  readonly text: string
+}
+
+/**
+ * Reads the header section at `from` (an offset in `text`); undefined when its end is not there yet. Throws HeadError.
+ * `last`: the one before on this connection.
+ */
+export function readBlock(window: Window, from: number, rules: HeadRules, last: HeaderBlock): HeaderBlock | undefined {
+  const { text } = window
   const end = text.startsWith("\r\n", from) ? from + 2 : text.indexOf("\r\n\r\n", from) + 4
   if (end < 4) {
     // An error shows at once where it can, so that garbage is not waited on.
-    readLines(text, from, text.length, new HeaderBlock(""), rules)
+    new BlockReader(window, new HeaderBlock(""), rules, last).lines(from, text.length)
     return undefined
   }
   const block = new HeaderBlock(text.slice(from, end))
-  readLines(text, from, end - 2, block, rules)
+  new BlockReader(window, block, rules, last).lines(from, end - 2)
   if (block.chunked && block.contentLength >= 0) throw new HeadError(400, "Content-Length and Transfer-Encoding")
   return block
 }
 
-/** Field lines from `from` to `end` (RFC 9112, 5). A line cut off by `end` is left. */
-function readLines(text: string, from: number, end: number, block: HeaderBlock, rules: HeadRules): void {
-  let i = from
-  let fields = 0
-  while (i < end) {
-    const nameAt = i
-    let hash = 0
-    let underscore = false
-    let c = 0
-    while (i < end && isToken[(c = text.charCodeAt(i))] === 1) {
-      hash = mixName(hash, c)
-      if (c === 95) underscore = true
-      i++
+class BlockReader {
+  readonly #window: Window
+  readonly #block: HeaderBlock
+  readonly #rules: HeadRules
+  readonly #last: HeaderBlock
+
+  constructor(window: Window, block: HeaderBlock, rules: HeadRules, last: HeaderBlock) {
+    this.#window = window
+    this.#block = block
+    this.#rules = rules
+    this.#last = last
+  }
+
+  /** Field lines from `from` to `to` (RFC 9112, 5). A line cut off by `to` is left. */
+  lines(from: number, to: number): void {
+    const { bytes, base, text } = this.#window
+    const end = base + to
+    let i = base + from
+    let fields = 0
+    while (i < end) {
+      const nameAt = i
+      let hash = 0
+      let underscore = false
+      let c = 0
+      while (i < end && isToken[(c = bytes[i]!)] === 1) {
+        hash = mixName(hash, c)
+        if (c === 95) underscore = true
+        i++
+      }
+      // All tokens so far, or the first half of the empty line.
+      if (i === end || (c === 13 && i === nameAt && i + 1 === end)) return
+      if (c !== 58 || i === nameAt) throw new HeadError(400, nameProblem(c, i === nameAt))
+      const nameEnd = i++
+      while (i < end && ((c = bytes[i]!) === 32 || c === 9)) i++
+      const valueAt = i
+      while (i < end && isValue[(c = bytes[i]!)] === 1) i++
+      if (i === end || (c === 13 && i + 1 === end)) return
+      if (c !== 13 || bytes[i + 1] !== 10) throw new HeadError(400, "a forbidden byte in a field value")
+      let valueEnd = i
+      while (valueEnd > valueAt && ((c = bytes[valueEnd - 1]!) === 32 || c === 9)) valueEnd--
+      i += 2
+      if (++fields > this.#rules.headFields) throw new HeadError(431, "too many fields")
+      const value = text.slice(valueAt - base, valueEnd - base)
+      const known = findName(bytes, nameAt, nameEnd, hash)
+      if (known === undefined) this.#unknown(text.slice(nameAt - base, nameEnd - base), value, underscore)
+      else if (known.field === Field.Other || this.#take(known.field, value)) {
+        this.#block.flat.push(usualSpelling(known, bytes, nameAt) ?? text.slice(nameAt - base, nameEnd - base), value)
+      }
     }
-    // All tokens so far, or the first half of the empty line.
-    if (i === end || (c === 13 && i === nameAt && i + 1 === end)) return
-    if (c !== 58 || i === nameAt) throw new HeadError(400, nameProblem(c, i === nameAt))
-    const nameEnd = i++
-    while (i < end && ((c = text.charCodeAt(i)) === 32 || c === 9)) i++
-    const valueAt = i
-    while (i < end && isValue[text.charCodeAt(i)] === 1) i++
-    if (i + 1 >= end && !(i + 1 === end && text.charCodeAt(i) !== 13)) return
-    if (text.charCodeAt(i) !== 13 || text.charCodeAt(i + 1) !== 10) throw new HeadError(400, "a forbidden byte in a field value")
-    let valueEnd = i
-    while (valueEnd > valueAt && ((c = text.charCodeAt(valueEnd - 1)) === 32 || c === 9)) valueEnd--
-    i += 2
-    if (++fields > rules.headFields) throw new HeadError(431, "too many fields")
-    const value = text.slice(valueAt, valueEnd)
-    const known = findName(text, nameAt, nameEnd, hash)
-    if (known === undefined) {
-      if (underscore && !rules.underscores) continue
-      const name = text.slice(nameAt, nameEnd)
-      // "x" or "X": X-Forwarded-Whatever and X-Accel-*, also from the proxies that invent more of them.
-      if (!rules.trusted && (name.charCodeAt(0) | 32) === 120 && forged.test(name)) continue
-      block.flat.push(name, value)
-      continue
+  }
+
+  #unknown(name: string, value: string, underscore: boolean): void {
+    const { underscores, trusted } = this.#rules
+    if (underscore && !underscores) return
+    // "x" or "X": X-Forwarded-Whatever and X-Accel-*, also from the proxies that invent more of them.
+    if (!trusted && (name.charCodeAt(0) | 32) === 120 && forged.test(name)) return
+    this.#block.flat.push(name, value)
+  }
+
+  /** Acts on a field that the engine itself must know; false when it is not to be passed on. */
+  #take(field: Field, value: string): boolean {
+    const block = this.#block
+    switch (field) {
+      case Field.Host: {
+        if (block.host !== undefined) throw new HeadError(400, "two Host lines")
+        const host = value === this.#last.hostValue ? this.#last.host : parseHost(value)
+        if (host === null || host === undefined) throw new HeadError(400, "a bad Host")
+        block.host = host
+        block.hostValue = value
+        return true
+      }
+      case Field.ContentLength:
+        // A list of equal numbers may be merged (RFC 9110, 8.6); who merges differently is how requests are smuggled.
+        if (block.contentLength >= 0) throw new HeadError(400, "two Content-Length lines")
+        if (!/^\d+$/.test(value)) throw new HeadError(400, "a bad Content-Length")
+        if (value.length > 15) throw new HeadError(413, "a Content-Length that is too large")
+        block.contentLength = Number(value)
+        return true
+      case Field.TransferEncoding:
+        if (block.chunked) throw new HeadError(400, "two Transfer-Encoding lines")
+        if (value.toLowerCase() !== "chunked") throw badCoding(value)
+        block.chunked = true
+        return true
+      case Field.Connection:
+        takeOptions(block, value)
+        return true
+      case Field.Expect:
+        block.expect = value.toLowerCase() === "100-continue" && block.expect !== "other" ? "100-continue" : "other"
+        return true
+      case Field.Trust:
+        return this.#rules.trusted
+      case Field.Forbidden:
+        return false
+      default:
+        return true
     }
-    if (known.field !== Field.Other && !take(block, known.field, value, rules)) continue
-    // The usual spellings cost no string of their own.
-    const name = text.startsWith(known.usual, nameAt) ? known.usual : text.startsWith(known.lower, nameAt) ? known.lower : text.slice(nameAt, nameEnd)
-    block.flat.push(name, value)
   }
 }
 
@@ -111,46 +179,18 @@ function nameProblem(c: number, first: boolean): string {
   return "a field line without a valid name"
 }
 
-/** Acts on a field that the engine itself must know; false when it is not to be passed on. */
-function take(block: HeaderBlock, field: Field, value: string, rules: HeadRules): boolean {
-  switch (field) {
-    case Field.Host: {
-      if (block.host !== undefined) throw new HeadError(400, "two Host lines")
-      const host = parseHost(value)
-      if (host === null) throw new HeadError(400, "a bad Host")
-      block.host = host
-      block.hostValue = value
-      return true
+/** Options of Connection (RFC 9110, 7.6.1). */
+function takeOptions(block: HeaderBlock, value: string): void {
+  // What nearly everybody says, without a list.
+  if (value === "keep-alive") block.keepAlive = true
+  else if (value === "close") block.close = true
+  else {
+    for (const token of value.toLowerCase().split(",")) {
+      const option = token.trim()
+      if (option === "close") block.close = true
+      else if (option === "keep-alive") block.keepAlive = true
+      else if (option === "upgrade") block.upgrade = true
     }
-    case Field.ContentLength:
-      // A list of equal numbers may be merged (RFC 9110, 8.6); who merges differently is how requests are smuggled.
-      if (block.contentLength >= 0) throw new HeadError(400, "two Content-Length lines")
-      if (!/^\d+$/.test(value)) throw new HeadError(400, "a bad Content-Length")
-      if (value.length > 15) throw new HeadError(413, "a Content-Length that is too large")
-      block.contentLength = Number(value)
-      return true
-    case Field.TransferEncoding:
-      if (block.chunked) throw new HeadError(400, "two Transfer-Encoding lines")
-      if (value.toLowerCase() !== "chunked") throw badCoding(value)
-      block.chunked = true
-      return true
-    case Field.Connection:
-      for (const token of value.toLowerCase().split(",")) {
-        const option = token.trim()
-        if (option === "close") block.close = true
-        else if (option === "keep-alive") block.keepAlive = true
-        else if (option === "upgrade") block.upgrade = true
-      }
-      return true
-    case Field.Expect:
-      block.expect = value.toLowerCase() === "100-continue" && block.expect !== "other" ? "100-continue" : "other"
-      return true
-    case Field.Trust:
-      return rules.trusted
-    case Field.Forbidden:
-      return false
-    default:
-      return true
   }
 }
 

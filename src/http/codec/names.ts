@@ -18,6 +18,9 @@ export interface KnownName {
   readonly usual: string
   readonly lower: string
   readonly field: Field
+  /** Bytes of `usual` and of `lower`. */
+  readonly usualBytes: Uint8Array
+  readonly lowerBytes: Uint8Array
 }
 
 const special: Record<string, Field> = {
@@ -53,7 +56,13 @@ for (const name of usual.split(" ")) {
   const lower = name.toLowerCase()
   let hash = 0
   for (let i = 0; i < name.length; i++) hash = mixName(hash, name.charCodeAt(i))
-  table[hash & (slots - 1)]!.push({ usual: name, lower, field: special[lower] ?? Field.Other })
+  table[hash & (slots - 1)]!.push({
+    usual: name,
+    lower,
+    field: special[lower] ?? Field.Other,
+    usualBytes: new Uint8Array(Buffer.from(name)),
+    lowerBytes: new Uint8Array(Buffer.from(lower)),
+  })
 }
 
 /** One step of the hash over the bytes of a name, the same for both cases of a letter. */
@@ -61,18 +70,29 @@ export function mixName(hash: number, byte: number): number {
   return (Math.imul(hash, 31) + (byte | 32)) | 0
 }
 
-/** The known name that stands at text[from, to), whatever its case; `hash` is mixName over it. */
-export function findName(text: string, from: number, to: number, hash: number): KnownName | undefined {
+/** The known name that stands at bytes[from, to), whatever its case; `hash` is mixName over it. */
+export function findName(bytes: Uint8Array, from: number, to: number, hash: number): KnownName | undefined {
   const bucket = table[hash & (slots - 1)]!
   for (let i = 0; i < bucket.length; i++) {
     const known = bucket[i]!
-    if (known.lower.length === to - from && sameName(text, from, known.lower)) return known
+    if (known.lowerBytes.length === to - from && sameName(bytes, from, known.lowerBytes)) return known
   }
   return undefined
 }
 
 /** `| 32` also maps "^" to "~" and "@" to "`", but no known name holds one of the four. */
-function sameName(text: string, from: number, lower: string): boolean {
-  for (let i = 0; i < lower.length; i++) if ((text.charCodeAt(from + i) | 32) !== lower.charCodeAt(i)) return false
+function sameName(bytes: Uint8Array, from: number, lower: Uint8Array): boolean {
+  for (let i = 0; i < lower.length; i++) if ((bytes[from + i]! | 32) !== lower[i]) return false
+  return true
+}
+
+/** The string for a known name as it is spelled at bytes[from, ...), when that is a usual spelling: costs no new string. */
+export function usualSpelling(known: KnownName, bytes: Uint8Array, from: number): string | undefined {
+  if (sameBytes(bytes, from, known.usualBytes)) return known.usual
+  return sameBytes(bytes, from, known.lowerBytes) ? known.lower : undefined
+}
+
+function sameBytes(bytes: Uint8Array, from: number, expected: Uint8Array): boolean {
+  for (let i = 0; i < expected.length; i++) if (bytes[from + i] !== expected[i]) return false
   return true
 }

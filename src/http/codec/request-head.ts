@@ -1,6 +1,6 @@
 import { isToken } from "./fields.ts"
 import { HeaderBlock, HeadError, readBlock } from "./header-block.ts"
-import type { HeadRules } from "./header-block.ts"
+import type { HeadRules, Window } from "./header-block.ts"
 import { parseHost } from "./host.ts"
 
 /** Bytes turned into text at first: nearly every head is shorter, and a batch of pipelined ones is not copied n times. */
@@ -13,7 +13,7 @@ const firstWindow = 2048
  */
 export class RequestHeadReader {
   readonly #rules: HeadRules
-  #last: HeaderBlock | undefined
+  #last: HeaderBlock = HeaderBlock.empty
   method = ""
   /** As written; of an absolute-form target the part after the authority. */
   target = ""
@@ -31,8 +31,11 @@ export class RequestHeadReader {
     const most = Math.min(bytes.length, from + this.#rules.headBytes)
     const first = Math.min(most, from + firstWindow)
     let text = bytes.latin1Slice(from, first)
-    let size = this.#readText(text)
-    if (size < 0 && first < most) size = this.#readText((text = bytes.latin1Slice(from, most)))
+    let size = this.#readText({ bytes, base: from, text })
+    if (size < 0 && first < most) {
+      text = bytes.latin1Slice(from, most)
+      size = this.#readText({ bytes, base: from, text })
+    }
     if (size >= 0) return from + size
     if (bytes.length - from < this.#rules.headBytes) return -1
     if (text.indexOf("\n", 2) < 0) throw new HeadError(414, "the request line is too long")
@@ -41,18 +44,19 @@ export class RequestHeadReader {
 
   /** Lets go of what the last head left in memory. */
   forget(): void {
-    this.#last = undefined
+    this.#last = HeaderBlock.empty
     this.block = HeaderBlock.empty
     this.method = this.target = this.host = ""
   }
 
-  #readText(text: string): number {
+  #readText(window: Window): number {
+    const { text } = window
     const lineEnd = this.#readLine(text)
     if (lineEnd < 0) return -1
     const last = this.#last
-    if (last !== undefined && text.startsWith(last.text, lineEnd)) this.block = last
+    if (last.text !== "" && text.startsWith(last.text, lineEnd)) this.block = last
     else {
-      const block = readBlock(text, lineEnd, this.#rules)
+      const block = readBlock(window, lineEnd, this.#rules, last)
       if (block === undefined) return -1
       this.#last = this.block = block
     }

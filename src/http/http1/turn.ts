@@ -76,7 +76,7 @@ export class Turn implements Carrier, SenderHost, HeadFacts {
 
   // What the handler gave -----------------------------------------------------------------------------------------
 
-  answered = (answer: Answer): void => {
+  answered(answer: Answer): void {
     if (answer === PASS) return this.#send(Reply.text(404, "404 Not Found\n"))
     let reply: Reply | Promise<Reply>
     try {
@@ -84,11 +84,26 @@ export class Turn implements Carrier, SenderHost, HeadFacts {
     } catch (error) {
       return this.failed(error)
     }
-    if (reply instanceof Promise) reply.then(this.#send, this.failed)
+    if (reply instanceof Promise) this.#later(reply)
     else this.#send(reply)
   }
 
-  failed = (error: unknown): void => {
+  /** Callbacks are made for those who wait only. */
+  answeredLater(answer: Promise<Answer>): void {
+    answer.then(
+      value => this.answered(value),
+      error => this.failed(error),
+    )
+  }
+
+  #later(reply: Promise<Reply>): void {
+    reply.then(
+      value => this.#send(value),
+      error => this.failed(error),
+    )
+  }
+
+  failed(error: unknown): void {
     if (this.#state !== State.Waiting) {
       if (this.#state === State.Sending) this.cut(error as Error)
       return
@@ -104,7 +119,7 @@ export class Turn implements Carrier, SenderHost, HeadFacts {
     this.#send(plainReply(500))
   }
 
-  #send = (reply: Reply): void => {
+  #send(reply: Reply): void {
     if (this.#state !== State.Waiting || !(reply instanceof Reply)) {
       if (this.#state === State.Waiting) return this.failed(new TypeError("the handler returned no Reply"))
       return release(reply, new Error("the client is gone"))
