@@ -28,6 +28,7 @@ export const standard: { readonly [K in Kind]: Readonly<Record<string, Load>> } 
     pool: () => import("../plugins/gateway/pool/plugin.ts"),
   },
   runtime: {
+    asgi: () => import("../plugins/gateway/asgi/plugin.ts"),
     fetch: () => import("../plugins/gateway/fetch/plugin.ts"),
     http: () => import("../plugins/gateway/http/plugin.ts"),
     wsgi: () => import("../plugins/gateway/wsgi/plugin.ts"),

@@ -5,8 +5,8 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { RawFront } from "./raw-front.ts"
 
-/** Where Debian's Flask and Django are. */
-export const systemPython = "/usr/bin/python3"
+/** Where Debian's Flask and Django are; another one to see that the workers run under it. */
+export const systemPython = process.env.EDGE_TEST_PYTHON ?? "/usr/bin/python3"
 
 /** Listens, makes the socket descriptor 3, and becomes the worker. */
 const launcher = `

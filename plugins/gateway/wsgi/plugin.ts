@@ -1,4 +1,4 @@
-import { definePlugin, pythonFrames } from "edge"
+import { definePlugin, pythonFrames, pythonOptions } from "edge"
 import * as v from "valibot"
 import connection from "./edge_wsgi_connection.py" with { type: "text" }
 import environ from "./edge_wsgi_environ.py" with { type: "text" }
@@ -20,23 +20,12 @@ const files = {
   "worker.py": worker,
 }
 
-/** `module:attribute`, `module:factory()` or `module`. */
-const entryPattern = /^[\p{L}_][\p{L}\p{N}_]*(\.[\p{L}_][\p{L}\p{N}_]*)*(:[\p{L}_][\p{L}\p{N}_.]*(\(\))?)?$/u
-
 /** Runs a WSGI application (PEP 3333) in Python processes. */
 export default definePlugin({
   name: "wsgi",
   kind: "runtime",
   config: v.strictObject({
-    entry: v.pipe(
-      v.string(),
-      v.regex(entryPattern, 'expected "module:attribute", "module:factory()" or "module"'),
-      v.description('the application: "module:attribute", "module:factory()", or "module" for its `application` or `app`'),
-    ),
-    python: v.pipe(
-      v.optional(v.pipe(v.string(), v.nonEmpty()), "python3"),
-      v.description("the interpreter, 3.9 or newer: a command, or a path such as venv/bin/python"),
-    ),
+    ...pythonOptions,
     threads: v.pipe(
       v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(1000)), 1),
       v.description("requests that one worker runs at once, each in a thread"),

@@ -1,0 +1,119 @@
+"""What a request and a WebSocket share: their task, their credit, and their end."""
+
+import asyncio
+import sys
+import time
+import traceback
+
+from edge_boot import log
+from edge_frames import CREDIT, CREDIT_STEP, END, ERROR, FIRST_CREDIT
+
+# An app that does not end by itself after its client has gone is cancelled then.
+CANCEL_SECONDS = 5.0
+# With eager start an app that never waits answers without a round of the loop.
+EAGER = sys.version_info >= (3, 12)
+
+
+class ClientGone(ConnectionResetError):
+    """The client is gone, or the deadline passed (an OSError, as ASGI 2.4 asks)."""
+
+
+class Exchange:
+    granted = FIRST_CREDIT
+    spent = 0
+    # Bytes that the app took and that are not granted back yet.
+    consumed = 0
+    cancelled = False
+    # A frame with END left.
+    done = False
+    # Future of whoever waits in receive() or send(): each has one at a time as a rule.
+    waiters = ()
+    task = None
+    # DATA or close from the front came with its END.
+    body_ended = False
+
+    def __init__(self, front, id, head):
+        self.front = front
+        self.id = id
+        self.head = head
+        self.since = time.monotonic()
+
+    def start(self, scope):
+        coroutine = self.run(self.front.server.app(scope, self.receive, self.send))
+        loop = self.front.server.loop
+        if EAGER:
+            self.task = asyncio.Task(coroutine, loop=loop, eager_start=True)
+        else:
+            self.task = loop.create_task(coroutine)
+
+    async def run(self, app):
+        try:
+            await app
+        except asyncio.CancelledError:
+            if not self.cancelled:
+                self.crash("was cancelled")
+        except ClientGone:
+            # Raised by our own send(): not the app's error.
+            pass
+        except BaseException:
+            self.crash(traceback.format_exc())
+        if not self.done:
+            if self.cancelled:
+                self.fail("cancelled")
+            else:
+                self.unfinished()
+
+    def crash(self, trace):
+        log("edge asgi: error in %s\n%s" % (self.name(), trace))
+        if not self.done and not self.cancelled:
+            self.failed(trace)
+
+    def fail(self, text):
+        """Ends the exchange with ERROR."""
+        self.done = True
+        self.front.emit(self, ERROR, END, text.encode("utf-8", "replace")[:1024])
+
+    def cancel(self):
+        """The client is gone, or the front."""
+        if self.cancelled:
+            return
+        self.cancelled = True
+        self.ring()
+        self.front.server.loop.call_later(CANCEL_SECONDS, self.give_up)
+
+    def give_up(self):
+        if self.task is not None and not self.done:
+            self.task.cancel()
+
+    # Waiting
+
+    def ring(self):
+        """Something came: wakes who waits for it."""
+        waiters = self.waiters
+        self.waiters = ()
+        for waiter in waiters:
+            if not waiter.done():
+                waiter.set_result(None)
+
+    async def wait(self):
+        waiter = self.front.server.loop.create_future()
+        self.waiters = (*self.waiters, waiter)
+        await waiter
+
+    async def room(self):
+        """Bytes that may be sent now, at least 1; ClientGone when nobody will read them."""
+        while self.granted == self.spent or self.front.full:
+            if self.cancelled:
+                raise ClientGone("the client is gone")
+            await self.wait()
+        return self.granted - self.spent
+
+    def took(self, size):
+        """The app has `size` bytes more: the front may send as many, in steps."""
+        self.consumed += size
+        if self.consumed >= CREDIT_STEP and not self.body_ended:
+            self.front.emit(self, CREDIT, 0, b"", self.consumed)
+            self.consumed = 0
+
+    def name(self):
+        return "%s %s" % (self.head[0], self.head[1])

@@ -1,0 +1,33 @@
+"""
+An ASGI worker of edge: worker.py ENTRY DIR CONCURRENCY, with a listening unix socket as descriptor 3.
+It speaks the worker protocol, version 1. Python 3.9 or newer, and nothing beside it; uvloop when the app has it.
+"""
+
+import gc
+import os
+import sys
+
+from edge_asgi_server import Server, new_loop, serve
+from edge_boot import enable_faulthandler, leave, load_or_exit, redirect_streams
+from edge_frames import Control, hello, inherited_listener
+
+
+def main(entry, directory, concurrency):
+    redirect_streams()
+    enable_faulthandler()
+    listener = inherited_listener()
+    app = load_or_exit(entry, directory, ("application", "app"))
+    loop = new_loop()
+    server = Server(app, loop, os.environ.get("EDGE_DEV") == "1")
+
+    def ready():
+        # What was made at boot stays: the collector need not look at it again.
+        gc.collect()
+        gc.freeze()
+        Control(listener, hello("asgi", concurrency), server.adopt, server.drain, server.stack, server.ping).start()
+
+    leave(serve(server, ready))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], sys.argv[2], int(sys.argv[3]))
