@@ -77,6 +77,7 @@ export const errors = {
     code: "app/unknown",
     message: `no app named ${quote(name)}${didYouMean(name, known, { list: "an app is a table [app.NAME]; known" })}`,
   }),
+  appBoot: (why: string): Said => ({ code: "app/boot", message: why }),
   notInline: (runtime: string): Said => ({
     code: "app/not-inline",
     message: `this gateway runs the app inside the fronts, which the runtime ${quote(runtime)} cannot`,

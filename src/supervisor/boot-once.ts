@@ -1,0 +1,64 @@
+/** `edge check --apps`: starts one worker of each app, as the supervisor would, and stops it again. */
+import type { Server } from "../config/kernel.ts"
+import { reason } from "../errors.ts"
+import { loadApp } from "../load-app.ts"
+import type { Logger } from "../log/logger.ts"
+import type { PlannedApp } from "../plan.ts"
+import type { WorkerProcess } from "../plugin.ts"
+import { Guard } from "./guard.ts"
+import { findIdentity, type Identity, isRoot } from "./identity.ts"
+import { RunFolder, writeFiles } from "./run-folder.ts"
+import { startWorker } from "./worker-process.ts"
+
+/** How long a worker may take to go when it was asked to. */
+const STOP_MS = 5000
+
+export interface BootOptions {
+  readonly log: Logger
+  readonly server: Server
+}
+
+/** App -> why it cannot start; those that can are not in it. */
+export async function bootOnce(apps: readonly PlannedApp[], options: BootOptions): Promise<ReadonlyMap<string, string>> {
+  const failed = new Map<string, string>()
+  const guard = new Guard()
+  const folder = new RunFolder(path => guard.start(path))
+  try {
+    for (const app of apps) {
+      try {
+        if (app.launch === undefined) await loadApp(app.spec, { log: options.log })
+        else await bootWorker(app, { ...options, guard, folder })
+      } catch (error) {
+        failed.set(app.spec.name, reason(error))
+      }
+    }
+  } finally {
+    guard.close()
+    folder.remove()
+  }
+  return failed
+}
+
+async function bootWorker({ spec, launch }: PlannedApp, options: BootOptions & { guard: Guard; folder: RunFolder }): Promise<void> {
+  const { folder, guard, server } = options
+  const fronts = server.user !== undefined && isRoot() ? findIdentity(server.user, server.group) : undefined
+  const identity = identityOf(spec, fronts)
+  const run = folder.poolFolder(identity, fronts)
+  if (launch!.files !== undefined) writeFiles(run, launch!.files, identity)
+  const log = options.log.with({ app: spec.name })
+  await stop(await startWorker({ app: spec, launch: launch!, index: 0, serial: 1, run, identity, fronts, guard, log }))
+}
+
+/** As pools.ts does: without a user of its own an app runs as the fronts do. */
+function identityOf({ user, group }: PlannedApp["spec"], fronts: Identity | undefined): Identity | undefined {
+  if (!isRoot()) return undefined
+  return user === undefined ? fronts : findIdentity(user, group)
+}
+
+async function stop(worker: WorkerProcess): Promise<void> {
+  if (worker.drain === undefined) worker.kill("SIGTERM")
+  else worker.drain()
+  const late = setTimeout(() => worker.kill("SIGKILL"), STOP_MS)
+  await worker.exited
+  clearTimeout(late)
+}
