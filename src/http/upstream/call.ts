@@ -1,16 +1,14 @@
-import { ChunkedReader } from "../codec/chunked.ts"
 import type { ResponseHead, ResponseHeadReader } from "../codec/response-head.ts"
 import { HttpError } from "../errors.ts"
 import type { Exchange } from "../exchange.ts"
 import { HeaderList } from "../headers.ts"
-import { Reply, type ReplyBody } from "../reply.ts"
-import { reasonOf } from "../status.ts"
+import { Reply } from "../reply.ts"
+import { Answer, type AnswerHost } from "./answer.ts"
 import { scratch, type ConnectionUser, type UpstreamConnection } from "./connection.ts"
 import { UpstreamError, type UpstreamFault } from "./error.ts"
-import type { RequestHead } from "./request-head.ts"
 import { RequestBody, type BodySender } from "./request-body.ts"
-import { ResponseBody, type BodySource } from "./response-body.ts"
-import { Tunnel } from "./tunnel.ts"
+import type { RequestHead } from "./request-head.ts"
+import { switchingHead, Tunnel } from "./tunnel.ts"
 
 /** Limits of each phase in ms, and of the head. */
 export interface CallLimits {
@@ -28,7 +26,7 @@ export interface CallHost {
   readonly id: string
   readonly limits: CallLimits
   readonly head: RequestHead
-  readonly answers: ResponseHeadReader
+  readonly heads: ResponseHeadReader
   /** A kept connection, which is open, or a new one, to be connected. */
   acquire(fresh: boolean): UpstreamConnection
   /** Tells the connection's user by `onOpen` or `onClosed`, perhaps at once. */
@@ -41,53 +39,46 @@ export interface CallHost {
   brokeOff(error: UpstreamError): void
 }
 
+/** One exchange and who waits for it. */
+export interface CallOf {
+  readonly x: Exchange
+  resolve(reply: Reply): void
+  reject(error: Error): void
+  /** Called once, when nothing of the exchange is left: body sent or given up, tunnel closed. */
+  readonly over: (() => void) | undefined
+}
+
 /** Methods that may be sent twice (RFC 9110, 9.2.2). */
 const idempotent = new Set(["GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"])
 
 /** How long an upstream may take to say 100 (Continue) before the body is sent without it (RFC 9110, 10.1.1). */
 const continueMs = 1000
 
-/** One request to an upstream and its answer. */
-export class Call implements ConnectionUser, BodySender, BodySource {
+/** One request to an upstream and its answer: which connection, which phase, and how it ends. */
+export class Call implements ConnectionUser, BodySender, AnswerHost {
+  #host: CallHost
+  #of: CallOf
   #connection: UpstreamConnection | null = null
   #request: RequestBody | null = null
+  #answer: Answer
   #upgrade = ""
   /** The client's 100 (Continue) is held back until the upstream gives it. */
   #awaitsContinue = false
   #requestSent = false
   #opened = false
   #retried = false
-  /** Something of an answer came, if only a 1xx. */
-  #heard = false
-  /** Start of a head that is not complete. */
-  #partial: Buffer | null = null
-  #head: ResponseHead | null = null
-  #reader: ChunkedReader | null = null
-  /** Bytes of body to come; -1 until the upstream closes. */
-  #left = 0
-  #pieces: Buffer[] = []
-  #body: ResponseBody | null = null
   #paused = false
   #over = false
 
-  readonly host: CallHost
-  readonly x: Exchange
-  readonly resolve: (reply: Reply) => void
-  readonly reject: (error: Error) => void
-  readonly #onOver: (() => void) | undefined
-
-  /** `over` is called once, when nothing of the exchange is left: body sent or given up, tunnel closed. */
-  constructor(host: CallHost, of: { x: Exchange; resolve(reply: Reply): void; reject(error: Error): void; over?: (() => void) | undefined }) {
-    this.host = host
-    this.x = of.x
-    this.#onOver = of.over
-    this.resolve = of.resolve
-    this.reject = of.reject
+  constructor(host: CallHost, of: CallOf) {
+    this.#host = host
+    this.#of = of
+    this.#answer = new Answer(this, of.x.method)
   }
 
   start(): void {
-    this.x.carrier.onAbort(() => this.#clientGone())
-    this.#use(this.host.acquire(false))
+    this.#of.x.carrier.onAbort(() => this.#clientGone())
+    this.#use(this.#host.acquire(false))
   }
 
   #use(connection: UpstreamConnection): void {
@@ -96,8 +87,8 @@ export class Call implements ConnectionUser, BodySender, BodySource {
     connection.user = this
     if (connection.open) this.onOpen()
     else {
-      connection.limit(this.host.limits.connectMs)
-      this.host.connect(connection)
+      connection.limit(this.#host.limits.connectMs)
+      this.#host.connect(connection)
     }
   }
 
@@ -105,10 +96,11 @@ export class Call implements ConnectionUser, BodySender, BodySource {
 
   onOpen(): void {
     this.#opened = true
-    const { x, host } = this
+    const { x } = this.#of
+    const { head } = this.#host
     let length: number
     try {
-      const text = host.head.write(x)
+      const text = head.write(x)
       if (text.length > scratch.length) throw new HttpError(431, "the head of the request is too large to be sent on")
       length = scratch.latin1Write(text, 0)
     } catch (error) {
@@ -117,171 +109,89 @@ export class Call implements ConnectionUser, BodySender, BodySource {
       this.#refuse(error as Error)
       return
     }
-    this.#upgrade = host.head.upgrade
+    this.#upgrade = head.upgrade
     const connection = this.#connection!
     if (x.body === null) {
       connection.write(scratch, length)
       this.requestSent()
-    } else {
-      this.#request ??= new RequestBody(x.body, this)
-      this.#awaitsContinue = host.head.expects && !this.#request.piped
-      if (this.#awaitsContinue) {
-        connection.write(scratch, length)
-        connection.limit(continueMs)
-      } else this.#sendBody(length)
+      return
     }
+    this.#request ??= new RequestBody(x.body, this)
+    this.#awaitsContinue = head.expects && !this.#request.piped
+    if (this.#awaitsContinue) {
+      connection.write(scratch, length)
+      connection.limit(continueMs)
+    } else this.#sendBody(length)
   }
 
   #sendBody(headBytes: number): void {
     this.#awaitsContinue = false
     this.#connection!.limit(Infinity)
     this.#request!.start(this.#connection!, headBytes)
-    if (!this.#over && !this.#requestSent && this.#connection?.waiting === true) this.#connection.limit(this.host.limits.readMs)
+    if (!this.#over && !this.#requestSent && this.#connection?.waiting === true) this.#connection.limit(this.#host.limits.readMs)
   }
 
   requestSent(): void {
     this.#requestSent = true
-    if (this.#head === null) this.#connection?.limit(this.host.limits.headMs)
+    if (this.#answer.head === null) this.#connection?.limit(this.#host.limits.headMs)
   }
 
   onDrain(): void {
     if (this.#request === null || this.#requestSent) return
     // What comes next is up to the client, whose pace is its listener's business.
-    if (this.#head === null) this.#connection!.limit(Infinity)
+    if (this.#answer.head === null) this.#connection!.limit(Infinity)
     this.#request.drained()
   }
 
   // The answer ------------------------------------------------------------------------------------------------------
 
-  onData(chunk: Buffer): void {
-    try {
-      if (this.#head === null) this.#readHead(chunk)
-      else this.#readBody(chunk, 0)
-    } catch (error) {
-      this.#fail("protocol", (error as Error).message, error)
-    }
+  get heads(): ResponseHeadReader {
+    return this.#host.heads
   }
 
-  #readHead(chunk: Buffer): void {
-    const bytes = this.#partial === null ? chunk : Buffer.concat([this.#partial, chunk])
-    let at = 0
-    for (;;) {
-      const head = this.host.answers.read(bytes, at)
-      if (head === null) {
-        this.#partial = at === 0 ? bytes : bytes.subarray(at)
-        return
-      }
-      at += head.size
-      if (head.status >= 200 || head.status === 101) {
-        this.#partial = null
-        this.#answer(head, { bytes, at })
-        return
-      }
-      this.#interim(head)
-      if (this.#over) return
+  onData(chunk: Buffer): void {
+    try {
+      this.#answer.read(chunk)
+    } catch (error) {
+      this.#fail("protocol", { message: (error as Error).message, cause: error })
     }
   }
 
   /** 100 opens the body, whose reading makes the listener say 100 itself; other 1xx are passed on (RFC 9110, 15.2). */
-  #interim(head: ResponseHead): void {
-    this.#partial = null
-    this.#heard = true
-    if (head.status !== 100) this.x.early(head.status, HeaderList.shared(head.flat))
+  interim(head: ResponseHead): void {
+    if (head.status !== 100) this.#of.x.early(head.status, HeaderList.shared(head.flat))
     else if (this.#awaitsContinue) this.#sendBody(0)
   }
 
-  #answer(head: ResponseHead, { bytes, at }: { bytes: Buffer; at: number }): void {
-    this.#head = head
-    if (head.status === 101) return this.#switch(head, bytes.subarray(at))
-    const { method } = this.x
-    const bodyless = method === "HEAD" || head.status === 204 || head.status === 304
-    if (bodyless) this.#left = 0
-    else if (head.chunked) this.#reader = new ChunkedReader()
-    else this.#left = head.contentLength
-    this.#readBody(bytes, at)
-    if (this.#body !== null || this.#over) return
-    // Not all there: the rest is streamed.
-    this.#body = new ResponseBody(this, head.chunked ? -1 : head.contentLength, this.#pieces)
-    this.#pieces = []
-    this.#connection!.limit(this.host.limits.readMs)
-    this.resolve(this.#reply(this.#body))
-  }
-
-  #reply(body: ReplyBody): Reply {
-    const head = this.#head!
-    const reply = new Reply(head.status, HeaderList.shared(head.flat), body)
-    // Of a HEAD or 304 answer the length is told, without a body that would tell it.
-    if (head.contentLength >= 0 && (this.x.method === "HEAD" || head.status === 304)) reply.headers.append("Content-Length", String(head.contentLength))
-    if (head.reason !== reasonOf(head.status)) reply.reason = head.reason
-    return reply
-  }
-
-  #readBody(bytes: Buffer, from: number): void {
-    const reader = this.#reader
-    if (reader !== null) {
-      const end = reader.read(bytes, from, this.#take)
-      if (this.#over) return
-      if (reader.done) this.#complete(end < bytes.length)
-      else if (!this.#paused) this.#connection!.limit(this.host.limits.readMs)
-      return
-    }
-    const available = bytes.length - from
-    if (this.#left < 0 || available < this.#left) {
-      if (available > 0) this.#take(from === 0 ? bytes : bytes.subarray(from))
-      if (this.#over) return
-      if (this.#left > 0) this.#left -= available
-      if (!this.#paused) this.#connection!.limit(this.host.limits.readMs)
-      return
-    }
-    const end = from + this.#left
-    if (end > from) this.#take(bytes.subarray(from, end))
-    this.#left = 0
-    if (!this.#over) this.#complete(end < bytes.length)
-  }
-
-  readonly #take = (piece: Buffer): void => {
-    if (this.#body !== null) this.#body.push(piece)
-    else this.#pieces.push(piece)
-  }
-
-  /** The answer is all there. `more`: bytes follow that nobody asked for. */
-  #complete(more: boolean): void {
-    const head = this.#head!
-    const sent = this.#requestSent && !this.#connection!.waiting
-    if (sent && head.persistent && !more) this.#giveBack()
-    else if (sent) this.#closeInOrder()
-    else this.#close()
-    // The upstream answered before it read it all: what is left of the body would only be thrown away there.
-    this.#request?.stop()
-    this.#finish()
-    const trailers = this.#reader?.trailers
-    if (this.#body !== null) {
-      this.#body.finish(trailers)
-      return
-    }
-    const pieces = this.#pieces
-    if (trailers !== undefined) {
-      // Only a stream carries trailers.
-      const body = new ResponseBody(this, -1, pieces)
-      this.resolve(this.#reply(body))
-      body.finish(trailers)
-    } else this.resolve(this.#reply(pieces.length === 0 ? null : pieces.length === 1 ? pieces[0]! : Buffer.concat(pieces)))
-  }
-
-  /** The upstream changes the protocol: what follows are bytes, both ways. */
-  #switch(head: ResponseHead, first: Buffer): void {
-    if (this.#upgrade === "") return this.#fail("protocol", "it switched protocols unasked")
-    const duplex = this.x.upgrade()
-    if (duplex === null) return this.#fail("protocol", "the client's connection cannot switch protocols")
+  switched(head: ResponseHead, rest: Buffer): void {
+    if (this.#upgrade === "") return this.#fail("protocol", { message: "it switched protocols unasked" })
+    const duplex = this.#of.x.upgrade()
+    if (duplex === null) return this.#fail("protocol", { message: "the client's connection cannot switch protocols" })
     const connection = this.#connection!
     this.#connection = null
     this.#over = true
-    const text = [`HTTP/1.1 101 ${head.reason || reasonOf(101)}`, "Connection: upgrade", `Upgrade: ${head.upgrade || this.#upgrade}`]
-    for (let i = 0; i < head.flat.length; i += 2) text.push(`${head.flat[i]}: ${head.flat[i + 1]}`)
-    duplex.write(Buffer.from(text.join("\r\n") + "\r\n\r\n", "latin1"))
-    const tunnel = new Tunnel(connection, { duplex, onEnd: () => this.#ended() })
-    tunnel.start(first)
-    this.resolve(this.#reply(null))
+    duplex.write(Buffer.from(switchingHead(head, this.#upgrade), "latin1"))
+    new Tunnel(connection, { duplex, onEnd: () => this.#ended() }).start(rest)
+    this.#of.resolve(new Reply(101, HeaderList.shared(head.flat)))
+  }
+
+  replied(reply: Reply): void {
+    this.#of.resolve(reply)
+  }
+
+  progress(): void {
+    if (!this.#paused) this.#connection!.limit(this.#host.limits.readMs)
+  }
+
+  completed(more: boolean): void {
+    const sent = this.#requestSent && !this.#connection!.waiting
+    if (!sent) this.#connection!.destroy()
+    else if (more || !this.#answer.head!.persistent) this.#connection!.close()
+    else this.#giveBack()
+    this.#connection = null
+    // The upstream answered before it read it all: what is left of the body would only be thrown away there.
+    this.#request?.stop()
+    this.#finish()
   }
 
   // Flow ------------------------------------------------------------------------------------------------------------
@@ -298,39 +208,35 @@ export class Call implements ConnectionUser, BodySender, BodySource {
     if (this.#over || !this.#paused) return
     this.#paused = false
     this.#connection?.resume()
-    this.#connection?.limit(this.host.limits.readMs)
+    this.#connection?.limit(this.#host.limits.readMs)
   }
 
   // The end ---------------------------------------------------------------------------------------------------------
 
   onEof(): void {
-    if (this.#head !== null && this.#left < 0 && this.#reader === null) this.#complete(true)
-    else this.#lost(undefined)
+    if (this.#answer.untilClose) this.#answer.end()
+    else this.onClosed(undefined)
   }
 
-  onClosed(error: Error | undefined): void {
-    this.#lost(error)
-  }
-
-  onTimeout(): void {
-    if (!this.#opened) this.#fail("connect_timeout", "no connection in time")
-    else if (this.#awaitsContinue) this.#sendBody(0)
-    else if (this.#head !== null) this.#fail("read_timeout", "its answer stopped")
-    else if (!this.#requestSent) this.#fail("send_timeout", "it does not take the request")
-    else this.#fail("head_timeout", "no answer in time")
-  }
-
-  #lost(error: Error | undefined): void {
-    const why = error === undefined ? "" : `: ${(error as NodeJS.ErrnoException).code ?? error.message}`
-    if (this.#head !== null) this.#fail("closed", `it broke its answer off${why}`, error)
-    else if (!this.#opened) this.#fail("connect", `no connection${why}`, error)
+  onClosed(cause: Error | undefined): void {
+    const why = cause === undefined ? "" : `: ${(cause as NodeJS.ErrnoException).code ?? cause.message}`
+    if (this.#answer.head !== null) this.#fail("closed", { message: `it broke its answer off${why}`, cause })
+    else if (!this.#opened) this.#fail("connect", { message: `no connection${why}`, cause })
     else if (this.#mayRetry()) {
       this.#retried = true
       this.#requestSent = false
       this.#opened = false
-      this.#closeInOrder()
-      this.#use(this.host.acquire(true))
-    } else this.#fail("closed", `it closed the connection without an answer${why}`, error)
+      this.#connection!.close()
+      this.#use(this.#host.acquire(true))
+    } else this.#fail("closed", { message: `it closed the connection without an answer${why}`, cause })
+  }
+
+  onTimeout(): void {
+    if (!this.#opened) this.#fail("connect_timeout", { message: "no connection in time" })
+    else if (this.#awaitsContinue) this.#sendBody(0)
+    else if (this.#answer.head !== null) this.#fail("read_timeout", { message: "its answer stopped" })
+    else if (!this.#requestSent) this.#fail("send_timeout", { message: "it does not take the request" })
+    else this.#fail("head_timeout", { message: "no answer in time" })
   }
 
   /**
@@ -338,28 +244,27 @@ export class Call implements ConnectionUser, BodySender, BodySource {
    * is sent again where that cannot do a thing twice (RFC 9112, 9.3.1).
    */
   #mayRetry(): boolean {
-    if (this.#retried || this.#partial !== null || this.#heard || this.#connection!.uses === 0) return false
+    if (this.#retried || this.#answer.heard || this.#connection!.uses === 0) return false
     if (this.#request !== null && this.#request.taken) return false
-    return this.#connection!.taken === 0 || idempotent.has(this.x.method)
+    return this.#connection!.taken === 0 || idempotent.has(this.#of.x.method)
   }
 
-  #fail(fault: UpstreamFault, message: string, cause?: unknown): void {
+  #fail(fault: UpstreamFault, { message, cause }: { message: string; cause?: unknown }): void {
     if (this.#over) return
     const error = new UpstreamError(fault, message, {
-      upstream: this.host.id,
+      upstream: this.#host.id,
       unsent: !this.#retried && (this.#connection === null || this.#connection.taken === 0),
       bodyTaken: this.#request !== null && this.#request.piped,
       cause,
     })
     this.#refuse(error)
-    if (this.#body !== null) this.host.brokeOff(error)
+    if (this.#answer.body !== null) this.#host.brokeOff(error)
   }
 
   /** The receiver wants no more, and knows it. */
   abandon(error: Error): void {
     if (this.#over) return
-    this.#close()
-    this.#finish()
+    this.#break()
     this.#request?.stop(error)
   }
 
@@ -367,17 +272,23 @@ export class Call implements ConnectionUser, BodySender, BodySource {
     if (!this.#over) this.#refuse(new HttpError(499, "the client is gone"))
   }
 
+  /** The client, not the upstream, broke its body off. */
   requestBroken(error: Error): void {
     if (!this.#over) this.#refuse(error)
   }
 
   /** Ends the call without an answer, or with one that must not look complete. */
   #refuse(error: Error): void {
-    this.#close()
-    this.#finish()
+    this.#break()
     this.#request?.stop(error)
-    if (this.#body !== null) this.#body.break(error)
-    else this.reject(error)
+    if (this.#answer.body !== null) this.#answer.body.break(error)
+    else this.#of.reject(error)
+  }
+
+  #break(): void {
+    this.#connection?.destroy()
+    this.#connection = null
+    this.#finish()
   }
 
   #giveBack(): void {
@@ -385,28 +296,19 @@ export class Call implements ConnectionUser, BodySender, BodySource {
     this.#connection = null
     connection.user = null
     connection.resume()
-    if (this.#head !== null && this.#head.keepAliveSec >= 0) connection.idleMs = this.#head.keepAliveSec * 1000
-    this.host.release(connection)
-  }
-
-  #closeInOrder(): void {
-    this.#connection?.close()
-    this.#connection = null
-  }
-
-  #close(): void {
-    this.#connection?.destroy()
-    this.#connection = null
+    const keepSec = this.#answer.head?.keepAliveSec ?? -1
+    if (keepSec >= 0) connection.idleMs = keepSec * 1000
+    this.#host.release(connection)
   }
 
   #finish(): void {
     this.#over = true
-    this.#partial = null
+    this.#answer.stop()
     this.#ended()
   }
 
   #ended(): void {
-    this.host.ended()
-    this.#onOver?.()
+    this.#host.ended()
+    this.#of.over?.()
   }
 }

@@ -1,5 +1,14 @@
+import type { ResponseHead } from "../codec/response-head.ts"
+import { reasonOf } from "../status.ts"
 import type { ByteDuplex, ByteSink } from "../stream.ts"
 import type { ConnectionUser, UpstreamConnection } from "./connection.ts"
+
+/** The 101 that goes to the client: Connection and Upgrade are of this hop, so ours. */
+export function switchingHead(head: ResponseHead, asked: string): string {
+  let text = `HTTP/1.1 101 ${head.reason || reasonOf(101)}\r\nConnection: upgrade\r\nUpgrade: ${head.upgrade || asked}\r\n`
+  for (let i = 0; i < head.flat.length; i += 2) text += `${head.flat[i]}: ${head.flat[i + 1]}\r\n`
+  return text + "\r\n"
+}
 
 /** Bytes both ways between a client and an upstream, each no faster than the other takes them; half-closes pass through. */
 export class Tunnel implements ConnectionUser, ByteSink {

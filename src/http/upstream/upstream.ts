@@ -30,7 +30,7 @@ export class HttpUpstream implements CallHost {
   readonly weight: number
   readonly limits: CallLimits
   readonly head: RequestHead
-  readonly answers: ResponseHeadReader
+  readonly heads: ResponseHeadReader
   /** Exchanges on it now, tunnels too. */
   active = 0
   /** Set by whoever watches its health. */
@@ -48,7 +48,7 @@ export class HttpUpstream implements CallHost {
     this.weight = options.weight ?? 1
     this.limits = { ...defaults, ...options.limits }
     this.head = new RequestHead(options.target, { host: "client", set: [], remove: [], ...options.head })
-    this.answers = new ResponseHeadReader(this.limits)
+    this.heads = new ResponseHeadReader(this.limits)
     this.#keepIdle = options.keepIdle ?? 64
     this.#keepIdleMs = options.keepIdleMs ?? 30_000
   }
