@@ -16,8 +16,8 @@ const slotCount = 256
  * nearly never meets one, so setting must cost nothing: an entry stays in its slot and is moved on when the slot comes
  * round. Deadlines are met up to 500 ms late. Declined: a Bun timer per connection (1 us per change).
  */
-class Clock {
-  #slots: Timed[][] = Array.from({ length: slotCount }, () => [])
+export class Clock {
+  #slots: Set<Timed>[] = Array.from({ length: slotCount }, () => new Set())
   #tick = 0
   #entries = 0
   #timer: ReturnType<typeof setInterval> | undefined
@@ -44,13 +44,18 @@ class Clock {
     if (this.#timer === undefined) this.#start()
     const tick = Math.max(this.#tick + 1, Math.ceil((entry.deadline - this.#startMs) / tickMs))
     if (entry.dueTick >= 0 && entry.dueTick <= tick) return
-    this.#put(entry, tick)
+    this.forget(entry)
+    entry.dueTick = Math.min(tick, this.#tick + slotCount - 1)
+    this.#slots[entry.dueTick % slotCount]!.add(entry)
+    this.#entries++
   }
 
-  #put(entry: Timed, tick: number): void {
-    entry.dueTick = Math.min(tick, this.#tick + slotCount - 1)
-    this.#slots[entry.dueTick % slotCount]!.push(entry)
-    this.#entries++
+  /** The entry is over: closed connections must not stay in memory until their deadline. */
+  forget(entry: Timed): void {
+    if (entry.dueTick < 0) return
+    this.#slots[entry.dueTick % slotCount]!.delete(entry)
+    this.#entries--
+    entry.dueTick = -1
   }
 
   #start(): void {
@@ -73,12 +78,9 @@ class Clock {
     const target = Math.floor((now - this.#startMs) / tickMs)
     while (this.#tick < target) {
       this.#tick++
-      const index = this.#tick % slotCount
-      const slot = this.#slots[index]!
-      if (slot.length === 0) continue
-      this.#slots[index] = []
-      this.#entries -= slot.length
-      for (const entry of slot) this.#look(entry, now)
+      const slot = this.#slots[this.#tick % slotCount]!
+      // A copy: what one entry does may end others.
+      if (slot.size > 0) for (const entry of [...slot]) if (entry.dueTick === this.#tick) this.#look(entry, now)
     }
     if (this.#entries === 0) {
       clearInterval(this.#timer)
@@ -87,9 +89,7 @@ class Clock {
   }
 
   #look(entry: Timed, now: number): void {
-    // An entry that was watched again for an earlier tick has left a stale one here.
-    if (entry.dueTick !== this.#tick) return
-    entry.dueTick = -1
+    this.forget(entry)
     if (entry.deadline <= now) entry.onDeadline()
     if (entry.dueTick < 0 && entry.deadline !== Infinity) this.watch(entry)
   }

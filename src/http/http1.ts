@@ -75,7 +75,9 @@ export class Http1 implements TurnHost, BodyHost, TunnelHost, Timed {
   deadline = Infinity
   dueTick = -1
   #wait = Wait.Head
+  /** Bytes of the body in this window of time, and whether it was we who did not read. */
   #windowBytes = 0
+  #windowHeld = false
 
   constructor(socket: Socket<unknown>, facts: ConnectionFacts, host: Http1Host) {
     this.#host = host
@@ -113,6 +115,8 @@ export class Http1 implements TurnHost, BodyHost, TunnelHost, Timed {
   }
 
   drain(): void {
+    // The client has taken something: its time runs anew.
+    if (this.#wait === Wait.Send) this.deadline = Infinity
     if (this.closed || !this.out.drain()) return this.#settle()
     this.#tunnel?.drained()
     this.#turn?.writable()
@@ -122,7 +126,10 @@ export class Http1 implements TurnHost, BodyHost, TunnelHost, Timed {
   /** The client closed its side. It may still read: an answer under way is completed. */
   end(): void {
     this.#inputEnded = true
-    if (this.#tunnel !== undefined) return this.#tunnel.incoming.over()
+    if (this.#tunnel !== undefined) {
+      this.#tunnel.incoming.over()
+      return this.#settle()
+    }
     if (this.#lingering) return this.#close()
     const body = this.#body
     if (body !== undefined && !body.complete) {
@@ -138,6 +145,7 @@ export class Http1 implements TurnHost, BodyHost, TunnelHost, Timed {
     this.closed = true
     this.out.closed = true
     this.deadline = Infinity
+    clock.forget(this)
     const error = new Error("the client closed the connection")
     this.#body?.break(error)
     this.#tunnel?.closed()
@@ -330,6 +338,7 @@ export class Http1 implements TurnHost, BodyHost, TunnelHost, Timed {
       this.#closing = this.#lingering = true
       this.#body = undefined
     }
+    body.break(new Error("the answer was complete before the body"))
     body.cancel()
     this.hold(false)
   }
@@ -386,6 +395,7 @@ export class Http1 implements TurnHost, BodyHost, TunnelHost, Timed {
   hold(on: boolean): void {
     if (on === this.#paused || this.closed) return
     this.#paused = on
+    this.#windowHeld = true
     if (on) this.#socket.pause()
     else this.#socket.resume()
     this.#settle()
@@ -393,7 +403,7 @@ export class Http1 implements TurnHost, BodyHost, TunnelHost, Timed {
 
   finish(): void {
     this.#shut = true
-    if (!this.out.blocked && !this.closed) this.#socket.shutdown()
+    this.#settle()
   }
 
   destroy(): void {
@@ -408,12 +418,8 @@ export class Http1 implements TurnHost, BodyHost, TunnelHost, Timed {
     if (this.closed || this.out.corked) return
     const { limits } = this.#host
     if (this.out.closed) return this.#socket.terminate()
-    if (this.out.blocked) return this.#arm(Wait.Send, limits.sendTimeoutMs)
-    if (this.#tunnel !== undefined) {
-      this.deadline = Infinity
-      if (this.#shut) this.#socket.shutdown()
-      return
-    }
+    if (this.out.blocked) return this.#armOnce(Wait.Send, limits.sendTimeoutMs)
+    if (this.#tunnel !== undefined) return this.#settleTunnel()
     const body = this.#body
     if (this.#turn !== undefined || (body !== undefined && !body.complete)) {
       if (body !== undefined && !body.complete && (body.wanted || this.#turn === undefined)) return this.#armBody()
@@ -426,6 +432,13 @@ export class Http1 implements TurnHost, BodyHost, TunnelHost, Timed {
     else if (this.requests === 0) return
     else if (this.#host.leaving) this.#close()
     else this.#arm(Wait.Idle, limits.idleTimeoutMs)
+  }
+
+  #settleTunnel(): void {
+    this.deadline = Infinity
+    if (!this.#shut) return
+    if (this.#inputEnded) this.#close()
+    else this.#socket.shutdown()
   }
 
   #arm(wait: Wait, ms: number): void {
@@ -442,6 +455,7 @@ export class Http1 implements TurnHost, BodyHost, TunnelHost, Timed {
   #armBody(): void {
     if (this.#wait === Wait.Body && this.deadline !== Infinity) return
     this.#windowBytes = 0
+    this.#windowHeld = this.#paused
     this.#arm(Wait.Body, this.#host.limits.bodyRate.overMs)
   }
 
@@ -465,7 +479,7 @@ export class Http1 implements TurnHost, BodyHost, TunnelHost, Timed {
 
   #lookAtRate(): void {
     const { bytesPerSecond, overMs } = this.#host.limits.bodyRate
-    const slow = this.#windowBytes < (bytesPerSecond * overMs) / 1000
+    const slow = !this.#windowHeld && this.#windowBytes < (bytesPerSecond * overMs) / 1000
     const body = this.#body
     this.deadline = Infinity
     if (!slow || body === undefined) return this.#settle()

@@ -377,7 +377,46 @@ test("a tunnel half-closes in both directions", async () => {
   await Bun.sleep(10)
   socket.end("two")
   expect(await answer).toBe("got onetwo")
+  await until(() => listener.connections === 0)
 })
+
+test("a body that is read when the answer is complete fails, and the connection goes on", async () => {
+  let late: Promise<unknown> | undefined
+  const listener = serve(x => {
+    if (x.body !== null) late = Bun.sleep(20).then(() => x.body!.bytes())
+    return Reply.text(200, "early")
+  })
+  const socket = await dial(listener)
+  let got = ""
+  socket.on("data", (chunk: Buffer) => (got += chunk.toString()))
+  socket.write("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\na")
+  await until(() => late !== undefined)
+  await expect(late).rejects.toThrow("gone")
+  socket.write("bc" + get("/"))
+  await until(() => got.split("200 OK").length === 3)
+  socket.destroy()
+})
+
+test("a slow handler does not make its client too slow", async () => {
+  const listener = serve(
+    x =>
+      new Promise(resolve => {
+        let size = 0
+        x.body!.pipe({
+          data: chunk => {
+            size += chunk.byteLength
+            x.body!.pause()
+            setTimeout(() => x.body!.resume(), 400)
+          },
+          end: () => resolve(Reply.text(200, String(size))),
+          fail: error => resolve(Reply.text(200, String(error))),
+        })
+      }),
+    { limits: { ...defaultLimits, bodyRate: { bytesPerSecond: 1_000_000, overMs: 300 } } },
+  )
+  const answer = fetch(url(listener, "/"), { method: "POST", body: Buffer.alloc(1_000_000) })
+  expect(await (await answer).text()).toBe("1000000")
+}, 20_000)
 
 test("an early hint that cannot be sent is an error of the handler", async () => {
   const listener = serve(x => {

@@ -41,7 +41,8 @@ export class InputStream extends ByteStream {
   pipe(sink: ByteSink): void {
     if (this.sink !== undefined) throw new Error("the body was read already")
     this.sink = sink
-    this.#deliver()
+    if (this.dropped) sink.fail(new Error("the body is gone"))
+    else this.#deliver()
   }
 
   pause(): void {
