@@ -6,7 +6,7 @@ import { ConfigError, EdgeError, errors, formatPlace, type Problem, reason, show
 import { Config } from "./config.ts"
 import { type Env, fillVariables } from "./env.ts"
 import { formatPath, type Path } from "./path.ts"
-import { type Entry, parseToml, type TableNode } from "./toml.ts"
+import { type Entry, type Node, parseToml, type TableNode } from "./toml.ts"
 
 export interface LoadOptions {
   /** Default: the environment of this process. */
@@ -57,13 +57,13 @@ async function addFile(root: TableNode, file: string, problems: Problem[]): Prom
 async function findIncluded(include: Entry, options: { dir: string; problems: Problem[] }): Promise<string[]> {
   const { dir, problems } = options
   if (include.node.kind !== "list") {
-    problems.push({ ...errors.includeType(include.node.kind), place: include.node.at })
+    problems.push({ ...errors.includeType(showNode(include.node)), place: include.node.at })
     return []
   }
   const found: string[] = []
   for (const item of include.node.items) {
     if (item.kind !== "scalar" || typeof item.value !== "string") {
-      problems.push({ ...errors.includeType(item.kind), place: item.at })
+      problems.push({ ...errors.includeType(showNode(item)), place: item.at })
       continue
     }
     const matches = filesLike(resolve(dir, item.value))
@@ -72,6 +72,10 @@ async function findIncluded(include: Entry, options: { dir: string; problems: Pr
     else found.push(...matches)
   }
   return found
+}
+
+function showNode(node: Node): string {
+  return node.kind === "scalar" ? JSON.stringify(node.value) : `a ${node.kind}`
 }
 
 /** Undefined when it is no glob and there is no such file. */

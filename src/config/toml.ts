@@ -37,7 +37,8 @@ export interface Entry {
 export async function parseToml(text: string, file: string): Promise<TableNode> {
   let ast: AST.TOMLProgram
   try {
-    ast = parseTOML(text)
+    // Editors on Windows begin a file with a byte order mark.
+    ast = parseTOML(text.replace(/^\ufeff/, ""))
   } catch (error) {
     throw new ConfigError([await syntaxProblem(error, file)])
   }
