@@ -8,9 +8,11 @@ const MOST_FILES = 5000
 const SKIPPED_FOLDERS = new Set(["node_modules", "venv", "site-packages", "__pycache__", "dist", "target", "tmp", "log", "logs", "media", "uploads"])
 const SKIPPED_FILES = /\.(?:log|pid|sock|pyc|db|sqlite3?)(?:-(?:wal|shm|journal))?$/
 
-export function fingerprint(dir: string): string {
+/** `only`: files whose name matches. */
+export function fingerprint(dir: string, { only }: { only?: RegExp } = {}): string {
   const hash = new Bun.CryptoHasher("sha1")
   for (const path of filesBelow(dir)) {
+    if (only !== undefined && !only.test(path)) continue
     const stat = statSync(path, { throwIfNoEntry: false })
     if (stat !== undefined) hash.update(`${path}\0${stat.size}\0${stat.mtimeMs}\0${stat.ino}\n`)
   }

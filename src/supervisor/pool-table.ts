@@ -43,8 +43,8 @@ export class PoolTable {
     return [...this.#pools.values()]
   }
 
-  /** Starts what is new. At the start of the server (`first`) an app that cannot boot does not keep the others down. */
-  async prepare(plan: Plan, options: { fronts: Identity | undefined; log: Logger; first: boolean }): Promise<PreparedPools> {
+  /** Starts what is new. `patient`: an app that cannot boot is tried again and does not keep the others down. */
+  async prepare(plan: Plan, options: { fronts: Identity | undefined; log: Logger; patient: boolean }): Promise<PreparedPools> {
     const pools = new Map<string, Pool>()
     const fresh: Pool[] = []
     const staying: { pool: Pool; app: PlannedApp }[] = []
@@ -61,7 +61,7 @@ export class PoolTable {
       await Promise.all(fresh.map(pool => pool.stop(AbortSignal.timeout(STOP_MS))))
       for (const pool of fresh) this.#starting.delete(pool)
     }
-    const starts = fresh.map(pool => (options.first ? pool.startOrRetry() : pool.start()))
+    const starts = fresh.map(pool => (options.patient ? pool.startOrRetry() : pool.start()))
     const failed = (await Promise.allSettled(starts)).find(result => result.status === "rejected")
     if (failed !== undefined) {
       await rollback()

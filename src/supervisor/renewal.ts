@@ -1,0 +1,86 @@
+/** The way from a config to fronts that serve it: build new, swap, stop old. The start is a renewal with nothing old. */
+import type { Logger } from "../log/logger.ts"
+import type { Plan } from "../plan.ts"
+import { blameListen } from "./blame-listen.ts"
+import type { ControlServer } from "./control-server.ts"
+import type { FrontSet } from "./front-set.ts"
+import type { Generations, Times } from "./generations.ts"
+import { findIdentity, type Identity, isRoot } from "./identity.ts"
+import { prepareLog } from "./log-files.ts"
+import { type ConfigSource, makePlanInChild } from "./planner.ts"
+import type { PoolTable } from "./pool-table.ts"
+import type { SocketTable } from "./socket-table.ts"
+import type { ListeningSocket } from "./sockets.ts"
+
+export interface RenewalParts {
+  readonly source: ConfigSource
+  readonly dev: boolean
+  /** Control socket instead of the config's. */
+  readonly control: string | undefined
+  readonly sockets: SocketTable
+  readonly controlServer: ControlServer
+  readonly pools: PoolTable
+  readonly generations: Generations
+  /** Aborted when edge is to stop. */
+  readonly signal: AbortSignal
+  /** Makes the log that a config asks for. */
+  openLog(plan: Plan): Logger
+}
+
+/** One generation that serves. */
+export interface Serving {
+  readonly set: FrontSet
+  readonly plan: Plan
+  readonly log: Logger
+  /** Addresses that were not open before it. */
+  readonly fresh: readonly ListeningSocket[]
+}
+
+/** Old fronts have taken what was in the accept queue by then; a socket that nobody wants is closed after it. */
+const CLOSE_SOCKET_MS = 1000
+/** In dev nobody waits for an old page; what it holds open is closed soon, so that the browser connects anew. */
+const DEV_TIMES: Times = { graceMs: 1000, tunnelGraceMs: 0 }
+
+/** Rejects with what is wrong, and then nothing has changed. */
+export async function renew(parts: RenewalParts, options: { old: Serving | undefined; rollAll: boolean }): Promise<Serving> {
+  const { old, rollAll } = options
+  const { dev, signal } = parts
+  const undo: (() => unknown)[] = []
+  let plan: Plan | undefined
+  try {
+    plan = await makePlanInChild({ source: parts.source, dev }, signal)
+    const fronts = frontsIdentity(plan)
+    const log = parts.openLog(plan)
+    prepareLog(plan.log, fronts)
+    const addresses = plan.addresses.map(({ address }) => address)
+    const sockets = await parts.sockets.prepare(addresses, { dir: plan.config.dir, ...(fronts !== undefined && { owner: fronts }) })
+    undo.push(sockets.rollback)
+    const control = await parts.controlServer.prepare(parts.control ?? plan.server.control)
+    undo.push(control.rollback)
+    const pools = await parts.pools.prepare(plan, { fronts, log, patient: old === undefined && !dev })
+    undo.push(pools.rollback)
+    signal.throwIfAborted()
+    const set = parts.generations.make(plan, { sockets: sockets.sockets, pools: pools.pools, log })
+    undo.push(() => set.kill())
+    await set.start()
+    await pools.roll(rollAll)
+    signal.throwIfAborted()
+
+    // Nothing fails from here on.
+    await set.listen()
+    const unwanted = sockets.commit()
+    control.commit()
+    pools.commit(old?.set.gone)
+    if (old !== undefined) parts.generations.retire(old.set, dev ? DEV_TIMES : plan.server)
+    setTimeout(() => unwanted.forEach(socket => socket.close()), CLOSE_SOCKET_MS)
+    return { set, plan, log, fresh: sockets.fresh }
+  } catch (error) {
+    for (const back of undo.toReversed()) await back()
+    throw blameListen(error, plan)
+  }
+}
+
+/** Who the fronts become; undefined when they stay what we are. */
+export function frontsIdentity({ server }: Plan): Identity | undefined {
+  return isRoot() && server.user !== undefined ? findIdentity(server.user, server.group) : undefined
+}
