@@ -1,4 +1,5 @@
 /** One `[app.x]`: its keys are split between the kernel, its runtime, its gateway and its framework. */
+import { blame, formatBlame } from "./blame.ts"
 import type { AppConfig } from "./config/kernel.ts"
 import { appCommon } from "./config/kernel-schemas.ts"
 import type { Path } from "./config/path.ts"
@@ -61,6 +62,7 @@ class AppSetup {
       gateway: gatewayPart,
       ...(frameworkPart !== undefined && { framework: frameworkPart }),
       external: gateway?.file !== undefined,
+      ...(runtime?.file !== undefined && { runtimeFile: runtime.file }),
       ...(framework?.file !== undefined && { frameworkFile: framework.file }),
     })
   }
@@ -113,6 +115,7 @@ class AppSetup {
     framework?: BuiltTop<Framework>
     external: boolean
     frameworkFile?: string
+    runtimeFile?: string
   }): SetUpApp | undefined {
     const { app } = this
     const { runtime, gateway, framework, external, frameworkFile } = made
@@ -141,7 +144,8 @@ class AppSetup {
     try {
       return { ...parts, launch: runtime.part.launch(spec) }
     } catch (error) {
-      this.parts.tell(errors.setupFailed(`runtime "${app.runtime}"`, reason(error)), this.#path)
+      const why = made.runtimeFile === undefined ? reason(error) : formatBlame(blame(error, made.runtimeFile))
+      this.parts.tell(errors.setupFailed(`runtime "${app.runtime}"`, why), this.#path)
       return undefined
     }
   }

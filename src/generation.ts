@@ -1,6 +1,7 @@
 /** One config made live in one process: the web layer and the apps are set up, then started, and stopped in reverse. */
 import type { Config } from "./config/config.ts"
 import { kernelKeys } from "./config/kernel-schemas.ts"
+import { formatPath } from "./config/path.ts"
 import { setUpApp, type SetUpApp } from "./app.ts"
 import { blame, formatBlame } from "./blame.ts"
 import { ConfigError, EdgeError, errors, type Problem, reason } from "./errors.ts"
@@ -159,8 +160,8 @@ class LiveGeneration implements Generation {
       await this.#run(part)
     } catch (error) {
       const why = part.file === undefined ? reason(error) : formatBlame(blame(error, part.file))
-      const place = this.config.placeOf(part.path)
-      throw new ConfigError([{ ...errors.startFailed(part.what, why), place }], { cause: error })
+      const problem = { ...errors.startFailed(part.what, why), place: this.config.placeOf(part.path), at: formatPath(part.path) }
+      throw new ConfigError([problem], { cause: error })
     }
   }
 
