@@ -58,7 +58,7 @@ describe.each([0, 1])("over TCP (0) and a unix socket (1): %d", n => {
     expect([head.status, head.headers.get("content-length")]).toEqual([200, String(big.length)])
     const text = await fetch(url("/a.txt"), { headers: { "Accept-Encoding": "gzip" } })
     expect([text.headers.get("content-encoding"), (await text.text()).length]).toEqual(["gzip", 3600])
-    expect((await fetch(url("/none"))).status).toBe(404)
+    expect((await fetch(url("/absent"))).status).toBe(404)
     const moved = await fetch(url("/sub"), { redirect: "manual" })
     expect(moved.status).toBe(301)
   })
