@@ -57,8 +57,8 @@ describe("control", () => {
   })
 
   test.each([
-    ["/spins", "while True"],
-    ["/slow?5", "time.sleep"],
+    ["/spins", "in spins"],
+    ["/slow?5", "in slow"],
   ])("STACK shows where the only app thread is stuck: %s", async (target, line) => {
     const w = await start()
     const front = await w.connect()

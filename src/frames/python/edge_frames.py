@@ -6,6 +6,7 @@ import selectors
 import socket
 import struct
 import threading
+import traceback
 
 VERSION = 1
 HELLO, REQUEST, RESPONSE, DATA, CANCEL, ERROR, CREDIT, PING, PONG, EARLY, STACK, DRAIN, MESSAGE = range(1, 14)
@@ -91,6 +92,9 @@ class Control(threading.Thread):
         self.ping = ping or (lambda answer: answer())
         self.selector = selectors.DefaultSelector()
         self.supervisors = 0
+        # Connections before their HELLO; a supervisor that is replaced closes while its successor says HELLO.
+        self.unknown = 0
+        self.supervised = False
         self.drained = False
         listener.setblocking(False)
         self.selector.register(listener, selectors.EVENT_READ, None)
@@ -114,6 +118,7 @@ class Control(threading.Thread):
         except OSError:
             sock.close()
             return
+        self.unknown += 1
         self.selector.register(sock, selectors.EVENT_READ, Peer(sock))
 
     def readable(self, peer):
@@ -151,10 +156,13 @@ class Control(threading.Thread):
             return True
         if kind != HELLO:
             raise ProtocolError("HELLO comes first")
-        if read_hello(payload) == "supervisor":
-            peer.supervisor = True
+        role = read_hello(payload)
+        self.unknown -= 1
+        if role == "supervisor":
+            peer.supervisor = self.supervised = True
             self.supervisors += 1
             return True
+        self.end_if_orphan()
         self.selector.unregister(peer.sock)
         self.adopt(peer.sock, bytes(buffer))
         return False
@@ -163,12 +171,19 @@ class Control(threading.Thread):
         if kind == PING:
             self.ping(lambda: peer.send(pack(len(payload), 0, 0, PONG, 0, 0) + payload))
         elif kind == STACK:
-            text = self.stack().encode("utf-8", "replace")[:MAX_PAYLOAD]
+            text = self.stack_text().encode("utf-8", "replace")[:MAX_PAYLOAD]
             peer.send(pack(len(text), 0, 0, STACK, 0, 0) + text)
         elif kind == DRAIN:
             self.begin_drain("DRAIN")
         elif kind not in (HELLO, PONG):
             raise ProtocolError("frame of type %d from the supervisor" % kind)
+
+    def stack_text(self):
+        try:
+            return self.stack()
+        except Exception:
+            # The threads go on while they are looked at; this one must live.
+            return traceback.format_exc()
 
     def close(self, peer):
         try:
@@ -178,8 +193,17 @@ class Control(threading.Thread):
         peer.sock.close()
         if peer.supervisor:
             self.supervisors -= 1
-            if self.supervisors == 0:
-                self.begin_drain("the supervisor is gone")
+        else:
+            self.unknown -= 1
+        self.end_if_orphan()
+
+    def end_if_orphan(self):
+        if self.drained or not self.supervised or self.supervisors > 0:
+            return
+        # The successor may be in the backlog still.
+        self.accept()
+        if self.unknown == 0:
+            self.begin_drain("the supervisor is gone")
 
     def begin_drain(self, why):
         if not self.drained:
