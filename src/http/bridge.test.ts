@@ -190,9 +190,41 @@ describe("Exchange -> Request", () => {
     expect(request).toBeInstanceOf(Request)
     expect(request).toBeInstanceOf(native.Request)
     expect([request.method, request.url]).toEqual(["PUT", "http://Example.com:8080/a/b?c=d&e"])
-    expect(request.headers.get("X-a")).toBe("1, 3, 2")
+    expect(request.headers.get("X-a")).toBe("1, 2, 3")
     expect(request.headers.get("host")).toBe("Example.com:8080")
     expect([request.body, request.bodyUsed, request.redirect, request.mode]).toEqual([null, false, "follow", "cors"])
+  })
+
+  test("headers are Headers in every way", () => {
+    const made = () => exchange("/", { host: "h", headers: [["X-B", "2"], ["Cookie", "a=1"], ["X-A", "1"], ["x-b", "3"], ["Cookie", "b=2"]] }).request.headers
+    const want = new Headers([["host", "h"], ["cookie", "a=1; b=2"], ["x-a", "1"], ["x-b", "2, 3"]])
+    const headers = made()
+    expect(headers).toBeInstanceOf(Headers)
+    for (const name of ["x-b", "X-B", "COOKIE", "x-a", "host", "none"]) {
+      expect([name, headers.get(name), headers.has(name)]).toEqual([name, want.get(name), want.has(name)])
+    }
+    expect(() => headers.get("not a name")).toThrow(TypeError)
+    expect(() => headers.has("é")).toThrow(TypeError)
+    expect([...made()]).toEqual([...want])
+    expect([...made().keys()]).toEqual([...want.keys()])
+    expect([...made().entries()]).toEqual([...want.entries()])
+    expect(made().toJSON()).toEqual(want.toJSON())
+    const seen: string[] = []
+    made().forEach((value, name) => seen.push(`${name}=${value}`))
+    expect(seen).toEqual([...want].map(pair => pair.join("=")))
+    expect([...new Headers(made())]).toEqual([...want])
+    expect([...new Response("x", { headers: made() }).headers]).toEqual([...want])
+    expect(Object.fromEntries(made())).toEqual(Object.fromEntries(want))
+    headers.set("X-C", "4")
+    headers.delete("x-a")
+    expect([headers.get("x-c"), headers.get("x-a"), headers.has("x-b")]).toEqual(["4", null, true])
+  })
+
+  test("changed headers go on with the request", async () => {
+    const { request } = exchange("/", { headers: { "x-a": "1" } })
+    request.headers.set("x-a", "2")
+    expect(new Request(request).headers.get("x-a")).toBe("2")
+    expect(request.clone().headers.get("x-a")).toBe("2")
   })
 
   test("the same object each time; cookies are joined as cookies", () => {

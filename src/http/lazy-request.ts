@@ -1,4 +1,5 @@
 import type { Exchange } from "./exchange.ts"
+import { lazyHeaders } from "./lazy-headers.ts"
 
 const Native = globalThis.Request
 
@@ -32,7 +33,7 @@ export class LazyRequest {
   }
 
   get headers(): Headers {
-    return this.#native?.headers ?? (this.#headers ??= headersOf(this.#x))
+    return (this.#headers ??= this.#native?.headers ?? lazyHeaders(this.#x.headers))
   }
 
   get signal(): AbortSignal {
@@ -137,15 +138,3 @@ export function urlOf(x: Exchange): string {
 
 /** No byte that an URL parser changes. */
 const plain = /^[!$-;=?-[\]_a-z~]*$/
-
-function headersOf(x: Exchange): Headers {
-  const flat = x.headers.flat
-  const record: Record<string, string> = Object.create(null) as Record<string, string>
-  for (let i = 0; i < flat.length; i += 2) {
-    const name = flat[i]!
-    const before = record[name]
-    // RFC 9110, 5.3; RFC 6265, 5.4 for cookies. Names in another case are joined by Headers itself.
-    record[name] = before === undefined ? flat[i + 1]! : before + (/^cookie$/i.test(name) ? "; " : ", ") + flat[i + 1]
-  }
-  return new Headers(record)
-}
