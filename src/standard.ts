@@ -21,6 +21,7 @@ export const standard: { readonly [K in Kind]: Readonly<Record<string, Load>> } 
     cache_control: () => import("../plugins/web/cache_control/plugin.ts"),
     compress: () => import("../plugins/web/compress/plugin.ts"),
     headers: () => import("../plugins/web/headers/plugin.ts"),
+    send_file: () => import("../plugins/web/send_file/plugin.ts"),
   },
   balancer: {},
   gateway: {

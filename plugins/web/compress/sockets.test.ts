@@ -62,7 +62,7 @@ test("events leave one by one", async () => {
   let head = ""
   let pending = Buffer.alloc(0)
   socket.on("data", chunk => {
-    pending = Buffer.concat([pending, chunk])
+    pending = Buffer.concat([pending, Buffer.from(chunk)])
     if (head === "") {
       const end = pending.indexOf("\r\n\r\n")
       if (end < 0) return
@@ -100,7 +100,7 @@ test("HTTP/1.0 gets a body that ends with the connection", async () => {
   const { promise, resolve } = Promise.withResolvers<Buffer>()
   const chunks: Buffer[] = []
   const socket = connect(served.port(), "127.0.0.1", () => socket.write("GET /big.txt HTTP/1.0\r\nAccept-Encoding: gzip\r\n\r\n"))
-  socket.on("data", chunk => void chunks.push(chunk))
+  socket.on("data", chunk => void chunks.push(Buffer.from(chunk)))
   socket.on("close", () => resolve(Buffer.concat(chunks)))
   const all = await promise
   const body = all.subarray(all.indexOf("\r\n\r\n") + 4)

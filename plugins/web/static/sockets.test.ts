@@ -39,7 +39,7 @@ async function raw(request: string): Promise<Buffer> {
   const socket = await open()
   const chunks: Buffer[] = []
   const { promise, resolve } = Promise.withResolvers<Buffer>()
-  socket.on("data", chunk => void chunks.push(chunk))
+  socket.on("data", chunk => void chunks.push(Buffer.from(chunk)))
   socket.on("close", () => resolve(Buffer.concat(chunks)))
   socket.write(request)
   return promise
@@ -139,7 +139,7 @@ async function slow(target: string): Promise<{ socket: Socket; rest(): Promise<B
   const chunks: Buffer[] = []
   socket.on("data", chunk => {
     if (chunks.length === 0) socket.pause()
-    chunks.push(chunk)
+    chunks.push(Buffer.from(chunk))
   })
   const closed = new Promise(resolve => socket.on("close", resolve))
   const { promise, resolve } = Promise.withResolvers<void>()
