@@ -8,8 +8,10 @@ interface CommandFile<O = Record<string, unknown>> {
 }
 
 /** Processes that edge starts of itself; they skip the command line parser, as every millisecond of a front counts. */
-const hidden: Readonly<Record<string, () => Promise<{ run(): Promise<number> }>>> = {
+const hidden: Readonly<Record<string, () => Promise<{ run(argv: readonly string[]): Promise<number> }>>> = {
   __check: () => import("./check-child.ts"),
+  __exec: () => import("./exec-child.ts"),
+  __gateway: () => import("./gateway-child.ts"),
   __front: () => import("./front.ts"),
   __worker: () => import("./worker.ts"),
 }
@@ -118,7 +120,7 @@ function running(command: Command): Command {
 async function main(argv: readonly string[]): Promise<number> {
   const [first] = argv
   const inner = first === undefined ? undefined : hidden[first]
-  if (inner !== undefined) return (await inner()).run()
+  if (inner !== undefined) return (await inner()).run(argv.slice(1))
   if (first !== undefined && !first.startsWith("-") && !Object.hasOwn(commands, first) && first !== "help") {
     throw new EdgeError(errors.noCommand(first, Object.keys(commands)))
   }
@@ -126,9 +128,9 @@ async function main(argv: readonly string[]): Promise<number> {
 }
 
 async function dispatch(argv: readonly string[]): Promise<number> {
-  const { Command } = await import("commander")
+  const { Command, CommanderError } = await import("commander")
   const { edgeVersion } = await import("./version.ts")
-  const program = new Command("edge").description("web server, application server and framework in one executable").version(edgeVersion)
+  const program = new Command("edge").description("web server, application server and framework in one executable").version(edgeVersion).exitOverride()
   let code = 0
   for (const [name, { load, describe }] of Object.entries(commands)) {
     describe(program.command(name, { isDefault: name === "run" })).action(async (...given: unknown[]) => {
@@ -137,7 +139,13 @@ async function dispatch(argv: readonly string[]): Promise<number> {
       code = (await file.run(command.opts(), command.args)) ?? 0
     })
   }
-  await program.parseAsync([...argv], { from: "user" })
+  try {
+    await program.parseAsync([...argv], { from: "user" })
+  } catch (error) {
+    // It has said what is wrong (or the help that was asked for) already.
+    if (error instanceof CommanderError) return error.exitCode
+    throw error
+  }
   return code
 }
 

@@ -80,7 +80,7 @@ export class PoolTable {
     }
   }
 
-  #make(app: PlannedApp, options: { fronts: Identity | undefined; log: Logger; config: unknown }): Pool {
+  #make(app: PlannedApp, options: { fronts: Identity | undefined; log: Logger; config: Plan["config"] }): Pool {
     const pool = new Pool({ app, ...this.#parts, ...options })
     this.#starting.add(pool)
     return pool

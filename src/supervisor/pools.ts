@@ -1,6 +1,7 @@
 /** The worker pools: one per app whose gateway has processes. They belong to the supervisor and survive reloads. */
 import { chownSync } from "node:fs"
 import { join } from "node:path"
+import type { ConfigJson } from "../config/config.ts"
 import type { Logger } from "../log/logger.ts"
 import type { PlannedApp } from "../plan.ts"
 import type { Launch, SharedPage, Supervision, WorkerHost, WorkerInfo, WorkerProcess, WorkerReport, WorkerStatus } from "../plugin.ts"
@@ -21,7 +22,7 @@ export interface PoolParts {
   /** Who the fronts run as, when they change user. */
   readonly fronts: Identity | undefined
   /** Config that a third party's gateway is set up from, in a child of its own. */
-  readonly config: unknown
+  readonly config: ConfigJson
   /** Its workers changed: the fronts must know. */
   onChange(pool: Pool): void
 }
@@ -84,7 +85,13 @@ export class Pool implements WorkerHost {
 
   /** Resolves when the app can serve; rejects with what its first worker said. */
   async start(): Promise<void> {
-    this.#supervision = await superviseApp(this.#app, { host: this, launch: this.#launch, config: this.#parts.config, identity: this.#parts.fronts })
+    this.#supervision = await superviseApp(this.#app, {
+      host: this,
+      launch: this.#launch,
+      config: this.#parts.config,
+      pagePath: () => this.#page?.path,
+      onLost: error => this.#lost(error),
+    })
     if (this.#stopped) await this.#supervision.stop(AbortSignal.abort())
   }
 
@@ -100,6 +107,15 @@ export class Pool implements WorkerHost {
       this.log.error(`the app cannot start, next try in ${delayMs / 1000} s: ${why}`)
       this.#retry = setTimeout(() => void this.startOrRetry(Math.min(2 * delayMs, MOST_RETRY_MS)), delayMs)
     }
+  }
+
+  /** A third party's gateway is gone, and its workers with it. */
+  #lost(error: Error): void {
+    this.#supervision = undefined
+    this.publish([])
+    if (this.#stopped) return
+    this.log.error(`${error.message}; starting it again`)
+    this.#retry = setTimeout(() => void this.startOrRetry(2 * RETRY_MS), RETRY_MS)
   }
 
   /** Replaces the workers one at a time; rejects and keeps the old ones when the new code cannot boot. */

@@ -1,20 +1,11 @@
 /** Starts the supervising half of an app's gateway: first-party ones here, a third party's in a child of its own. */
 import type { PlannedApp } from "../plan.ts"
-import type { Context, Gateway, Launch, Plugin, Supervision, WorkerHost } from "../plugin.ts"
+import type { Context, Gateway, Plugin, Supervision, WorkerHost } from "../plugin.ts"
 import { standard } from "../standard.ts"
-import type { Identity } from "./identity.ts"
+import { type ExternalOptions, superviseInChild } from "./external-supervision.ts"
 
-export interface SuperviseOptions {
-  readonly host: WorkerHost
-  readonly launch: Launch
-  readonly config: unknown
-  /** Whom third-party code runs as. */
-  readonly identity: Identity | undefined
-}
-
-export async function superviseApp(app: PlannedApp, options: SuperviseOptions): Promise<Supervision> {
-  const { superviseInChild } = app.external ? await import("./gateway-child.ts") : { superviseInChild: undefined }
-  if (superviseInChild !== undefined) return superviseInChild(app, options)
+export async function superviseApp(app: PlannedApp, options: ExternalOptions): Promise<Supervision> {
+  if (app.external) return superviseInChild(app, options)
   const gateway = await firstPartyGateway(app, options.host)
   if (gateway.supervise === undefined) throw new Error(`the gateway ${app.spec.gateway} has no processes`)
   return gateway.supervise(app.spec, options.launch, options.host)

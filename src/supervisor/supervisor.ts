@@ -110,6 +110,9 @@ export class Supervisor {
   async run(): Promise<number> {
     const queue = (signal: NodeJS.Signals): void => this.#events.push({ type: "signal", signal })
     for (const signal of SIGNALS) process.on(signal, queue)
+    // A defect here must not take the server down: fronts and workers are well.
+    process.on("uncaughtException", error => this.#log.error("a defect in the supervisor", { error }))
+    process.on("unhandledRejection", error => this.#log.error("a defect in the supervisor", { error }))
     this.#want({ rollAll: false })
     for (;;) {
       const event = await this.#events.next()

@@ -1,5 +1,5 @@
 /** One worker: its socket, its process, and when it can be spoken to. */
-import { chownSync, readFileSync } from "node:fs"
+import { chownSync } from "node:fs"
 import { createServer } from "node:net"
 import { join } from "node:path"
 import type { Logger } from "../log/logger.ts"
@@ -7,6 +7,7 @@ import type { AppSpec, Launch, WorkerProcess } from "../plugin.ts"
 import type { Guard } from "./guard.ts"
 import { type Identity, isRoot } from "./identity.ts"
 import { close } from "./libc.ts"
+import { residentBytes } from "./memory.ts"
 import { Output } from "./output.ts"
 import { cleanEnv, selfArgv } from "./self.ts"
 import { answers, listenUnix } from "./sockets.ts"
@@ -245,14 +246,5 @@ async function accepts(address: string): Promise<boolean> {
     return true
   } catch {
     return false
-  }
-}
-
-/** Second number of /proc/PID/statm, in pages; 0 where there is no /proc. */
-function residentBytes(pid: number): number {
-  try {
-    return Number(readFileSync(`/proc/${pid}/statm`, "utf8").split(" ")[1]) * 4096
-  } catch {
-    return 0
   }
 }
