@@ -70,15 +70,16 @@ for (const [name, values] of Object.entries(rows)) {
 console.log(`set up in ms: ${setUps.map(ms => ms.toFixed(0)).join(", ")} (sites, routes of each size)\n`)
 
 console.log("a 1 kB file from memory, ns per request")
-const file = async (name: string, use: string, headers: Record<string, string> = {}) => {
+const file = async (name: string, use: string, headers: Record<string, string> = {}, path: string | null = "/a/a.css") => {
   const { handler } = await handlerOf(`[[site]]\nuse = [${use}]\n[[site.route]]\npath = "/a/*"\nstatic = { root = "www" }\n`)
   const options = { host: "s0.example", headers, startMs: performance.now() }
   await handler(exchange("/a/a.css", options))
-  const x = exchange("/a/a.css", options)
+  const x = exchange(path ?? "/a/", options)
+  let serial = 0
   let best = Infinity
   for (let round = 0; round < 5; round++) {
     const start = performance.now()
-    for (let i = 0; i < calls; i++) handler(x)
+    for (let i = 0; i < calls; i++) handler(path === null ? x.with({ path: `/a/${serial++}` }) : x)
     best = Math.min(best, (performance.now() - start) / calls)
   }
   console.log(name.padEnd(40), (best * 1e6).toFixed(0).padStart(8))
@@ -96,6 +97,9 @@ await file("+ headers", "{ headers = { set = { X-A = \"1\" } } }", browser)
 await file("+ cache_control + headers", '{ cache_control = "1d" }, { headers = { set = { X-A = "1" } } }', browser)
 await file("+ compress, gzip", '"compress"', { ...browser, "Accept-Encoding": "gzip, deflate, br" })
 await file("304", "", { ...browser, "If-None-Match": "*" })
+
+await file("absent, asked again and again", "", browser, "/a/none.css")
+await file("absent, another name each time", "", browser, null)
 
 function add(name: string, value: number): void {
   ;(rows[name] ??= []).push(value)

@@ -1,7 +1,7 @@
 /** A folder as a page. */
-import { readdir, realpath, stat } from "node:fs/promises"
-import type { Exchange } from "edge"
-import { HeaderList, Reply } from "edge"
+import { lstat, readdir, realpath, stat } from "node:fs/promises"
+import type { Exchange, Reply } from "edge"
+import { Prepared } from "edge"
 import type { Root } from "./root.ts"
 
 /** More would be a page nobody reads, and a way to keep a server busy. */
@@ -14,28 +14,62 @@ interface Item {
   readonly modified: Date
 }
 
-export async function listing(x: Exchange, { root, folder, path, hidden }: { root: Root; folder: string; path: string; hidden: boolean }): Promise<Reply | null> {
-  if (!root.mayList(folder)) return null
-  const names = (await readdir(folder, { withFileTypes: true })).filter(({ name }) => hidden || !name.startsWith("."))
-  const shown = names.slice(0, MAX_ENTRIES)
-  const items: Item[] = []
-  for (let i = 0; i < shown.length; i += 64) {
-    const batch = shown.slice(i, i + 64).map(entry => describe(entry, { root, folder }))
-    for (const item of await Promise.all(batch)) if (item !== null) items.push(item)
+/** How long a page is given again before the folder is read anew. */
+const KEEP_MS = 1000
+const MAX_PAGES = 64
+
+export interface ListingOptions {
+  readonly root: Root
+  readonly hidden: boolean
+}
+
+/** Reading a folder costs a stat for each name: one reader at a time, and a page is good for a second. */
+export class Listings {
+  readonly #options: ListingOptions
+  readonly #pages = new Map<string, { readonly atMs: number; readonly page: Promise<Prepared | null> }>()
+
+  constructor(options: ListingOptions) {
+    this.#options = options
   }
-  items.sort((a, b) => Number(b.folder) - Number(a.folder) || (a.name < b.name ? -1 : 1))
-  const html = page({ path: x.prefix + path, items, more: names.length - shown.length })
-  return new Reply(200, new HeaderList(["Content-Type", "text/html; charset=utf-8", "Cache-Control", "no-cache"]), html)
+
+  /** Null where the folder may not be listed. */
+  async answer(x: Exchange, path: string): Promise<Reply | null> {
+    const key = x.prefix + x.path
+    let known = this.#pages.get(key)
+    if (known === undefined || x.startMs - known.atMs >= KEEP_MS) {
+      if (this.#pages.size >= MAX_PAGES) this.#pages.clear()
+      const page = this.#make(path, key)
+      known = { atMs: x.startMs, page }
+      this.#pages.set(key, known)
+      page.catch(() => this.#pages.delete(key))
+    }
+    return (await known.page)?.reply() ?? null
+  }
+
+  async #make(path: string, title: string): Promise<Prepared | null> {
+    const { root, hidden } = this.#options
+    const folder = root.path + path
+    if (!root.mayList(folder)) return null
+    const names = (await readdir(folder)).filter(name => hidden || !name.startsWith(".")).toSorted()
+    const items: Item[] = []
+    for (let i = 0; i < Math.min(names.length, MAX_ENTRIES); i += 64) {
+      const batch = names.slice(i, Math.min(i + 64, MAX_ENTRIES)).map(name => describe(name, { root, folder }))
+      for (const item of await Promise.all(batch)) if (item !== null) items.push(item)
+    }
+    items.sort((a, b) => Number(b.folder) - Number(a.folder))
+    const html = page({ path: title, items, more: Math.max(0, names.length - MAX_ENTRIES) })
+    return new Prepared(200, ["Content-Type", "text/html; charset=utf-8", "Cache-Control", "no-cache"], html)
+  }
 }
 
 /** Null for what would not be served: broken links, links out of root, devices. */
-async function describe(entry: { name: string; isSymbolicLink(): boolean }, { root, folder }: { root: Root; folder: string }): Promise<Item | null> {
-  const file = folder + entry.name
+async function describe(name: string, { root, folder }: { root: Root; folder: string }): Promise<Item | null> {
+  const file = folder + name
   try {
-    if (entry.isSymbolicLink() && !root.mayShow(await realpath(file), file)) return null
+    if ((await lstat(file)).isSymbolicLink() && !root.mayShow(await realpath(file), file)) return null
     const found = await stat(file)
     if (!found.isFile() && !found.isDirectory()) return null
-    return { name: entry.name, folder: found.isDirectory(), size: found.size, modified: found.mtime }
+    return { name, folder: found.isDirectory(), size: found.size, modified: found.mtime }
   } catch {
     return null
   }

@@ -3,7 +3,7 @@ import { definePlugin, encodePath, HeaderList, HttpError, PASS, Reply } from "ed
 import { answer } from "./answer.ts"
 import type { Variant } from "./entry.ts"
 import { type Entry, Files } from "./files.ts"
-import { listing } from "./listing.ts"
+import { Listings } from "./listing.ts"
 import { Root } from "./root.ts"
 import { type StaticConfig, staticSchema } from "./schema.ts"
 import { Types } from "./types.ts"
@@ -25,6 +25,7 @@ function makeStatic(config: StaticConfig, ctx: Context): Handler {
   const files = new Files({ config, root, types, checkMs: ctx.dev ? 0 : CHECK_MS })
   if (root.stat(root.path)?.kind !== "folder") ctx.log.warn(`static: there is no folder ${root.path}`)
   const spa = config.spa === true ? `/${config.index[0] ?? "index.html"}` : config.spa === false ? null : `/${config.spa}`
+  const listings = new Listings({ root, hidden: config.hidden })
   const open = files.open.bind(files)
 
   function serve(x: Exchange, path: string): Awaitable<Answer> {
@@ -52,8 +53,7 @@ function makeStatic(config: StaticConfig, ctx: Context): Handler {
   }
 
   async function list(x: Exchange, path: string): Promise<Answer> {
-    const reply = await listing(x, { root, folder: root.path + path, path, hidden: config.hidden })
-    return reply ?? absent(x, path)
+    return (await listings.answer(x, path)) ?? absent(x, path)
   }
 
   return x => {

@@ -309,6 +309,17 @@ describe("folders", () => {
     expect(got.text).not.toContain(".hidden")
     expect((await ask(handler, "/docs/")).text).toBe("docs")
   })
+
+  test("a listing is read once a second, by one reader for all", async () => {
+    const root = folder({ "x/a": "" })
+    const handler = await setUp(plugin, { root, browse: true }, new TestContext({ dir: root }))
+    const at = (startMs: number) => ask(handler, "/x/", { startMs })
+    await Promise.all([at(0), at(0), at(1)])
+    writeFileSync(join(root, "x/new"), "")
+    expect((await at(999)).text).not.toContain("new")
+    expect((await at(1000)).text).toContain("new")
+    rmSync(root, { recursive: true })
+  })
 })
 
 describe("single-page apps", () => {

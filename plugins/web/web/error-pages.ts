@@ -96,6 +96,11 @@ export class ErrorPages {
       else this.#ctx.log.debug(error.message, fields)
       return keep(this.page(x, error.status), error.options.headers ?? [])
     }
+    // What waited for the client or for an upstream was told that the client is gone: nobody is there to read the page.
+    if (x.signal.aborted) {
+      this.#ctx.log.debug("the client left before the answer", { method: x.method, target: x.target })
+      return this.page(x, 500)
+    }
     const stack = error instanceof Error ? (error.stack ?? error.message) : String(error)
     this.#ctx.log.error("a handler failed", { method: x.method, target: x.target, error: stack })
     if (!this.#ctx.dev) return this.page(x, 500)

@@ -31,8 +31,9 @@ export async function makeSite(site: SiteConfig, { ctx, at }: { ctx: Context; at
 async function makeRoute(route: RouteConfig, { ctx, at }: { ctx: Context; at: Path }): Promise<Handler> {
   const name = handlerOf(route, { ctx, at })
   const handler = await ctx.make("handler", { [name]: route[name] }, at)
-  const wrapped = fold(handler, await makeUse(route.use, { ctx, at: [...at, "use"] }))
-  return route.strip === undefined ? wrapped : stripped(route.strip, wrapped)
+  // Middleware sees the path as the client asked for it: what it keeps or checks is about that.
+  const inner = route.strip === undefined ? handler : stripped(route.strip, handler)
+  return fold(inner, await makeUse(route.use, { ctx, at: [...at, "use"] }))
 }
 
 const routeKeys = new Set(Object.keys(routeSchema.entries))
