@@ -2,7 +2,7 @@ import type { FrontLife } from "./slots.ts"
 import type { SharedPage } from "./plugin.ts"
 import { front, Layout, maxFronts, ownerWord, phase, worker } from "./slots.ts"
 
-/** One front's view: claims, frees and counts its queue. A ticket is worker * capacity + slot. */
+/** One front's view: claims, frees and counts its queue. A ticket is worker * stride + slot. */
 export class SlotClaims extends Layout {
   readonly #self: FrontLife
   readonly #frontAt: number
@@ -91,18 +91,52 @@ export class SlotClaims extends Layout {
     return -1
   }
 
+  /**
+   * A ticket for a request that waits, to be sent on to a busy worker so that it need not wait for it: the worker with the
+   * fewest, or -1. Only after `claim` found none; `cold` are workers that are too slow for it.
+   */
+  claimAhead(cold: Float64Array, nowMs: number): number {
+    let least = 0x7fff_ffff
+    let best = -1
+    for (const index of this.#usable) {
+      const at = this.workerAt(index)
+      if (this.words[at + worker.ahead] === 0 || cold[index]! > nowMs) continue
+      if (Atomics.load(this.words, at + worker.state) !== this.#mine[index]! * 4 + phase.open) continue
+      const used = Atomics.load(this.words, at + worker.used)
+      if (used >= least || used >= this.words[at + worker.capacity]! + this.words[at + worker.ahead]!) continue
+      least = used
+      best = index
+    }
+    if (best < 0) return -1
+    const at = this.workerAt(best)
+    return this.#takeOf(best, this.capacity, this.capacity + this.words[at + worker.ahead]!)
+  }
+
   #take(index: number): number {
+    const words = this.words
+    const at = this.workerAt(index)
+    const capacity = words[at + worker.capacity]!
+    const ticket = this.#takeOf(index, 0, capacity)
+    if (ticket < 0 || words[at + worker.ahead] === 0) return ticket
+    // What was sent ahead keeps it busy too. Whoever sends ahead takes first and looks second as well.
+    if (this.#taken(index) <= capacity) return ticket
+    this.release(ticket, this.#mine[index]!)
+    return -1
+  }
+
+  /** Takes one of the slots `first` to `end` - 1. */
+  #takeOf(index: number, first: number, end: number): number {
     const words = this.words
     const at = this.workerAt(index)
     const serial = this.#mine[index]!
     const open = serial * 4 + phase.open
     if (Atomics.load(words, at + worker.state) !== open) return -1
-    const capacity = words[at + worker.capacity]!
     const from = this.slotsAt(index)
     const owner = ownerWord(serial, this.#self)
     let slot = this.#next[index]!
-    for (let i = 0; i < capacity; i++, slot++) {
-      if (slot >= capacity) slot = 0
+    if (slot < first || slot >= end) slot = first
+    for (let i = first; i < end; i++, slot++) {
+      if (slot >= end) slot = first
       if (Atomics.load(words, from + slot) !== 0) continue
       if (Atomics.compareExchange(words, from + slot, 0, owner) !== 0) continue
       if (Atomics.load(words, at + worker.state) !== open) {
@@ -112,9 +146,17 @@ export class SlotClaims extends Layout {
       }
       Atomics.add(words, at + worker.used, 1)
       this.#next[index] = slot
-      return index * this.capacity + slot
+      return index * this.stride + slot
     }
     return -1
+  }
+
+  /** Slots taken of a worker, those ahead too. */
+  #taken(index: number): number {
+    const from = this.slotsAt(index)
+    let count = 0
+    for (let s = from; s < from + this.stride; s++) if (Atomics.load(this.words, s) !== 0) count++
+    return count
   }
 
   /** True when more requests than slots would only wait inside the worker. */
@@ -123,18 +165,23 @@ export class SlotClaims extends Layout {
   }
 
   workerOf(ticket: number): number {
-    return (ticket / this.capacity) | 0
+    return (ticket / this.stride) | 0
   }
 
-  /** Gives a slot back; false when it was not ours any more (its worker died). */
+  /** Gives a slot back whose request was answered; false when it was not ours any more (its worker died). */
   free(ticket: number, serial: number): boolean {
+    if (!this.release(ticket, serial)) return false
+    Atomics.add(this.words, this.workerAt(this.workerOf(ticket)) + worker.served, 1)
+    return true
+  }
+
+  /** Gives a slot back without having used it. */
+  release(ticket: number, serial: number): boolean {
     const index = this.workerOf(ticket)
-    const slot = ticket - index * this.capacity
+    const slot = ticket - index * this.stride
     const owner = ownerWord(serial, this.#self)
     if (Atomics.compareExchange(this.words, this.slotsAt(index) + slot, owner, 0) !== owner) return false
-    const at = this.workerAt(index)
-    Atomics.sub(this.words, at + worker.used, 1)
-    Atomics.add(this.words, at + worker.served, 1)
+    Atomics.sub(this.words, this.workerAt(index) + worker.used, 1)
     return true
   }
 

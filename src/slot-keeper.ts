@@ -1,16 +1,17 @@
 import type { FrontLife } from "./slots.ts"
-import { front, frontBits, Layout, maxFronts, ownerWord, phase, worker } from "./slots.ts"
+import { front, frontBits, Layout, maxAhead, maxFronts, ownerWord, phase, worker } from "./slots.ts"
 
 /** The supervisor's view: opens, closes and cleans. */
 export class SlotKeeper extends Layout {
   /** Offers a worker that can be spoken to. Serials count from 1. */
-  open(index: number, options: { serial: number; capacity: number; blocking: boolean }): void {
+  open(index: number, options: { serial: number; capacity: number; blocking: boolean; ahead?: number }): void {
     const at = this.workerAt(index)
     this.#wipe(index)
     for (const field of [worker.used, worker.served, worker.connected, worker.connected + 1])
       Atomics.store(this.words, at + field, 0)
     for (let f = 0; f < maxFronts; f++) Atomics.store(this.words, this.tunnelsAt(index, f), 0)
     Atomics.store(this.words, at + worker.capacity, Math.min(options.capacity, this.capacity))
+    Atomics.store(this.words, at + worker.ahead, Math.min(options.ahead ?? 0, maxAhead))
     Atomics.store(this.words, at + worker.blocking, options.blocking ? 1 : 0)
     Atomics.store(this.words, at + worker.state, options.serial * 4 + phase.open)
   }
@@ -29,7 +30,7 @@ export class SlotKeeper extends Layout {
   busy(index: number): number {
     const from = this.slotsAt(index)
     let count = 0
-    for (let s = from; s < from + this.capacity; s++) if (Atomics.load(this.words, s) !== 0) count++
+    for (let s = from; s < from + this.stride; s++) if (Atomics.load(this.words, s) !== 0) count++
     return count
   }
 
@@ -52,7 +53,7 @@ export class SlotKeeper extends Layout {
 
   #wipe(index: number): void {
     const from = this.slotsAt(index)
-    for (let s = from; s < from + this.capacity; s++) Atomics.store(this.words, s, 0)
+    for (let s = from; s < from + this.stride; s++) Atomics.store(this.words, s, 0)
   }
 
   /** True when every living front is connected to the worker, so that another one may leave. */
@@ -81,7 +82,7 @@ export class SlotKeeper extends Layout {
     const from = this.slotsAt(index)
     const theirs = ownerWord(0, dead)
     const held: number[] = []
-    for (let s = 0; s < this.capacity; s++)
+    for (let s = 0; s < this.stride; s++)
       if ((Atomics.load(this.words, from + s) & frontBits) === theirs) held.push(s)
     return held
   }
@@ -91,7 +92,7 @@ export class SlotKeeper extends Layout {
     const from = this.slotsAt(index)
     const theirs = ownerWord(0, dead)
     let freed = 0
-    for (let s = from; s < from + this.capacity && freed < most; s++) {
+    for (let s = from; s < from + this.stride && freed < most; s++) {
       const owner = Atomics.load(this.words, s)
       if ((owner & frontBits) !== theirs) continue
       if (Atomics.compareExchange(this.words, s, owner, 0) !== owner) continue

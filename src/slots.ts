@@ -13,6 +13,8 @@ import { closeSync, ftruncateSync, openSync } from "node:fs"
 import type { SharedPage } from "./plugin.ts"
 
 export const maxFronts = 64
+/** Requests that may be sent on to a busy worker before it is free (`ahead`), at most. */
+export const maxAhead = 8
 
 /** "edge", and the version of this layout. */
 const magic = 0x65_64_67_01
@@ -46,6 +48,8 @@ export const worker = {
   connected: 4,
   /** 1: more requests than slots would only wait inside it (threads). */
   blocking: 6,
+  /** How many requests may be sent ahead. */
+  ahead: 7,
 } as const
 export const phase = { empty: 0, open: 1, closing: 2 } as const
 
@@ -75,7 +79,7 @@ export interface PageSize {
 }
 
 function wordsOf(size: PageSize): number {
-  return record * (1 + maxFronts + size.workers) + size.workers * (size.capacity + maxFronts)
+  return record * (1 + maxFronts + size.workers) + size.workers * (size.capacity + maxAhead + maxFronts)
 }
 
 /** Makes the file at `path` (mode 0600, emptied if there) and maps it. */
@@ -107,11 +111,14 @@ export class Layout {
   readonly words: Int32Array
   readonly workers: number
   readonly capacity: number
+  /** Slots of a worker: `capacity`, then those for requests sent ahead. A ticket is worker * stride + slot. */
+  readonly stride: number
 
   constructor(page: SharedPage) {
     this.words = page.words
     this.workers = page.words[head.workers]!
     this.capacity = page.words[head.capacity]!
+    this.stride = this.capacity + maxAhead
   }
 
   protected frontAt(index: number): number {
@@ -124,12 +131,12 @@ export class Layout {
 
   /** First slot of a worker. */
   protected slotsAt(index: number): number {
-    return record * (1 + maxFronts + this.workers) + index * this.capacity
+    return record * (1 + maxFronts + this.workers) + index * this.stride
   }
 
   /** WebSockets of a worker through a front. They hold no slot, but a worker that leaves waits for them. */
   protected tunnelsAt(index: number, frontIndex: number): number {
-    return record * (1 + maxFronts + this.workers) + this.workers * this.capacity + index * maxFronts + frontIndex
+    return record * (1 + maxFronts + this.workers) + this.workers * this.stride + index * maxFronts + frontIndex
   }
 
   /** Requests that wait, over all fronts. */

@@ -58,7 +58,7 @@ export class Rig {
       options: { runtime: {}, gateway: v.parse(poolOptions, options.gateway ?? {}), framework: {} },
     }
     this.#launch = options.launch?.(this.spec) ?? {
-      argv: [process.execPath, join(import.meta.dir, "worker.ts"), join(this.#folder, "version")],
+      argv: [process.execPath, join(import.meta.dir, "worker.ts"), join(this.#folder, "version"), ...(options.blocking === true ? ["serial"] : [])],
       cwd: this.#folder,
       env: {},
       transport: "frames",
@@ -71,7 +71,7 @@ export class Rig {
       guard: this.#guard,
       log: logTo(this.lines),
       fronts: undefined,
-      config: {},
+      config: undefined as never,
       onChange: () => {
         for (const f of this.#heard) f(this.pool.state.workers)
       },

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { SlotClaims } from "../../src/slot-claims.ts"
 import { SlotKeeper } from "../../src/slot-keeper.ts"
-import { createPage, openPage } from "../../src/slots.ts"
+import { createPage, maxAhead, openPage } from "../../src/slots.ts"
 
 const folder = mkdtempSync(join(tmpdir(), "edge-slots-"))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
@@ -151,7 +151,7 @@ describe("several processes", () => {
 
   function checkPage(workers: number, capacity: number): { check: string; words: Int32Array } {
     const check = join(folder, `check${++pages}`)
-    writeFileSync(check, Buffer.alloc(4 * (workers * capacity + workers + 1)))
+    writeFileSync(check, Buffer.alloc(4 * (workers * (capacity + maxAhead) + workers + 1)))
     const bytes = Bun.mmap(check, { shared: true })
     return { check, words: new Int32Array(bytes.buffer, bytes.byteOffset, bytes.byteLength >> 2) }
   }
@@ -188,7 +188,7 @@ describe("several processes", () => {
       const ghost = keeper.buryFront(2)
       for (let w = 0; w < 3; w++) {
         // what the victim marked on the check page goes with it; nobody else can hold these slots
-        for (const slot of keeper.heldBy(ghost, w)) Atomics.store(words, w * 2 + slot, 0)
+        for (const slot of keeper.heldBy(ghost, w)) Atomics.store(words, w * (2 + maxAhead) + slot, 0)
         keeper.sweepFront(ghost, w)
         expect(keeper.heldBy(ghost, w)).toEqual([])
       }
@@ -210,7 +210,7 @@ describe("several processes", () => {
       await Bun.sleep(20)
       keeper.close(w)
       while (keeper.busy(w) > 0) await Bun.sleep(0)
-      Atomics.store(words, 4 + w, 1)
+      Atomics.store(words, 4 * (1 + maxAhead) + w, 1)
     }
     const said = await Promise.all(fronts.map(f => f.said))
     for (const one of said) expect(one).toMatchObject({ doubles: 0, late: 0 })

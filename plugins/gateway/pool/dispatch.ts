@@ -1,5 +1,6 @@
 import type { Exchange, Reply, SlotClaims } from "edge"
 import { HttpError, stamp, wantsWebSocket } from "edge"
+import { Ahead, maySendAhead } from "./ahead.ts"
 import type { Line } from "./line.ts"
 import type { PoolOptions } from "./options.ts"
 import { Queue, Waiter } from "./queue.ts"
@@ -27,6 +28,7 @@ export class Dispatcher {
   readonly #waiting = new Queue()
   /** Health checks: before all others, without limits. */
   readonly #urgent = new Queue()
+  readonly #ahead: Ahead
   #polling = false
   #polls = 0
 
@@ -35,6 +37,12 @@ export class Dispatcher {
     this.#options = options
     this.#bypass = new Set(options.bypass)
     this.#lines = Array.from({ length: claims.workers })
+    this.#ahead = new Ahead(claims, {
+      over: (ticket, line) => this.#over(ticket, line),
+      left: waiter => this.#uncount(waiter),
+      back: waiter => this.#back(waiter),
+      failed: async (error, { x }) => this.#failed(error, { x, tries: 1 }),
+    })
   }
 
   get lines(): readonly Line[] {
@@ -103,14 +111,31 @@ export class Dispatcher {
     return reply
   }
 
-  /** A slot is free again: the next in our queue has it, or the page. */
+  /** A slot is free again: the next that was sent ahead has it, or the next in our queue, or the page. */
   #over(ticket: number, line: Line): void {
+    if (this.#ahead.promote(ticket, line)) {
+      this.#fill()
+      return
+    }
     const next = this.#urgent.head ?? this.#waiting.head
     if (next === undefined || line.down || !this.#ours(next) || !this.#claims.reusable(ticket, line.serial)) {
       this.#claims.free(ticket, line.serial)
       return
     }
     this.#take(next).resolve(this.#send(next.x, ticket, 1))
+    this.#fill()
+  }
+
+  /** Sends the first of those that wait on to busy workers, while their order allows it. */
+  #fill(): void {
+    for (let next = this.#waiting.head; next !== undefined; next = this.#waiting.head) {
+      if (this.#urgent.size > 0 || !maySendAhead(next.x) || !this.#ours(next)) return
+      const ticket = this.#ahead.claim()
+      if (ticket < 0) return
+      this.#waiting.remove(next)
+      this.#showOldest()
+      this.#ahead.send(next, { ticket, line: this.#lines[this.#claims.workerOf(ticket)]! })
+    }
   }
 
   #ours(next: Waiter): boolean {
@@ -149,24 +174,40 @@ export class Dispatcher {
       const waitMs = queue === this.#urgent ? Math.max(this.#options.wait, 1000) : this.#options.wait
       const when = { since: stamp(), deadlineMs: performance.now() + waitMs }
       const waiter = new Waiter(x, when, resolve, reject)
+      waiter.counted = queue === this.#waiting
       queue.push(waiter)
-      if (queue.head === waiter && queue === this.#waiting) this.#claims.oldest = waiter.when.since
+      if (queue.head === waiter) this.#showOldest()
       x.carrier.onAbort(() => {
         if (waiter.queue !== undefined) this.#take(waiter).reject(new HttpError(499, "the client is gone"))
       })
       if (!this.#polling) this.#pollAfter(pollMs.first)
+      this.#fill()
     })
   }
 
   /** Out of its queue. */
   #take(waiter: Waiter): Waiter {
-    const { queue } = waiter
-    queue!.remove(waiter)
-    if (queue === this.#waiting) {
-      this.#claims.dequeue()
-      this.#claims.oldest = queue.head?.when.since ?? 0
-    }
+    waiter.queue!.remove(waiter)
+    this.#uncount(waiter)
+    this.#showOldest()
     return waiter
+  }
+
+  #uncount(waiter: Waiter): void {
+    if (waiter.counted) this.#claims.dequeue()
+    waiter.counted = false
+  }
+
+  /** Was sent ahead for nothing: its place is before all that came later. */
+  #back(waiter: Waiter): void {
+    if (!waiter.counted) this.#claims.enqueue(Infinity)
+    waiter.counted = true
+    this.#waiting.unshift(waiter)
+    this.#showOldest()
+  }
+
+  #showOldest(): void {
+    this.#claims.oldest = this.#waiting.head?.when.since ?? 0
   }
 
   #pollAfter(ms: number): void {
@@ -174,16 +215,38 @@ export class Dispatcher {
     setTimeout(this.#look, ms)
   }
 
+  get #pending(): number {
+    return this.#waiting.size + this.#urgent.size + this.#ahead.size
+  }
+
   readonly #look = (): void => {
     this.#polling = false
-    const before = this.#waiting.size + this.#urgent.size
+    const before = this.#pending
+    this.#ahead.tick()
     this.#expire()
+    this.#spread()
     this.#serve()
-    const after = this.#waiting.size + this.#urgent.size
+    this.#fill()
+    const after = this.#pending
     if (after === 0) this.#polls = 0
     else {
-      this.#polls = after < before ? 0 : this.#polls + 1
+      this.#polls = after < before || this.#ahead.size > 0 ? 0 : this.#polls + 1
       this.#pollAfter(this.#polls > eagerPolls ? pollMs.later : pollMs.first)
+    }
+  }
+
+  /** What was sent ahead and still waits goes to workers that are idle now. */
+  #spread(): void {
+    while (this.#ahead.ripe) {
+      const ticket = this.#claims.claim()
+      if (ticket < 0) return
+      const waiter = this.#ahead.steal()
+      if (waiter === undefined) {
+        this.#claims.release(ticket, this.#lines[this.#claims.workerOf(ticket)]!.serial)
+        return
+      }
+      this.#uncount(waiter)
+      waiter.resolve(this.#send(waiter.x, ticket, 1))
     }
   }
 

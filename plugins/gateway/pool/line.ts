@@ -14,6 +14,8 @@ export interface Line {
    * the answer when its body streams, or when it was cancelled) or is gone.
    */
   send(x: Exchange, over: () => void): Promise<Reply>
+  /** Takes a request back that was sent ahead; its `over` is called when the worker has let go of it. */
+  recall(x: Exchange): void
   /** As `send`, for a request that wants to become a WebSocket; `over` is called when that is closed. */
   socket(x: Exchange, over: () => void): Promise<Reply>
   /** Sends nothing new; closes when what is under way is over. */
@@ -83,6 +85,10 @@ class FrameLine implements Line {
     return this.#client.send(x, over)
   }
 
+  recall(x: Exchange): void {
+    this.#client.recall(x)
+  }
+
   socket(x: Exchange, over: () => void): Promise<Reply> {
     return this.#road === undefined ? this.#client.send(x, over) : this.#road.send(x, over)
   }
@@ -123,6 +129,9 @@ class HttpLine implements Line {
   send(x: Exchange, over: () => void): Promise<Reply> {
     return this.#upstream.send(x, over).catch((error: unknown) => this.#failed(error, x))
   }
+
+  /** Nothing is sent ahead to a program that speaks HTTP: it cannot give back what it has not begun. */
+  recall(): void {}
 
   socket(x: Exchange, over: () => void): Promise<Reply> {
     return this.send(x, over)

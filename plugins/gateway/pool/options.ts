@@ -1,4 +1,4 @@
-import { duration, size } from "edge"
+import { duration, maxAhead, size } from "edge"
 import * as v from "valibot"
 
 const count = v.pipe(v.number(), v.integer(), v.minValue(0))
@@ -38,6 +38,10 @@ export const poolOptions = v.strictObject({
       {},
     ),
     v.description("What happens to a request when no worker is free"),
+  ),
+  ahead: v.pipe(
+    v.optional(v.pipe(count, v.maxValue(maxAhead)), maxAhead),
+    v.description("GET requests sent on to a busy threaded worker before it is free; taken back when it is slow. 0: none"),
   ),
   boot_timeout: v.pipe(v.optional(duration(), "30s"), v.description("How long a worker may take until it answers")),
   drain_timeout: v.pipe(

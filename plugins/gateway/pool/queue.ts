@@ -5,6 +5,8 @@ export class Waiter {
   before: Waiter | undefined
   after: Waiter | undefined
   queue: Queue | undefined
+  /** It is in the page's count of requests that wait. */
+  counted = false
 
   constructor(
     readonly x: Exchange,
@@ -31,6 +33,16 @@ export class Queue {
     if (this.#tail === undefined) this.head = waiter
     else this.#tail.after = waiter
     this.#tail = waiter
+    this.size++
+  }
+
+  /** Before all others. */
+  unshift(waiter: Waiter): void {
+    waiter.queue = this
+    waiter.after = this.head
+    if (this.head === undefined) this.#tail = waiter
+    else this.head.before = waiter
+    this.head = waiter
     this.size++
   }
 

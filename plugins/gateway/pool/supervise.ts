@@ -221,7 +221,9 @@ class PoolSupervisor implements Supervision {
     member.readyMs = nowMs
     member.enter("ready", nowMs)
     const { serial } = process
-    this.#keeper.open(member.index, { serial, capacity: this.#app.concurrency, blocking: this.#blocking })
+    const blocking = this.#blocking
+    const ahead = blocking && process.transport === "frames" ? this.#options.ahead : 0
+    this.#keeper.open(member.index, { serial, capacity: this.#app.concurrency, blocking, ahead })
     this.#publish()
   }
 

@@ -1,0 +1,166 @@
+import type { Exchange, Reply, SlotClaims } from "edge"
+import type { Line } from "./line.ts"
+import type { Waiter } from "./queue.ts"
+
+/**
+ * Requests sent on to a worker that is still busy with the one before, so that it need not wait for the next: a Python
+ * worker with one thread answers more than twice as many when it reads and writes several at once.
+ *
+ * They are the ones that would wait anyway, and they are taken back as soon as waiting elsewhere is better: when another
+ * worker is idle, and when theirs makes no progress. Taking back is a CANCEL for what has not begun; should it just have
+ * begun, it runs twice, so only GET and HEAD without a body are sent ahead.
+ */
+export interface AheadHost {
+  /** A slot of the worker is free again, as after any other request. */
+  over(ticket: number, line: Line): void
+  /** Ends the counting of the waiter in the page. */
+  left(waiter: Waiter): void
+  /** Waits again, before all others. */
+  back(waiter: Waiter): void
+  /** What became of it where that was not an answer: a retry, or the error. */
+  failed(error: unknown, waiter: Waiter): Promise<Reply>
+}
+
+/** In ticks of the poll, 1 to 2 ms each: an idle worker elsewhere is used after this, */
+const stealTicks = 2
+/** a worker without progress loses all that was sent ahead, */
+const slowTicks = 20
+/** and gets nothing ahead for this long; doubles each time up to the most. */
+const cold = { firstMs: 100, mostMs: 6400 } as const
+
+interface Sent {
+  readonly waiter: Waiter
+  readonly line: Line
+  readonly sinceTick: number
+  /** Of those for requests ahead; after its turn came, a common one. */
+  ticket: number
+  state: "ahead" | "running" | "answered" | "recalled"
+}
+
+export function maySendAhead(x: Exchange): boolean {
+  return x.body === null && (x.method === "GET" || x.method === "HEAD")
+}
+
+export class Ahead {
+  readonly #claims: SlotClaims
+  readonly #host: AheadHost
+  /** By worker, oldest first: those whose turn has not come. */
+  readonly #sent: Sent[][]
+  /** By worker: when it last ended a request of ours. */
+  readonly #progress: Int32Array
+  readonly #coldUntilMs: Float64Array
+  readonly #coldMs: Float64Array
+  #tick = 0
+  size = 0
+
+  constructor(claims: SlotClaims, host: AheadHost) {
+    this.#claims = claims
+    this.#host = host
+    this.#sent = Array.from({ length: claims.workers }, () => [])
+    this.#progress = new Int32Array(claims.workers)
+    this.#coldUntilMs = new Float64Array(claims.workers)
+    this.#coldMs = new Float64Array(claims.workers).fill(cold.firstMs)
+  }
+
+  /** A ticket to send one ahead, or -1. */
+  claim(): number {
+    return this.#claims.claimAhead(this.#coldUntilMs, performance.now())
+  }
+
+  send(waiter: Waiter, by: { ticket: number; line: Line }): void {
+    const sent: Sent = { waiter, line: by.line, ticket: by.ticket, sinceTick: this.#tick, state: "ahead" }
+    this.#sent[by.line.index]!.push(sent)
+    this.size++
+    by.line.send(waiter.x, () => this.#over(sent)).then(
+      reply => this.#answered(sent, reply),
+      (error: unknown) => this.#failed(sent, error),
+    )
+  }
+
+  /** The request before is over: the next one sent ahead has its slot. False when there is none. */
+  promote(ticket: number, line: Line): boolean {
+    const { index, serial } = line
+    this.#progress[index] = this.#tick
+    const next = this.#sent[index]![0]
+    if (next === undefined || next.line !== line || !this.#claims.reusable(ticket, serial)) return false
+    this.#forget(next)
+    this.#claims.release(next.ticket, serial)
+    next.ticket = ticket
+    if (next.state === "ahead") next.state = "running"
+    this.#coldMs[index] = cold.firstMs
+    this.#host.left(next.waiter)
+    return true
+  }
+
+  /** One that waits too long for its turn while another worker is idle; it is taken back. Undefined when there is none. */
+  steal(): Waiter | undefined {
+    let oldest: Sent | undefined
+    for (const list of this.#sent) {
+      const first = list.find(s => s.state === "ahead")
+      if (first !== undefined && (oldest === undefined || first.sinceTick < oldest.sinceTick)) oldest = first
+    }
+    if (oldest === undefined) return undefined
+    this.#recall(oldest)
+    return oldest.waiter
+  }
+
+  /** True when one waits long enough to be given to another worker. */
+  get ripe(): boolean {
+    return this.size > 0 && this.#sent.some(list => list.length > 0 && this.#tick - list[0]!.sinceTick >= stealTicks)
+  }
+
+  /** Takes back what was sent to workers that stand still. Called by the poll. */
+  tick(): void {
+    this.#tick = (this.#tick + 1) | 0
+    if (this.size === 0) return
+    for (const [index, list] of this.#sent.entries()) {
+      const first = list[0]
+      if (first === undefined) continue
+      const stillSince = Math.max(first.sinceTick, this.#progress[index]!)
+      if (this.#tick - stillSince < slowTicks) continue
+      this.#coldUntilMs[index] = performance.now() + this.#coldMs[index]!
+      this.#coldMs[index] = Math.min(cold.mostMs, this.#coldMs[index]! * 2)
+      for (const sent of list.toReversed()) {
+        if (sent.state !== "ahead") continue
+        this.#recall(sent)
+        this.#host.back(sent.waiter)
+      }
+    }
+  }
+
+  #recall(sent: Sent): void {
+    sent.state = "recalled"
+    this.#forget(sent)
+    sent.line.recall(sent.waiter.x)
+  }
+
+  #forget(sent: Sent): void {
+    const list = this.#sent[sent.line.index]!
+    const at = list.indexOf(sent)
+    if (at < 0) return
+    list.splice(at, 1)
+    this.size--
+  }
+
+  #over(sent: Sent): void {
+    const { line, ticket } = sent
+    const waits = this.#sent[line.index]!.includes(sent)
+    this.#forget(sent)
+    if (sent.state === "recalled") this.#claims.release(ticket, line.serial)
+    else if (waits) {
+      // Ended before its turn came: in a worker with threads, or the worker is gone.
+      this.#claims.free(ticket, line.serial)
+      this.#host.left(sent.waiter)
+    } else this.#host.over(ticket, line)
+  }
+
+  #answered(sent: Sent, reply: Reply): void {
+    if (sent.state === "recalled") return
+    sent.state = "answered"
+    sent.waiter.resolve(reply)
+  }
+
+  #failed(sent: Sent, error: unknown): void {
+    if (sent.state !== "recalled") this.#host.failed(error, sent.waiter).then(sent.waiter.resolve, sent.waiter.reject)
+  }
+}
