@@ -131,6 +131,17 @@ describe.each([1, 4])("request bodies with threads = %d", threads => {
     front.granting = true
   })
 
+  test("CANCEL of what waits is answered while every thread is busy, and never runs", async () => {
+    const busy = id + 1
+    for (let n = 0; n < threads; n++) front.request(++id, { path: "/slow", query: "0.5" })
+    const waits = ++id
+    front.request(waits, { path: "/closing", query: "never" })
+    front.send(frame(CANCEL, { id: waits }))
+    expect((await front.answer(waits)).error).toBe("cancelled")
+    for (let n = 0; n < threads; n++) expect((await front.answer(busy + n)).status).toBe(200)
+    expect(JSON.parse((await post("/what_closed")).body.toString())).not.toContain("never")
+  })
+
   test("CANCEL and CREDIT for ids that are not known are dropped", async () => {
     front.send(frame(CANCEL, { id: 4_000_000_000 }), frame(CREDIT, { id: 4_000_000_001, head: 7 }))
     expect((await post("/echo", { body: "on" })).body.toString()).toBe("on")

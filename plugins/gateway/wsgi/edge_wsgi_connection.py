@@ -94,11 +94,29 @@ class Connection(Front):
         if id in self.live:
             raise ProtocolError("MESSAGE for a WSGI app")
 
+    def begin(self, x):
+        """True when the app is to run for it: it was not cancelled while it waited."""
+        if self.lock is None:
+            x.begun = True
+            return not x.done
+        with self.lock:
+            x.begun = True
+            return not x.done
+
     def cancel(self, x):
         x.cancelled = True
-        if x.spool is not None and not x.body_ended:
+        if self.drop_waiting(x):
+            # Answered at once although every thread may be stuck.
             x.fail("cancelled")
         x.ring()
+
+    def drop_waiting(self, x):
+        if self.lock is None:
+            x.done = x.done or not x.begun
+            return not x.begun
+        with self.lock:
+            x.done = x.done or not x.begun
+            return not x.begun
 
     # Out
 

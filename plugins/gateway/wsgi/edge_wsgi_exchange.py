@@ -51,6 +51,8 @@ class Exchange:
     length = -1
     # Bytes of body sent.
     sent = 0
+    # The app runs or ran.
+    begun = False
     # The RESPONSE frame left; and a frame with END left.
     started = False
     done = False

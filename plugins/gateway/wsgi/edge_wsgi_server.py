@@ -191,12 +191,12 @@ class Server:
 
     def handle(self, x, ident):
         """Runs the app for one exchange, in the thread `ident`."""
+        if not x.connection.begin(x):
+            return
         self.running[ident] = x
         x.since = monotonic()
         result = None
         try:
-            if x.cancelled:
-                raise ClientGone("cancelled before it began")
             environ = self.environs.make(x.head)
             environ["wsgi.input"] = x.open_input()
             result = self.app(environ, x.start_response)
@@ -212,9 +212,8 @@ class Server:
                     if x.done and x.has_no_body():
                         break
                 x.finish()
-                if not self.waiting:
-                    # close() may work on after the answer (Werkzeug's call_on_close, Django's request_finished).
-                    x.connection.flush()
+                # close() may work on after the answer (Werkzeug's call_on_close, Django's request_finished).
+                x.connection.flush()
         except BaseException:
             self.crashed(x)
         close = getattr(result, "close", None)
