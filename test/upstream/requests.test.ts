@@ -33,12 +33,21 @@ describe("what is sent on", () => {
   })
   test("hop-by-hop fields and those that Connection names stay here", async () => {
     const text = await sent({
+      shared: true,
       headers: [
         "Host", "example.com", "Connection", "close, X-Hop", "X-HOP", "1", "Keep-Alive", "timeout=1", "Proxy-Connection", "a",
         "Proxy-Authorization", "b", "TE", "gzip", "Upgrade", "h2c", "HTTP2-Settings", "AAA", "Trailer", "X", "Keep", "me",
       ],
     })
     expect(text).toBe(`GET / HTTP/1.1\r\nHost: example.com\r\nKeep: me\r\n${forwarded}\r\n`)
+  })
+  test("a client cannot take off what a middleware has set", async () => {
+    const headers = ["Host", "example.com", "Connection", "X-User, X-Forwarded-For, Host, Content-Length"]
+    const one = client({ headers, shared: true })
+    one.x.headers.set("X-User", "alice")
+    const server = recording("\r\n\r\n")
+    await upstreamAt(server.port).send(one.x)
+    expect(server.accepted[0]!.text).toBe(`GET / HTTP/1.1\r\nHost: example.com\r\nX-User: alice\r\n${forwarded}\r\n`)
   })
   test("a client's framing is replaced by ours", async () => {
     const text = await sent({ method: "POST", headers: ["Host", "example.com", "Content-Length", "0", "Transfer-Encoding", "chunked"] })
@@ -543,6 +552,15 @@ describe("the client goes away", () => {
     ;(reply.body as import("../../src/http/stream.ts").ByteStream).cancel()
     await server.accepted[0]!.until(a => a.closed)
     expect(upstream.active).toBe(0)
+  })
+  test("before the upstream was even asked", async () => {
+    const server = up(answering(ok))
+    const upstream = upstreamAt(server.port)
+    const c = client()
+    const { x } = c
+    Object.assign(x.carrier, { onAbort: (f: () => void) => f() })
+    expect((await settled(upstream.send(x))).error).toMatchObject({ status: 499 })
+    expect([upstream.active, server.accepted.length]).toEqual([0, 0])
   })
   test("after the answer it does not matter", async () => {
     const server = up(answering(ok))

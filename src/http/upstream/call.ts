@@ -78,7 +78,8 @@ export class Call implements ConnectionUser, BodySender, AnswerHost {
 
   start(): void {
     this.#of.x.carrier.onAbort(() => this.#clientGone())
-    this.#use(this.#host.acquire(false))
+    // Gone already, and said so at once.
+    if (!this.#over) this.#use(this.#host.acquire(false))
   }
 
   #use(connection: UpstreamConnection): void {

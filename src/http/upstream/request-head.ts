@@ -81,6 +81,9 @@ export class RequestHead {
     const { flat } = x.headers
     const drop = this.#drop
     const connection = readConnection(x.headers.get("connection"))
+    // Once a middleware has set fields of its own, a client's `Connection: X-User` must not take them off again
+    // (CVE-2022-31813); what the client itself sent under that name then goes on, as in most proxies.
+    const named = x.headers.changed ? null : connection
     const got: Received = { host: "", for: "", sentHost: "", prefix: "", forwarded: "" }
     let upgrade = ""
     let expects = false
@@ -101,7 +104,7 @@ export class RequestHead {
         else if (lower === "upgrade") upgrade = upgrade === "" ? value : `${upgrade}, ${value}`
       } else if (forwarding.has(lower)) {
         if (x.conn.trusted) keepForwarded(got, lower, value)
-      } else if (connection?.has(lower) !== true && drop?.has(lower) !== true) text += `${name}: ${value}\r\n`
+      } else if (named?.has(lower) !== true && drop?.has(lower) !== true) text += `${name}: ${value}\r\n`
     }
     // A switch to HTTP/2 would carry requests past every rule of ours ("h2c smuggling").
     if (connection?.has("upgrade") !== true || /(?:^|[,\s])(?:h2c?|http|tls)(?:[/,\s]|$)/i.test(upgrade)) upgrade = ""
