@@ -149,3 +149,92 @@ describe("200 MB in constant memory", () => {
     })
   }
 })
+
+describe("a tunnel floods in neither direction", () => {
+  const flood = 100 * piece.length
+  const switching = "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: raw\r\n\r\n"
+  const ask = "GET / HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: raw\r\n\r\n"
+
+  /** An upstream that switches and hands its socket out; bytes past the request are counted. */
+  function switcher(onTunnel: (socket: Bun.Socket<Counted>) => void) {
+    const server = Bun.listen<Counted>({
+      hostname: "127.0.0.1",
+      port: 0,
+      socket: {
+        open: socket => void (socket.data = { bytes: 0, pump: undefined, asked: false }),
+        data(socket, chunk) {
+          if (socket.data.asked) {
+            socket.data.bytes += chunk.length
+            return
+          }
+          socket.data.asked = true
+          socket.write(switching)
+          onTunnel(socket)
+        },
+        drain: socket => socket.data.pump?.more(),
+        error() {},
+      },
+    })
+    closers.push(() => server.stop(true))
+    return server
+  }
+  interface Counted {
+    bytes: number
+    pump: ReturnType<typeof pump> | undefined
+    asked: boolean
+  }
+
+  test("upstream to a client that does not read for a while", async () => {
+    const server = switcher(socket => {
+      socket.data.pump = pump(socket, flood)
+      socket.data.pump.more()
+    })
+    const proxy = await child(`http://127.0.0.1:${server.port}`)
+    const before = await proxy.peakMb()
+    let size = 0
+    const socket = await Bun.connect({ hostname: "127.0.0.1", port: proxy.port, socket: { data: (_, chunk) => void (size += chunk.length), error() {} } })
+    socket.write(ask)
+    while (size === 0) await Bun.sleep(2)
+    socket.pause()
+    await Bun.sleep(700)
+    expect(size).toBeLessThan(flood)
+    socket.resume()
+    while (size < flood + switching.length) await Bun.sleep(10)
+    expect(size).toBe(flood + switching.length)
+    expect((await proxy.peakMb()) - before).toBeLessThan(60)
+    socket.terminate()
+  })
+
+  test("client to an upstream that does not read for a while", async () => {
+    let tunnel: Bun.Socket<Counted> | undefined
+    const server = switcher(socket => {
+      tunnel = socket
+      socket.pause()
+    })
+    const proxy = await child(`http://127.0.0.1:${server.port}`)
+    const before = await proxy.peakMb()
+    let sender: ReturnType<typeof pump> | undefined
+    const socket = await Bun.connect({
+      hostname: "127.0.0.1",
+      port: proxy.port,
+      socket: {
+        data(s) {
+          if (sender !== undefined) return
+          sender = pump(s, flood)
+          sender.more()
+        },
+        drain: () => sender?.more(),
+        error() {},
+      },
+    })
+    socket.write(ask)
+    while (tunnel === undefined) await Bun.sleep(2)
+    await Bun.sleep(700)
+    expect(sender!.left).toBeGreaterThan(0)
+    tunnel.resume()
+    while (tunnel.data.bytes < flood) await Bun.sleep(10)
+    expect(tunnel.data.bytes).toBe(flood)
+    expect((await proxy.peakMb()) - before).toBeLessThan(60)
+    socket.terminate()
+  })
+})
