@@ -1,6 +1,7 @@
 /** One exchange on a FrameClient, from REQUEST to the END of both sides. */
 import type { Exchange } from "../http/exchange.ts"
 import { HttpError } from "../http/errors.ts"
+import { HeaderList } from "../http/headers.ts"
 import { Reply } from "../http/reply.ts"
 import { CANCEL, DATA, FrameError, REQUEST } from "./codec.ts"
 import type { Frame } from "./codec.ts"
@@ -57,28 +58,32 @@ export class Call {
     return new Promise<Reply>((resolve, reject) => {
       this.#resolve = resolve
       this.#reject = reject
-      let head: string
       try {
-        head = encodeRequestHead(this.x)
+        this.#begin()
       } catch (error) {
+        this.#request?.stop()
         this.#requestOver = this.#responseOver = true
         this.#finish()
         return reject(error)
       }
-      const source = this.x.body
-      if (source === null) {
-        this.#requestOver = true
-        this.#link.writer.head(REQUEST, this.#id, { head, end: true, body: null })
-      } else {
-        this.#request = new Outgoing(this.#link, this.#id, {
-          source,
-          sent: () => this.#requestSent(),
-          fail: error => this.#requestFailed(error),
-        })
-        this.#request.begin(REQUEST, head)
-      }
       this.x.carrier.onAbort(() => this.#give(new HttpError(499, "the client is gone")))
     })
+  }
+
+  #begin(): void {
+    const head = encodeRequestHead(this.x)
+    const source = this.x.body
+    if (source === null) {
+      this.#requestOver = true
+      this.#link.writer.head(REQUEST, this.#id, { head, end: true, body: null })
+      return
+    }
+    this.#request = new Outgoing(this.#link, this.#id, {
+      source,
+      sent: () => this.#requestSent(),
+      fail: error => this.#requestFailed(error),
+    })
+    this.#request.begin(REQUEST, head)
   }
 
   /** True when the deadline passed just now. */
@@ -115,19 +120,17 @@ export class Call {
   }
 
   #answer(head: ResponseHead, frame: Frame): void {
-    const { headers, status } = head
+    const { status, length } = head
     const at = frame.start + frame.head
-    const bodiless = this.x.method === "HEAD" || status === 204 || status === 304
-    const length = contentLength(headers.get("content-length"))
+    const headers = HeaderList.shared(head.flat)
     let body: Reply["body"] = null
-    if (bodiless) {
+    if (this.x.method === "HEAD" || status === 204 || status === 304) {
+      if (length >= 0) headers.append("Content-Length", String(length))
       if (!frame.end) this.#cancel()
     } else if (frame.end) {
       if (length >= 0 && length !== frame.stop - at) throw new HttpError(502, "the worker's answer has a wrong length")
       body = frame.stop > at ? frame.bytes.subarray(at, frame.stop) : null
-      headers.delete("content-length")
     } else {
-      headers.delete("content-length")
       body = this.#response = new Incoming(this.#link, this.#id, { length, onCancel: () => this.#cancel() })
       if (frame.stop > at) this.#response.push(frame.bytes.subarray(at, frame.stop))
     }
@@ -153,7 +156,7 @@ export class Call {
     if (this.#cancelled) return
     const head = decodeResponseHead(frame.bytes.latin1Slice(frame.start, frame.start + frame.head))
     if (head.status >= 200 || head.status === 101) throw new FrameError(`EARLY with status ${head.status}`)
-    this.x.early(head.status, head.headers)
+    this.x.early(head.status, HeaderList.shared(head.flat))
   }
 
   /** The worker could not answer, or not go on. */
@@ -226,10 +229,4 @@ export class Call {
     this.#over = true
     this.#ended()
   }
-}
-
-function contentLength(value: string | null): number {
-  if (value === null) return -1
-  if (!/^\d{1,15}$/.test(value)) throw new HttpError(502, "the worker's answer has a malformed Content-Length")
-  return Number(value)
 }

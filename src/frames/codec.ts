@@ -155,6 +155,12 @@ export interface FrameSocket {
   write(bytes: Uint8Array, offset: number, length: number): number
 }
 
+/** A head that writes itself; `write` may throw, and then the frame is not sent. */
+export interface HeadBytes {
+  readonly length: number
+  write(buffer: Buffer, at: number): void
+}
+
 /** First size of the batch buffer; it shrinks back to this when empty. */
 const batchBytes = 65_536
 /** A turn that gathered this much is written at once. */
@@ -202,7 +208,7 @@ export class FrameWriter {
   }
 
   /** A frame with a head (Latin-1) and the first bytes of the body; a string body is written as UTF-8. */
-  head(type: number, id: number, fields: { head: string; end: boolean; body: Uint8Array | string | null }): void {
+  head(type: number, id: number, fields: { head: string | HeadBytes; end: boolean; body: Uint8Array | string | null }): void {
     const { head, body } = fields
     const bodyBytes = body === null ? 0 : typeof body === "string" ? Buffer.byteLength(body) : body.length
     const length = head.length + bodyBytes
@@ -213,10 +219,20 @@ export class FrameWriter {
     writeU32(buffer, at + 8, head.length)
     buffer[at + 12] = type
     buffer[at + 13] = fields.end ? END : 0
-    buffer.latin1Write(head, at + headerBytes, head.length)
+    if (typeof head === "string") buffer.latin1Write(head, at + headerBytes, head.length)
+    else this.#writeHead(head, at)
     if (bodyBytes === 0) return
     if (typeof body === "string") buffer.utf8Write(body, at + headerBytes + head.length, bodyBytes)
     else buffer.set(body!, at + headerBytes + head.length)
+  }
+
+  #writeHead(head: HeadBytes, at: number): void {
+    try {
+      head.write(this.#buffer, at + headerBytes)
+    } catch (error) {
+      this.#end = at
+      throw error
+    }
   }
 
   #header(at: number, length: number, id: number): void {

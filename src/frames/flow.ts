@@ -5,7 +5,7 @@
 import { ByteStream } from "../http/stream.ts"
 import type { ByteSink } from "../http/stream.ts"
 import { CREDIT, DATA, FrameError, maxPayload } from "./codec.ts"
-import type { FrameWriter } from "./codec.ts"
+import type { FrameWriter, HeadBytes } from "./codec.ts"
 
 /** Credit of a direction at its start, in bytes. */
 export const startCredit = 262_144
@@ -179,7 +179,7 @@ export class Outgoing implements ByteSink {
    * Sends the frame that carries the head, with as much of the body as the source gives at once: a small upload or
    * answer is then one frame. `type` is REQUEST or RESPONSE.
    */
-  begin(type: number, head: string): void {
+  begin(type: number, head: string | HeadBytes): void {
     this.#source.pipe(this)
     if (this.#stopped) return
     const first = this.#take(Math.min(this.#credit, maxPayload - head.length))

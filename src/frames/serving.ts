@@ -38,7 +38,7 @@ export class Serving implements Carrier {
     this.#id = frame.id
     this.#options = options
     const at = frame.start + frame.head
-    const head = decodeRequestHead(frame.bytes.latin1Slice(frame.start, at))
+    const head = decodeRequestHead(frame.bytes, { start: frame.start, stop: at })
     if (head.length !== null || !frame.end) {
       this.#request = new Incoming(link, frame.id, { length: head.length ?? -1, onCancel: () => {} })
       if (frame.stop > at) this.#request.push(frame.bytes.subarray(at, frame.stop))

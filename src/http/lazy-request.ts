@@ -126,7 +126,9 @@ export function lazyRequest(x: Exchange): Request {
  */
 export function urlOf(x: Exchange): string {
   const { target } = x
-  const host = target.charCodeAt(0) === 47 ? (x.headers.get("host") ?? x.host) : x.host
+  const { flat } = x.headers
+  // Nearly all clients send Host first.
+  const host = target.charCodeAt(0) !== 47 ? x.host : ((flat[0] === "Host" ? flat[1] : x.headers.get("host")) ?? x.host)
   const origin = `${x.scheme}://${host === "" ? "localhost" : host}`
   const question = target.indexOf("?")
   const path = question < 0 ? target : target.slice(0, question)
