@@ -1,4 +1,4 @@
-import { isIP } from "node:net"
+import { isIP } from "../ip.ts"
 import type { Exchange, ForwardedRules } from "./exchange.ts"
 
 /**

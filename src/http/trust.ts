@@ -1,4 +1,4 @@
-import { isIP } from "node:net"
+import { isIP } from "../ip.ts"
 
 interface Range {
   readonly bytes: readonly number[]
