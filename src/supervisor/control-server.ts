@@ -1,4 +1,4 @@
-import { lstatSync } from "node:fs"
+import { lstatSync, renameSync } from "node:fs"
 import type { Command, ControlAnswer } from "../control.ts"
 import { unlinkQuietly } from "./run-folder.ts"
 import { removeStale } from "./sockets.ts"
@@ -10,25 +10,31 @@ const MOST_BYTES = 64 * 1024
 
 interface Open {
   readonly path: string
+  readonly madeAt: string
   close(): void
 }
 
 /** Listens for commands. The mode of the socket is the whole of its access control: its owner, and root. */
 export class ControlServer {
   readonly #onCommand: OnCommand
+  readonly #takesOver: boolean
   #open: Open | undefined
 
-  constructor(onCommand: OnCommand) {
+  /** `takesOver`: the edge that answers on the socket is our predecessor and about to leave. */
+  constructor(onCommand: OnCommand, { takesOver }: { takesOver: boolean }) {
     this.#onCommand = onCommand
+    this.#takesOver = takesOver
   }
 
   /** Opens `path` beside the one that is open, which goes at `commit`. Throws when another edge answers there. */
   async prepare(path: string): Promise<{ commit(): void; rollback(): void }> {
     if (this.#open?.path === path) return { commit() {}, rollback() {} }
-    const fresh = await this.#listen(path)
+    if (!this.#takesOver || this.#open !== undefined) await free(path)
+    const fresh = this.#listen(path)
     return {
       commit: () => {
         this.#open?.close()
+        renameSync(fresh.madeAt, path)
         this.#open = fresh
       },
       rollback: () => fresh.close(),
@@ -40,31 +46,27 @@ export class ControlServer {
     this.#open = undefined
   }
 
-  async #listen(path: string): Promise<Open> {
-    try {
-      await removeStale(path)
-    } catch (error) {
-      const running = (error as { code?: string }).code === "EADDRINUSE"
-      const why = running ? "another edge is running with it; stop that one, or name another in [server] control" : (error as Error).message
-      throw new Error(`cannot open the control socket ${path}: ${why}`, { cause: error })
-    }
+  /** Made under another name and moved: whoever has the path sees the old socket or the new one, never none. */
+  #listen(path: string): Open {
+    const madeAt = `${path}.${process.pid}`
+    unlinkQuietly(madeAt)
     const umask = process.umask(0o177)
     try {
       const server = Bun.serve({
-        unix: path,
+        unix: madeAt,
         idleTimeout: 0,
         maxRequestBodySize: MOST_BYTES,
         development: false,
         fetch: (request: Request) => this.#answer(request),
         error: () => Response.json({ ok: false, error: "internal error" }, { status: 500 }),
       } as never) as unknown as { stop(force: boolean): void }
-      const { ino } = lstatSync(path)
+      const { ino } = lstatSync(madeAt)
       const close = (): void => {
         // Answers on their way out are finished; nothing new comes in.
         server.stop(false)
-        if (lstatSync(path, { throwIfNoEntry: false })?.ino === ino) unlinkQuietly(path)
+        for (const name of [madeAt, path]) if (lstatSync(name, { throwIfNoEntry: false })?.ino === ino) unlinkQuietly(name)
       }
-      return { path, close }
+      return { path, madeAt, close }
     } catch (error) {
       throw new Error(`cannot open the control socket ${path}: ${(error as Error).message}`, { cause: error })
     } finally {
@@ -77,6 +79,17 @@ export class ControlServer {
     if (command === undefined) return Response.json({ ok: false, error: "not a command" }, { status: 400 })
     const answer = await new Promise<ControlAnswer>(resolve => this.#onCommand(command, resolve))
     return Response.json(answer, { status: answer.ok ? 200 : 409, headers: { connection: "close" } })
+  }
+}
+
+/** Throws when another edge answers there. */
+async function free(path: string): Promise<void> {
+  try {
+    await removeStale(path)
+  } catch (error) {
+    const running = (error as { code?: string }).code === "EADDRINUSE"
+    const why = running ? "another edge is running with it; stop that one, or name another in [server] control" : (error as Error).message
+    throw new Error(`cannot open the control socket ${path}: ${why}`, { cause: error })
   }
 }
 

@@ -87,8 +87,8 @@ export class Generations {
   }
 
   /** Resolves when no front is left. */
-  async end(graceMs: number): Promise<void> {
-    for (const set of this.all) this.#leave(set, { graceMs, tunnelGraceMs: graceMs })
+  async end(times: Times): Promise<void> {
+    for (const set of this.all) this.#leave(set, times)
     await Promise.all(this.all.map(set => set.gone))
   }
 

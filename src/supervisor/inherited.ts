@@ -4,6 +4,7 @@
  */
 import type { Logger } from "../log/logger.ts"
 import { fromSockaddr, parseAddress, toText } from "./address.ts"
+import { HANDOVER } from "./handover.ts"
 import { boundTo, C, close, closeOnExec, getOption } from "./libc.ts"
 import type { InheritedSockets } from "./socket-table.ts"
 import type { ListeningSocket } from "./sockets.ts"
@@ -12,20 +13,20 @@ import { adoptSocket } from "./sockets.ts"
 const FIRST = 3
 
 export class Inherited implements InheritedSockets {
-  /** Descriptors by what they are bound to. */
+  /** By what they are bound to; a predecessor's by its name in the config, which may say port 0. */
   readonly #fds = new Map<string, number>()
 
   constructor(env: Readonly<Record<string, string | undefined>>, log: Logger) {
     const count = Number(env.LISTEN_FDS ?? 0)
+    const handedOver = env[HANDOVER]
     // Without the check of the pid a shell started by systemd would hand them on to whatever it runs.
-    const ours = env.EDGE_HANDOVER !== undefined || env.LISTEN_PID === String(process.pid)
-    if (!Number.isInteger(count) || count <= 0 || !ours) return
-    for (let fd = FIRST; fd < FIRST + count; fd++) {
+    if (!Number.isInteger(count) || count <= 0 || (handedOver === undefined && env.LISTEN_PID !== String(process.pid))) return
+    const names = handedOver === undefined ? [] : (JSON.parse(handedOver) as string[])
+    for (let i = 0; i < count; i++) {
+      const fd = FIRST + i
       try {
-        closeOnExec(fd)
-        const address = fromSockaddr(boundTo(fd))
-        if (address === undefined || getOption(fd, C.SOL_SOCKET, C.SO_ACCEPTCONN) === 0) throw new Error("not a listening socket")
-        this.#fds.set(toText(address), fd)
+        const bound = boundListener(fd)
+        this.#fds.set(names[i] ?? bound, fd)
       } catch (error) {
         log.warn(`inherited descriptor ${fd} is not used: ${String(error)}`)
       }
@@ -36,15 +37,13 @@ export class Inherited implements InheritedSockets {
   take(text: string, dir: string): ListeningSocket | undefined {
     if (this.#fds.size === 0) return undefined
     const address = parseAddress(text, dir)
-    const names = [toText(address)]
+    const names = [text, toText(address)]
     if (address.kind === "tcp" && address.ip === "0.0.0.0") names.push(toText({ ...address, ip: "::" }))
-    for (const name of names) {
-      const fd = this.#fds.get(name)
-      if (fd === undefined) continue
-      this.#fds.delete(name)
-      return adoptSocket(text, fd)
-    }
-    return undefined
+    const name = names.find(one => this.#fds.has(one))
+    if (name === undefined) return undefined
+    const fd = this.#fds.get(name)!
+    this.#fds.delete(name)
+    return adoptSocket(text, fd)
   }
 
   /** Those that the config does not name are closed: connections to them would wait for ever. */
@@ -55,4 +54,12 @@ export class Inherited implements InheritedSockets {
     }
     this.#fds.clear()
   }
+}
+
+/** What it listens on; throws when it does not. */
+function boundListener(fd: number): string {
+  closeOnExec(fd)
+  const address = fromSockaddr(boundTo(fd))
+  if (address === undefined || getOption(fd, C.SOL_SOCKET, C.SO_ACCEPTCONN) === 0) throw new Error("not a listening socket")
+  return toText(address)
 }

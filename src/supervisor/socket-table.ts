@@ -1,3 +1,4 @@
+import { close } from "./libc.ts"
 import { holdOff, type ListeningSocket, openSocket, type SocketOptions } from "./sockets.ts"
 
 /** The addresses that are open. A reload opens what is new first, and closes what nobody wants last. */
@@ -42,6 +43,12 @@ export class SocketTable {
 
   holdOff(): void {
     for (const socket of this.all) holdOff(socket)
+  }
+
+  /** Our descriptors only: another process goes on with the sockets. */
+  letGo(): void {
+    for (const { fd } of this.all) close(fd)
+    this.#open.clear()
   }
 
   closeAll(): void {

@@ -13,6 +13,7 @@ export interface ListeningSocket {
   readonly fd: number
   /** The real one, also where the config says 0; 0 for unix sockets. */
   readonly port: number
+  /** The address is given up: a unix socket's name goes too. */
   close(): void
 }
 

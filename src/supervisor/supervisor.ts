@@ -11,6 +11,7 @@ import { serveProblem, Watcher } from "./dev.ts"
 import { EventQueue } from "./events.ts"
 import { Generations, SLACK_MS } from "./generations.ts"
 import { Guard } from "./guard.ts"
+import { HANDOVER, startSuccessor, tellPredecessor } from "./handover.ts"
 import { Inherited } from "./inherited.ts"
 import { prepareLog } from "./log-files.ts"
 import { PidFile } from "./pid-file.ts"
@@ -41,6 +42,8 @@ type Event =
   | { readonly type: "not renewed"; readonly error: unknown }
   | { readonly type: "problem shown"; readonly serving: Serving }
   | { readonly type: "files changed" }
+  | { readonly type: "successor serves"; readonly pid: number }
+  | { readonly type: "no successor"; readonly error: unknown }
   | { readonly type: "stopped" }
 
 /** A renewal that was asked for, and who waits for its outcome. */
@@ -76,7 +79,9 @@ export class Supervisor {
   /** The wish that is being carried out. */
   #renewing: Wish | undefined
   #renewal: Promise<void> | undefined
-  #stopping: "gracefully" | "at once" | undefined
+  /** "replaced": a successor goes on with the sockets. */
+  #stopping: "gracefully" | "at once" | "replaced" | undefined
+  #replacing = false
   #exitCode = 0
 
   constructor(options: SupervisorOptions) {
@@ -91,7 +96,9 @@ export class Supervisor {
       guard: this.#guard,
       onChange: pool => this.#generations.workersChanged(pool),
     })
-    this.#control = new ControlServer((command, answer) => this.#events.push({ type: "command", command, answer }))
+    this.#control = new ControlServer((command, answer) => this.#events.push({ type: "command", command, answer }), {
+      takesOver: process.env[HANDOVER] !== undefined,
+    })
     this.#renewalParts = {
       source,
       dev,
@@ -131,6 +138,12 @@ export class Supervisor {
         return this.#onCommand(event.command, event.answer)
       case "files changed":
         return this.#want({ rollAll: false })
+      case "successor serves":
+        this.#log.info("a new edge serves in our place", { pid: event.pid })
+        return this.#stop("replaced")
+      case "no successor":
+        this.#replacing = false
+        return this.#log.error(`not replaced, we go on: ${reason(event.error)}`)
       case "renewed":
         return this.#renewed(event.serving)
       case "not renewed":
@@ -150,6 +163,8 @@ export class Supervisor {
         return this.#stop(this.#stopping === undefined ? "gracefully" : "at once")
       case "SIGUSR1":
         return this.#reopenLogs()
+      case "SIGUSR2":
+        return this.#handOver()
       case "SIGTTIN":
         return this.#pools.scaleBy(1)
       case "SIGTTOU":
@@ -178,6 +193,7 @@ export class Supervisor {
   /** Wishes that come while one is carried out become one; each gets the outcome of a renewal begun after it. */
   #want(wish: { rollAll: boolean; answer?: (answer: ControlAnswer) => void }): void {
     if (this.#stopping !== undefined) return wish.answer?.({ ok: false, error: "edge is stopping" })
+    if (this.#replacing) return wish.answer?.({ ok: false, error: "edge is being replaced by a new executable" })
     this.#wish ??= { rollAll: false, waiting: [] }
     this.#wish.rollAll ||= wish.rollAll
     if (wish.answer !== undefined) this.#wish.waiting.push(wish.answer)
@@ -203,6 +219,7 @@ export class Supervisor {
     if (first) this.#inherited.discard(serving.log)
     this.#watcher?.follow(serving.plan)
     this.#announce(serving)
+    if (first) tellPredecessor()
     this.#answer({ ok: true, pid: process.pid, generation: serving.set.generation })
   }
 
@@ -251,7 +268,7 @@ export class Supervisor {
 
   // Stop -----------------------------------------------------------------------------------------------------------------
 
-  #stop(how: "gracefully" | "at once"): void {
+  #stop(how: "gracefully" | "at once" | "replaced"): void {
     const first = this.#stopping === undefined
     this.#stopping = how
     this.#abort.abort(new Error("edge is stopping"))
@@ -264,15 +281,16 @@ export class Supervisor {
 
   /** Fronts first: the requests that they have need the workers. */
   async #finish(): Promise<void> {
-    const graceMs = this.#serving?.plan.server.graceMs ?? 0
+    const { graceMs, tunnelGraceMs } = this.#serving?.plan.server ?? { graceMs: 0, tunnelGraceMs: 0 }
     this.#watcher?.close()
-    if (this.#stopping === "gracefully") {
-      this.#log.info("stopping", { graceMs })
-      this.#sockets.holdOff()
-      await Bun.sleep(HOLD_OFF_MS)
+    if (this.#stopping === "replaced") {
+      this.#sockets.letGo()
+      this.#control.close()
+      await this.#generations.end({ graceMs, tunnelGraceMs })
+    } else {
+      await this.#closeSockets()
+      await this.#generations.end({ graceMs, tunnelGraceMs: graceMs })
     }
-    this.#sockets.closeAll()
-    await this.#generations.end(graceMs)
     await this.#pools.stop(AbortSignal.any([this.#hurry.signal, AbortSignal.timeout(graceMs + SLACK_MS)]))
     await this.#renewal
     this.#sockets.closeAll()
@@ -281,6 +299,27 @@ export class Supervisor {
     this.#guard.close()
     this.#folder.remove()
     this.#log.info("stopped")
+  }
+
+  async #closeSockets(): Promise<void> {
+    if (this.#stopping === "gracefully") {
+      this.#log.info("stopping", { graceMs: this.#serving?.plan.server.graceMs })
+      this.#sockets.holdOff()
+      await Bun.sleep(HOLD_OFF_MS)
+    }
+    this.#sockets.closeAll()
+  }
+
+  /** Starts the executable that stands at our path now; we leave when it serves. */
+  #handOver(): void {
+    if (this.#replacing || this.#stopping !== undefined || this.#serving === undefined || this.#renewing !== undefined) {
+      return this.#log.warn("USR2 is for an edge that serves and does nothing else: not now")
+    }
+    this.#replacing = true
+    startSuccessor(this.#sockets.all).then(
+      ({ pid }) => this.#events.push({ type: "successor serves", pid }),
+      (error: unknown) => this.#events.push({ type: "no successor", error }),
+    )
   }
 
   // Small commands -------------------------------------------------------------------------------------------------------
