@@ -24,7 +24,7 @@ export interface AheadHost {
 /** In ticks of the poll, 1 to 2 ms each: an idle worker elsewhere is used after this, */
 const stealTicks = 2
 /** a worker without progress loses all that was sent ahead, */
-const slowTicks = 20
+const slowTicks = 100
 /** and gets nothing ahead for this long; doubles each time up to the most. */
 const cold = { firstMs: 100, mostMs: 6400 } as const
 

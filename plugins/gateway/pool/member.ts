@@ -1,8 +1,9 @@
-import type { SlotKeeper, WorkerInfo, WorkerProcess, WorkerStatus } from "edge"
+import type { Launch, SlotKeeper, WorkerInfo, WorkerProcess, WorkerStatus } from "edge"
 import type { Phase, WorkerView } from "./plan.ts"
 
 export interface MemberOptions {
   readonly index: number
+  readonly launch: Launch
   readonly version: number
   readonly servedMost: number
   readonly nowMs: number
@@ -11,6 +12,7 @@ export interface MemberOptions {
 /** The pool's view of one worker, from the moment its start is decided until its process is gone. */
 export class Member {
   readonly index: number
+  readonly launch: Launch
   readonly version: number
   readonly servedMost: number
   /** Undefined while it boots. */
@@ -19,7 +21,9 @@ export class Member {
   sinceMs: number
   readyMs = 0
   settled = false
-  /** Requests past their deadline that it cannot give up. */
+  /** Requests past their deadline that it cannot give up, */
+  late = 0
+  /** and how many of them are not waited for any more, once it was asked what it is doing. */
   stuck = 0
   memory = 0
   killed = false
@@ -29,6 +33,7 @@ export class Member {
 
   constructor(options: MemberOptions) {
     this.index = options.index
+    this.launch = options.launch
     this.version = options.version
     this.servedMost = options.servedMost
     this.sinceMs = options.nowMs
