@@ -11,6 +11,7 @@ import { ByteStream } from "../../src/http/stream.ts"
 
 const version = readFileSync(process.argv[2]!, "utf8").trim()
 if (version.startsWith("throw")) throw new Error(`version ${version} is broken`)
+if (version.startsWith("brief")) setTimeout(() => process.exit(7), 30)
 if (version.startsWith("silent")) await Bun.sleep(1e9)
 
 const kept: Buffer[] = []
