@@ -5,6 +5,7 @@
 import type { GenericSchema, InferOutput } from "valibot"
 import type { Awaitable, Handler, Middleware } from "./http/chain.ts"
 import type { Exchange } from "./http/exchange.ts"
+import type { TlsOptions } from "./http/tls.ts"
 import type { Logger } from "./log/logger.ts"
 
 export { forAll } from "./config/for-all.ts"
@@ -46,6 +47,7 @@ export { SlotClaims } from "./slot-claims.ts"
 export { SlotKeeper } from "./slot-keeper.ts"
 export { maxAhead, maxFronts, stamp } from "./slots.ts"
 export type { FrontLife } from "./slots.ts"
+export type { TlsOptions } from "./http/tls.ts"
 export type { Logger } from "./log/logger.ts"
 export { selfArgv } from "./supervisor/self.ts"
 
@@ -158,14 +160,6 @@ export interface Binding {
   readonly tls?: TlsOptions
   /** What to print when it is listening: "http://example.com:8080/". */
   readonly urls?: readonly string[]
-}
-
-export interface TlsOptions {
-  /** PEM texts. The first is used when no name matches. */
-  readonly certificates: readonly { readonly cert: string; readonly key: string; readonly hosts: readonly string[] }[]
-  /** Offered by ALPN, in this order; default h2, http/1.1. */
-  readonly alpn?: readonly string[]
-  readonly clientCa?: string
 }
 
 export interface Balancer {

@@ -27,7 +27,7 @@ export function toReply(response: Response): Awaitable<Reply> {
   if (response.bodyUsed) throw usedTwice()
   const text = KnownResponse.take(response)
   if (typeof text === "string" && KnownResponse.isBare(response)) {
-    return new Reply(200, new HeaderList(["content-type", "text/plain;charset=utf-8"]), text)
+    return new Reply(200, HeaderList.shared(plainText), text)
   }
   const { status } = response
   if (status < 200 || status > 599) throw new TypeError(`a Response with status ${status} cannot be sent`)
@@ -43,6 +43,8 @@ export function toReply(response: Response): Awaitable<Reply> {
   if (text !== null) reply.body = text
   return reply
 }
+
+const plainText = ["content-type", "text/plain;charset=utf-8"]
 
 /** A body that is bytes, a Blob, a file, a form or a stream. */
 function withBody(reply: Reply, response: Response): Awaitable<Reply> {

@@ -1,4 +1,5 @@
 import type { Socket } from "bun"
+import type { Accepted } from "./accepted.ts"
 import type { Handler } from "./chain.ts"
 import { clock } from "./clock.ts"
 import type { Timed } from "./clock.ts"
@@ -9,6 +10,7 @@ import { HttpError } from "./errors.ts"
 import { Exchange } from "./exchange.ts"
 import type { ExchangeEnd } from "./exchange.ts"
 import { HeaderList } from "./headers.ts"
+import { isPreface } from "./http2/preface.ts"
 import { Output } from "./http1/output.ts"
 import { RequestBody } from "./http1/request-body.ts"
 import type { BodyHost } from "./http1/request-body.ts"
@@ -46,11 +48,12 @@ const enum Wait {
  * One HTTP/1.1 connection (RFC 9112). Requests are answered one after the other: what a client pipelines waits as
  * bytes, so answers are in order, a handler never runs ahead of the one before, and memory is bounded.
  */
-export class Http1 implements TurnHost, BodyHost, TunnelHost, Timed {
+export class Http1 implements Accepted, TurnHost, BodyHost, TunnelHost, Timed {
   readonly #host: Http1Host
   readonly #socket: Socket<unknown>
   readonly #facts: ConnectionFacts
   readonly #reader: RequestHeadReader
+  readonly #toHttp2: ((chunk: Buffer) => void) | undefined
   readonly out: Output
   /** Received and not yet read: from #at on. */
   #input: Buffer | undefined
@@ -79,8 +82,10 @@ export class Http1 implements TurnHost, BodyHost, TunnelHost, Timed {
   #windowBytes = 0
   #windowHeld = false
 
-  constructor(socket: Socket<unknown>, facts: ConnectionFacts, host: Http1Host) {
+  /** `toHttp2`: what to do with a client that starts in HTTP/2; without it that is an error. */
+  constructor(socket: Socket<unknown>, facts: ConnectionFacts, host: Http1Host, toHttp2?: (chunk: Buffer) => void) {
     this.#host = host
+    this.#toHttp2 = toHttp2
     this.#socket = socket
     this.#facts = facts
     this.out = new Output(socket)
@@ -103,6 +108,7 @@ export class Http1 implements TurnHost, BodyHost, TunnelHost, Timed {
   data(chunk: Buffer): void {
     if (this.#lingering || this.closed) return
     if (this.#tunnel !== undefined) return this.#tunnel.incoming.feed(chunk)
+    if (this.requests === 0 && chunk[0] === 80 && this.#toHttp2 !== undefined && isPreface(chunk)) return this.#toHttp2(chunk)
     this.out.cork()
     try {
       const at = this.#body === undefined ? 0 : this.#feedBody(this.#body, chunk)

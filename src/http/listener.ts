@@ -1,13 +1,18 @@
 import type { Socket, TCPSocketListener } from "bun"
+import type { Accepted } from "./accepted.ts"
 import type { Handler } from "./chain.ts"
 import { ConnectionFacts } from "./connection-facts.ts"
 import { setForwardedRules } from "./exchange.ts"
 import type { Exchange, ExchangeEnd } from "./exchange.ts"
 import { forwardedRules } from "./forwarded.ts"
+import { Handshake } from "./handshake.ts"
 import { Http1 } from "./http1.ts"
 import type { Http1Host } from "./http1.ts"
+import { Http2 } from "./http2.ts"
 import type { Limits } from "./limits.ts"
 import type { Logger } from "../log/logger.ts"
+import { quickAck, tlsFacts, tlsListening } from "./tls.ts"
+import type { TlsOptions, TlsSocket } from "./tls.ts"
 
 /** Where to accept (one of `fd`, `unix`, `hostname` and `port`), and what answers there. */
 export interface ListenOptions {
@@ -25,6 +30,7 @@ export interface ListenOptions {
   trusted(peer: string): boolean
   onExchangeEnd?(x: Exchange, end: ExchangeEnd): void
   readonly log: Logger
+  readonly tls?: TlsOptions
 }
 
 export interface HttpListener {
@@ -56,8 +62,9 @@ class Listener implements HttpListener, Http1Host {
   readonly onExchangeEnd: ((x: Exchange, end: ExchangeEnd) => void) | undefined
   leaving = false
   accepted = 0
-  readonly #open = new Set<Http1>()
-  readonly #socket: TCPSocketListener<Http1>
+  readonly #open = new Set<Socket<Accepted>>()
+  readonly #facts: { local: string; secure: boolean; trusted(peer: string): boolean }
+  readonly #socket: TCPSocketListener<Accepted>
   #emptied: (() => void) | undefined
 
   constructor(o: ListenOptions) {
@@ -67,24 +74,53 @@ class Listener implements HttpListener, Http1Host {
     this.limits = o.limits
     this.log = o.log
     this.onExchangeEnd = o.onExchangeEnd
-    const facts = { local: o.address, secure: false, trusted: o.trusted }
-    const handlers = {
-      open: (socket: Socket<Http1>) => {
+    this.#facts = { local: o.address, secure: o.tls !== undefined, trusted: o.trusted }
+    const { tls, ...named } = o.tls === undefined ? {} : tlsListening(o.tls)
+    const socket = { ...this.#handlers(), ...(tls !== undefined && { open: this.#openTls, handshake: this.#handshake, ...named }) }
+    this.#socket = Bun.listen({ ...place(o), ...(tls !== undefined && { tls }), allowHalfOpen: true, socket } as never)
+  }
+
+  #handlers(): object {
+    return {
+      open: (socket: Socket<Accepted>) => {
         this.accepted++
-        socket.data = new Http1(socket, new ConnectionFacts(socket, facts), this)
-        this.#open.add(socket.data)
+        socket.data = new Http1(socket, new ConnectionFacts(socket, this.#facts), this, chunk => this.#toHttp2(socket, chunk))
+        this.#open.add(socket)
       },
-      data: (socket: Socket<Http1>, chunk: Buffer) => socket.data.data(chunk),
-      drain: (socket: Socket<Http1>) => socket.data.drain(),
-      end: (socket: Socket<Http1>) => socket.data.end(),
-      close: (socket: Socket<Http1>) => this.#closed(socket.data),
+      data: (socket: Socket<Accepted>, chunk: Buffer) => socket.data.data(chunk),
+      drain: (socket: Socket<Accepted>) => socket.data.drain(),
+      end: (socket: Socket<Accepted>) => socket.data.end(),
+      close: (socket: Socket<Accepted>) => this.#closed(socket),
       // Bun reports what our own handlers throw here, and leaves the socket open.
-      error: (socket: Socket<Http1>, error: Error) => {
+      error: (socket: Socket<Accepted>, error: Error) => {
         this.log.error("a connection failed", { error })
         socket.terminate()
       },
     }
-    this.#socket = Bun.listen({ ...place(o), allowHalfOpen: true, socket: handlers } as never)
+  }
+
+  /** Before the handshake: without a handshake handler it would be behind it, and who is in the middle not be seen. */
+  #openTls = (socket: Socket<Accepted>): void => {
+    this.accepted++
+    socket.data = new Handshake(socket as unknown as TlsSocket, this.limits.headTimeoutMs)
+    this.#open.add(socket)
+  }
+
+  #handshake = (socket: Socket<Accepted>, success: boolean): void => {
+    if (!(socket.data instanceof Handshake)) return
+    if (!success) return socket.data.destroy()
+    socket.data.gone()
+    quickAck(socket as unknown as TlsSocket)
+    const facts = new ConnectionFacts(socket, this.#facts)
+    facts.tls = tlsFacts(socket as unknown as TlsSocket)
+    socket.data = facts.tls.alpn === "h2" ? new Http2(socket, facts, this) : new Http1(socket, facts, this)
+  }
+
+  /** HTTP/2 with prior knowledge on a plain connection (RFC 9113, 3.3). */
+  #toHttp2(socket: Socket<Accepted>, chunk: Buffer): void {
+    socket.data.gone()
+    socket.data = new Http2(socket, new ConnectionFacts(socket, this.#facts), this)
+    socket.data.data(chunk)
   }
 
   get port(): number {
@@ -106,14 +142,14 @@ class Listener implements HttpListener, Http1Host {
     const start = performance.now()
     const passed = () => performance.now() - start
     await Bun.sleep(lingerMs)
-    for (const connection of this.#open) if (connection.requests > 0) connection.leave()
+    for (const { data } of this.#open) if (data.requests > 0) data.leave()
     const step = async (untilMs: number) => {
       if (this.#open.size > 0 && passed() < untilMs) await Promise.race([this.#empty(), Bun.sleep(untilMs - passed())])
     }
     await step(Math.min(o.graceMs, firstRequestMs))
-    for (const connection of this.#open) connection.leave()
+    for (const { data } of this.#open) data.leave()
     await step(o.graceMs)
-    for (const connection of this.#open) if (!connection.long) connection.destroy()
+    for (const { data } of this.#open) if (!data.long) data.destroy()
     await step(o.tunnelGraceMs)
     this.closeNow()
   }
@@ -121,12 +157,12 @@ class Listener implements HttpListener, Http1Host {
   closeNow(): void {
     this.leaving = true
     this.#socket.stop(false)
-    for (const connection of this.#open) connection.destroy()
+    for (const { data } of this.#open) data.destroy()
   }
 
-  #closed(connection: Http1): void {
-    this.#open.delete(connection)
-    connection.gone()
+  #closed(socket: Socket<Accepted>): void {
+    this.#open.delete(socket)
+    socket.data.gone()
     if (this.#open.size === 0) this.#emptied?.()
   }
 

@@ -106,6 +106,8 @@ export class RequestHead {
         if (x.conn.trusted) keepForwarded(got, lower, value)
       } else if (named?.has(lower) !== true && drop?.has(lower) !== true) text += `${name}: ${value}\r\n`
     }
+    // HTTP/2 and 3 name the host outside of the fields.
+    got.host ||= x.host
     // A switch to HTTP/2 would carry requests past every rule of ours ("h2c smuggling").
     if (connection?.has("upgrade") !== true || /(?:^|[,\s])(?:h2c?|http|tls)(?:[/,\s]|$)/i.test(upgrade)) upgrade = ""
     text = `Host: ${this.#hostFor(got.host)}\r\n${text}`

@@ -1,0 +1,17 @@
+/** One accepted socket, whatever it speaks: what the listener calls. */
+export interface Accepted {
+  /** Requests so far. */
+  readonly requests: number
+  /** Something is under way that may outlast the grace of a reload: a tunnel, an answer that has begun. */
+  readonly long: boolean
+  data(chunk: Buffer): void
+  drain(): void
+  /** The peer closed its side. */
+  end(): void
+  /** The socket is closed. */
+  gone(): void
+  /** The listener leaves: close unless something is under way. */
+  leave(): void
+  /** Close now. */
+  destroy(): void
+}

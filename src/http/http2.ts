@@ -1,0 +1,195 @@
+import type { Socket } from "bun"
+import type { Accepted } from "./accepted.ts"
+import { clock } from "./clock.ts"
+import type { Timed } from "./clock.ts"
+import type { ConnectionFacts } from "./connection-facts.ts"
+import { Output } from "./http1/output.ts"
+import type { Http1Host } from "./http1.ts"
+import { Adapter } from "./http2/adapter.ts"
+import type { StreamCounter } from "./http2/adapter.ts"
+import { FrameGuard } from "./http2/frame-guard.ts"
+import { OneConnectionServer } from "./http2/one-connection-server.ts"
+import { isPreface, preface } from "./http2/preface.ts"
+
+/**
+ * One HTTP/2 connection: its bytes go to a Bun.serve of its own in this process, which does the framing, and come back
+ * as requests. Faster than Bun's own TLS (246k against 200k requests/s), and the accepted socket stays ours.
+ */
+export class Http2 implements Accepted, StreamCounter, Timed {
+  readonly #host: Http1Host
+  readonly #socket: Socket<unknown>
+  readonly #out: Output
+  readonly #server: OneConnectionServer
+  readonly #guard = new FrameGuard()
+  #inner: Socket<unknown> | undefined
+  #innerOut: Output | undefined
+  /** Until the inner socket is connected; the preface comes first. */
+  #early: Buffer[] = []
+  #greeted = false
+  #begin = Buffer.alloc(0)
+  #inputEnded = false
+  #finishing = false
+  #closed = false
+  requests = 0
+  #active = 0
+  deadline = Infinity
+  dueTick = -1
+
+  constructor(socket: Socket<unknown>, facts: ConnectionFacts, host: Http1Host) {
+    this.#host = host
+    this.#socket = socket
+    this.#out = new Output(socket)
+    this.#server = new OneConnectionServer(new Adapter(host, facts, this).fetch)
+    this.#settle()
+    void this.#connect()
+  }
+
+  get long(): boolean {
+    return this.#active > 0
+  }
+
+  begun(): void {
+    this.requests++
+    this.#active++
+    this.#settle()
+  }
+
+  ended(): void {
+    this.#active--
+    this.#settle()
+  }
+
+  // Client to server ------------------------------------------------------------------------------------------------
+
+  data(chunk: Buffer): void {
+    if (this.#closed) return
+    let bytes = chunk
+    if (!this.#greeted) {
+      bytes = this.#begin = Buffer.concat([this.#begin, chunk])
+      if (bytes.length < preface.length && preface.startsWith(bytes.latin1Slice())) return
+      // Behind this door HTTP/1.1 would be answered by rules that are not ours.
+      if (!isPreface(bytes)) return this.destroy()
+      this.#greeted = true
+      this.#begin = Buffer.alloc(0)
+    }
+    if (!this.#guard.take(bytes === chunk ? chunk : bytes.subarray(preface.length))) {
+      this.#host.log.warn("an HTTP/2 client was cut: too many control frames", { requests: this.requests })
+      return this.destroy()
+    }
+    if (this.#innerOut === undefined) {
+      this.#early.push(bytes)
+      this.#socket.pause()
+    } else if (!this.#innerOut.bytes(bytes)) this.#socket.pause()
+    this.#settle()
+  }
+
+  drain(): void {
+    if (this.#out.drain()) {
+      this.#inner?.resume()
+      if (this.#finishing && this.#inner === undefined) return void this.#socket.end()
+    }
+    this.deadline = Infinity
+    this.#settle()
+  }
+
+  end(): void {
+    this.#inputEnded = true
+    if (this.#innerOut !== undefined && !this.#innerOut.blocked) this.#inner?.shutdown()
+  }
+
+  gone(): void {
+    if (this.#closed) return
+    this.#closed = this.#out.closed = true
+    this.deadline = Infinity
+    clock.forget(this)
+    this.#inner?.terminate()
+    this.#server.close()
+  }
+
+  // Server to client ------------------------------------------------------------------------------------------------
+
+  async #connect(): Promise<void> {
+    try {
+      await Bun.connect({
+        unix: this.#server.path,
+        allowHalfOpen: true,
+        socket: {
+          open: inner => this.#connected(inner),
+          data: (inner, chunk) => {
+            if (!this.#out.bytes(chunk)) inner.pause()
+            this.#settle()
+          },
+          drain: () => {
+            if (!this.#innerOut!.drain()) return
+            if (this.#inputEnded) this.#inner?.shutdown()
+            else this.#socket.resume()
+          },
+          end: inner => void inner.end(),
+          close: () => this.#innerClosed(),
+          error: () => {},
+        },
+      })
+    } catch (error) {
+      this.#host.log.error("the HTTP/2 server of a connection cannot be reached", { error })
+      this.destroy()
+    }
+  }
+
+  #connected(inner: Socket<undefined>): void {
+    if (this.#closed) return void inner.terminate()
+    this.#inner = inner
+    this.#innerOut = new Output(inner)
+    let free = true
+    for (const bytes of this.#early) free = this.#innerOut.bytes(bytes)
+    this.#early = []
+    if (free) this.#socket.resume()
+    if (free && this.#inputEnded) inner.shutdown()
+  }
+
+  /** Bun has closed the connection: after GOAWAY, or because the client broke the protocol. */
+  #innerClosed(): void {
+    this.#inner = undefined
+    this.#finishing = true
+    if (!this.#closed && !this.#out.blocked) this.#socket.end()
+  }
+
+  // Time and closing ------------------------------------------------------------------------------------------------
+
+  #settle(): void {
+    if (this.#closed) return
+    const { idleTimeoutMs, sendTimeoutMs } = this.#host.limits
+    if (this.#out.blocked) {
+      if (this.deadline === Infinity) this.#arm(sendTimeoutMs)
+    } else if (this.#active === 0) {
+      if (this.#host.leaving) this.#finish()
+      this.#arm(idleTimeoutMs)
+    } else this.deadline = Infinity
+  }
+
+  #arm(ms: number): void {
+    this.deadline = performance.now() + ms
+    clock.watch(this)
+  }
+
+  onDeadline(): void {
+    this.deadline = Infinity
+    if (this.#out.blocked || this.#finishing) return this.destroy()
+    this.#finish()
+    this.#arm(this.#host.limits.lingerMs)
+  }
+
+  /** GOAWAY: no new streams; Bun closes when the open ones are done. */
+  #finish(): void {
+    if (this.#finishing) return
+    this.#finishing = true
+    this.#server.finish()
+  }
+
+  leave(): void {
+    this.#finish()
+  }
+
+  destroy(): void {
+    if (!this.#closed) this.#socket.terminate()
+  }
+}

@@ -1,0 +1,111 @@
+import { asReply, PASS } from "../chain.ts"
+import type { Answer } from "../chain.ts"
+import { HttpError } from "../errors.ts"
+import type { Connection, Exchange } from "../exchange.ts"
+import { BadReply } from "../http1/reply-head.ts"
+import { plainReply } from "../http1/turn.ts"
+import type { Http1Host } from "../http1.ts"
+import { Reply } from "../reply.ts"
+import { toExchange } from "./request.ts"
+import { toResponse } from "./response.ts"
+
+/** Counts what is under way on one connection. */
+export interface StreamCounter {
+  begun(): void
+  ended(): void
+}
+
+/** Bun's requests of one connection to Exchanges, and the Replies back. Sync in, sync out. */
+export class Adapter {
+  readonly #host: Http1Host
+  readonly #conn: Connection
+  readonly #counter: StreamCounter
+
+  constructor(host: Http1Host, conn: Connection, counter: StreamCounter) {
+    this.#host = host
+    this.#conn = conn
+    this.#counter = counter
+  }
+
+  fetch = (request: Request): Response | Promise<Response> => {
+    this.#counter.begun()
+    let x: Exchange
+    try {
+      x = toExchange(request, this.#conn, this.#host.limits)
+    } catch (error) {
+      this.#counter.ended()
+      if (!(error instanceof HttpError)) throw error
+      return new Response(`${error.status} ${error.message}\n`, { status: error.status })
+    }
+    if (x.method === "TRACE" || x.method === "CONNECT") return this.#respond(x, plainReply(405))
+    let answer
+    try {
+      answer = this.#host.handler(x)
+    } catch (error) {
+      return this.#failed(x, error)
+    }
+    return answer instanceof Promise ? this.#later(x, answer) : this.#answered(x, answer)
+  }
+
+  async #later(x: Exchange, answer: Promise<Answer>): Promise<Response> {
+    try {
+      return await this.#answered(x, await answer)
+    } catch (error) {
+      return this.#failed(x, error)
+    }
+  }
+
+  #answered(x: Exchange, answer: Answer): Response | Promise<Response> {
+    if (answer === PASS) return this.#respond(x, plainReply(404))
+    let reply
+    try {
+      reply = asReply(answer)
+    } catch (error) {
+      return this.#failed(x, error)
+    }
+    return reply instanceof Promise ? this.#later(x, reply) : this.#respond(x, reply)
+  }
+
+  #failed(x: Exchange, error: unknown): Response {
+    if (!(error instanceof HttpError)) {
+      this.#problem(x, "a handler failed", error)
+      return this.#respond(x, plainReply(500))
+    }
+    if (error.status >= 500) this.#problem(x, error.message, error.options.cause ?? error)
+    const reply = plainReply(error.status)
+    for (const [name, value] of error.options.headers ?? []) reply.headers.append(name, value)
+    return this.#respond(x, reply)
+  }
+
+  #respond(x: Exchange, reply: Reply): Response {
+    if (!(reply instanceof Reply)) return this.#failed(x, new TypeError("the handler returned no Reply"))
+    const { status } = reply
+    const onSent = (bytesOut: number, error?: Error) => this.#ended(x, { status, bytesOut, error })
+    try {
+      return toResponse(reply, { isHead: x.method === "HEAD", server: this.#host.limits.server, onSent })
+    } catch (error) {
+      if (!(error instanceof BadReply)) throw error
+      this.#problem(x, "an answer was refused", error)
+      return this.#respond(x, plainReply(502))
+    }
+  }
+
+  #ended(x: Exchange, sent: { status: number; bytesOut: number; error: Error | undefined }): void {
+    this.#counter.ended()
+    const { onExchangeEnd } = this.#host
+    if (x.ends === null && onExchangeEnd === undefined) return
+    const end = { ...sent, ms: performance.now() - x.startMs }
+    for (const f of x.ends ?? []) {
+      try {
+        f(end)
+      } catch (error) {
+        this.#problem(x, "an end listener failed", error)
+      }
+    }
+    onExchangeEnd?.(x, end)
+  }
+
+  #problem(x: Exchange, message: string, error: unknown): void {
+    this.#host.log.error(message, { method: x.method, host: x.host, target: x.target, peer: x.peer, error })
+  }
+}

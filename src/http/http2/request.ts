@@ -1,0 +1,148 @@
+import { Field, findName, mixName } from "../codec/names.ts"
+import { parseHost } from "../codec/host.ts"
+import { HttpError } from "../errors.ts"
+import { Exchange } from "../exchange.ts"
+import type { Carrier, Connection } from "../exchange.ts"
+import { HeaderList } from "../headers.ts"
+import type { Limits } from "../limits.ts"
+import { normalizePath } from "../path.ts"
+import { ByteStream } from "../stream.ts"
+import type { ByteDuplex, ByteSink } from "../stream.ts"
+
+/** A request of Bun.serve as an Exchange, with the same rules as over HTTP/1.1 wherever Bun lets us see enough. */
+export function toExchange(request: Request, conn: Connection, limits: Limits): Exchange {
+  const url = splitUrl(request)
+  const headers = readHeaders(request, conn.trusted, limits)
+  const sent = request.headers.get("host")
+  const host = parseHost(url.authority)
+  // RFC 9113, 8.3.1: :authority is what counts; a Host beside it must say the same, or somebody behind us is misled.
+  if (host === null || (sent !== null && sent.toLowerCase() !== url.authority.toLowerCase() && parseHost(sent) !== host)) {
+    throw new HttpError(400, "a bad host")
+  }
+  const path = normalizePath(url.path)
+  if (path === null) throw new HttpError(400, "a bad path")
+  const body = request.body === null ? null : new LimitedBody(request, limits.bodyBytes)
+  const target = url.query === "" ? url.path : `${url.path}?${url.query}`
+  const x = new Exchange(request.method, target, path, url.query, host, headers, "2", conn, new RequestCarrier(request), body, performance.now())
+  if (body !== null) body.x = x
+  return x
+}
+
+interface Url {
+  authority: string
+  path: string
+  query: string
+}
+
+/** "http://authority/path?query", as Bun puts it together; reading it throws when there is no valid authority. */
+function splitUrl(request: Request): Url {
+  let url: string
+  try {
+    url = request.url
+  } catch {
+    throw new HttpError(400, "a bad host")
+  }
+  const from = url.indexOf("://") + 3
+  const slash = url.indexOf("/", from)
+  if (from < 3 || slash < 0) throw new HttpError(400, "no authority")
+  const mark = url.indexOf("?", slash)
+  return {
+    authority: url.slice(from, slash),
+    path: mark < 0 ? url.slice(slash) : url.slice(slash, mark),
+    query: mark < 0 ? "" : url.slice(mark + 1),
+  }
+}
+
+/** Names that only HTTP/1.1 has (RFC 9113, 8.2.2) are malformed here; Bun should have refused them. */
+const hopByHop = new Set(["connection", "keep-alive", "proxy-connection", "transfer-encoding", "upgrade"])
+
+function readHeaders(request: Request, trusted: boolean, limits: Limits): HeaderList {
+  const flat: string[] = []
+  for (const [name, value] of request.headers) {
+    if (hopByHop.has(name)) throw new HttpError(400, "a field of HTTP/1.1")
+    const field = fieldOf(name)
+    if (field === Field.Forbidden || (!limits.underscores && name.includes("_"))) continue
+    if (!trusted && (field === Field.Trust || /^x-(?:forwarded-|accel-)/.test(name))) continue
+    if (field === Field.Expect && value.toLowerCase() !== "100-continue") throw new HttpError(417, "an unknown expectation")
+    if (field === Field.ContentLength && !/^\d{1,15}$/.test(value)) throw new HttpError(400, "a bad Content-Length")
+    flat.push(name, value)
+  }
+  if (flat.length > limits.headFields * 2) throw new HttpError(431, "too many fields")
+  return new HeaderList(flat)
+}
+
+const scratch = Buffer.allocUnsafe(64)
+
+function fieldOf(name: string): Field {
+  if (name.length > scratch.length) return Field.Other
+  const size = scratch.latin1Write(name, 0)
+  let hash = 0
+  for (let i = 0; i < size; i++) hash = mixName(hash, scratch[i]!)
+  return findName(scratch, 0, size, hash)?.field ?? Field.Other
+}
+
+class RequestCarrier implements Carrier {
+  readonly #request: Request
+  constructor(request: Request) {
+    this.#request = request
+  }
+  upgrade(): ByteDuplex | null {
+    return null
+  }
+  early(): void {}
+  onAbort(f: () => void): void {
+    const { signal } = this.#request
+    if (signal.aborted) f()
+    else signal.addEventListener("abort", f, { once: true })
+  }
+}
+
+/** The body as Bun brings it, bounded by what its exchange allows. */
+class LimitedBody extends ByteStream {
+  readonly length: number
+  readonly #inner: ByteStream
+  readonly #most: number
+  x: Exchange | undefined
+
+  constructor(request: Request, most: number) {
+    super()
+    const length = request.headers.get("content-length")
+    this.length = length === null ? -1 : Number(length)
+    this.#inner = ByteStream.from(request.body!, this.length)
+    this.#most = most
+  }
+
+  pipe(sink: ByteSink): void {
+    const own = this.x?.bodyLimit ?? -1
+    const limit = own >= 0 ? own : this.#most
+    const tooLong = new HttpError(413, "the body is too long")
+    if (this.length > limit) {
+      this.#inner.cancel(tooLong)
+      return sink.fail(tooLong)
+    }
+    let size = 0
+    this.#inner.pipe({
+      data: chunk => {
+        size += chunk.byteLength
+        if (size <= limit) return sink.data(chunk)
+        this.#inner.cancel(tooLong)
+        sink.fail(tooLong)
+      },
+      end: trailers => {
+        if (this.length >= 0 && size !== this.length) sink.fail(new HttpError(400, "a body of another length"))
+        else sink.end(trailers)
+      },
+      fail: error => sink.fail(error),
+    })
+  }
+
+  pause(): void {
+    this.#inner.pause()
+  }
+  resume(): void {
+    this.#inner.resume()
+  }
+  cancel(error?: Error): void {
+    this.#inner.cancel(error)
+  }
+}

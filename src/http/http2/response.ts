@@ -1,0 +1,144 @@
+import { readSync } from "node:fs"
+import { clock } from "../clock.ts"
+import { validName, validValue } from "../codec/fields.ts"
+import { bodyLength } from "../reply.ts"
+import type { FileSlice, Reply } from "../reply.ts"
+import { ByteStream } from "../stream.ts"
+import { BadReply } from "../http1/reply-head.ts"
+
+/** Told once, when the body has been handed over or was given up. */
+export type OnSent = (bytesOut: number, error?: Error) => void
+
+/** A Reply as Bun.serve takes it. Throws BadReply for what cannot be sent. */
+export function toResponse(reply: Reply, o: { isHead: boolean; server: string | undefined; onSent: OnSent }): Response {
+  const { status, body } = reply
+  if (!Number.isInteger(status) || status < 200 || status > 599) throw new BadReply(`status ${status} cannot be sent`)
+  const { headers, declared } = readFields(reply)
+  if (o.server !== undefined && !headers.has("server")) headers.set("server", o.server)
+  if (!headers.has("date")) headers.set("date", clock.date)
+  const length = bodyLength(body)
+  const bodiless = o.isHead || status === 204 || status === 205 || status === 304
+  if (!bodiless && length >= 0 && declared >= 0 && declared !== length) {
+    throw new BadReply(`Content-Length ${declared} but a body of ${length} bytes`)
+  }
+  if (bodiless) {
+    const shown = declared >= 0 || body === null ? declared : length
+    if (shown >= 0 && (o.isHead || status === 304)) headers.set("content-length", String(shown))
+    release(reply)
+    o.onSent(0)
+    return new Response(null, { status, headers })
+  }
+  if (body === null || typeof body === "string" || body instanceof Uint8Array) {
+    // Text would get a Content-Type of Bun's.
+    const bytes = typeof body === "string" ? Buffer.from(body) : body
+    o.onSent(length)
+    return new Response(bytes as BodyInit | null, { status, headers })
+  }
+  if (declared >= 0) headers.set("content-length", String(declared))
+  else if (length >= 0) headers.set("content-length", String(length))
+  const stream = body instanceof ByteStream ? countedStream(body, { expected: declared >= 0 ? declared : length, onSent: o.onSent }) : fileStream(body, o.onSent)
+  return new Response(stream, { status, headers })
+}
+
+const dropped = new Set(["connection", "keep-alive", "proxy-connection", "transfer-encoding", "upgrade"])
+
+function readFields(reply: Reply): { headers: Headers; declared: number } {
+  const headers = new Headers()
+  let declared = -1
+  for (const [name, value] of reply.headers) {
+    const lower = name.toLowerCase()
+    if (dropped.has(lower)) continue
+    if (!validName(name) || !validValue(value)) throw new BadReply(`a header that cannot be sent: ${JSON.stringify(name)}`)
+    if (lower !== "content-length") headers.append(lower, value)
+    else if (declared < 0 && /^\d{1,15}$/.test(value)) declared = Number(value)
+    else throw new BadReply(`a bad Content-Length: ${JSON.stringify(value)}`)
+  }
+  return { headers, declared }
+}
+
+/** Pulled by Bun as the client takes it; an error resets the stream, so that a short body does not look complete. */
+function countedStream(body: ByteStream, o: { expected: number; onSent: OnSent }): ReadableStream<Uint8Array> {
+  let sent = 0
+  let open = true
+  const close = (error?: Error) => {
+    if (!open) return false
+    open = false
+    o.onSent(sent, error)
+    return true
+  }
+  return new ReadableStream<Uint8Array>(
+    {
+      start(controller) {
+        const fail = (error: Error) => {
+          if (close(error)) controller.error(error)
+        }
+        body.pipe({
+          data(chunk) {
+            if (!open || chunk.byteLength === 0) return
+            if (o.expected >= 0 && sent + chunk.byteLength > o.expected) {
+              body.cancel()
+              return fail(new Error("the body is longer than its Content-Length"))
+            }
+            sent += chunk.byteLength
+            controller.enqueue(chunk)
+            if ((controller.desiredSize ?? 0) <= 0) body.pause()
+          },
+          end() {
+            if (o.expected >= 0 && sent < o.expected) return fail(new Error("the body is shorter than its Content-Length"))
+            if (close()) controller.close()
+          },
+          fail,
+        })
+      },
+      pull: () => body.resume(),
+      cancel(reason) {
+        const error = reason instanceof Error ? reason : new Error("the client is gone")
+        if (close(error)) body.cancel(error)
+      },
+    },
+    { highWaterMark: 1 },
+  )
+}
+
+/** Bytes per read. */
+const pieceBytes = 65_536
+
+function fileStream(file: FileSlice, onSent: OnSent): ReadableStream<Uint8Array> {
+  let at = file.start
+  let open = true
+  const close = (error?: Error) => {
+    if (!open) return
+    open = false
+    file.close()
+    onSent(at - file.start, error)
+  }
+  return new ReadableStream<Uint8Array>(
+    {
+      pull(controller) {
+        if (at >= file.end) {
+          close()
+          return controller.close()
+        }
+        const piece = Buffer.allocUnsafeSlow(Math.min(pieceBytes, file.end - at))
+        try {
+          const size = readSync(file.fd, piece, 0, piece.length, at)
+          if (size === 0) throw new Error("the file became shorter while it was sent")
+          at += size
+          controller.enqueue(piece.subarray(0, size))
+        } catch (error) {
+          close(error as Error)
+          controller.error(error)
+        }
+      },
+      cancel: () => close(new Error("the client is gone")),
+    },
+    { highWaterMark: 1 },
+  )
+}
+
+function release(reply: Reply): void {
+  const { body } = reply
+  if (body === null || typeof body === "string" || body instanceof Uint8Array) return
+  if (body instanceof ByteStream) body.cancel()
+  else body.close()
+}
