@@ -3,7 +3,7 @@
  * executable comes from its npm package, so nothing but the npm registry is asked.
  */
 import { execFileSync } from "node:child_process"
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync } from "node:fs"
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync } from "node:fs"
 import { join } from "node:path"
 import { makeTypes } from "./types.ts"
 
@@ -11,27 +11,25 @@ const root = join(import.meta.dir, "..")
 const dist = join(root, "dist")
 const cache = join(dist, ".bun")
 
-/** npm packages @oven/bun-NAME; "-baseline" is for x64 processors without AVX2. */
-const TARGETS = [
-  "linux-x64",
-  "linux-x64-baseline",
-  "linux-x64-musl",
-  "linux-x64-musl-baseline",
-  "linux-aarch64",
-  "linux-aarch64-musl",
-  "darwin-x64",
-  "darwin-x64-baseline",
-  "darwin-aarch64",
-  "windows-x64",
-  "windows-x64-baseline",
-] as const
+/** The targets that Bun is made for: its npm package names one package @oven/bun-TARGET for each. */
+function targets(): readonly string[] {
+  const { optionalDependencies } = JSON.parse(readFileSync(join(root, "node_modules", "bun", "package.json"), "utf8")) as {
+    optionalDependencies: Record<string, string>
+  }
+  return Object.keys(optionalDependencies).map(name => name.replace("@oven/bun-", "")).toSorted()
+}
 
-async function build(outfile: string, executablePath?: string): Promise<void> {
+interface Foreign {
+  readonly target: string
+  readonly executablePath: string
+}
+
+async function build(outfile: string, foreign?: Foreign): Promise<void> {
   // Built aside and moved: a running executable must not be written into, and a test may start it any moment.
   const folder = mkdtempSync(join(dist, ".build-"))
   const made = join(folder, outfile)
   try {
-    await compile(made, executablePath)
+    await compile(made, foreign)
     const name = readdirSync(folder).find(file => file.startsWith(outfile) && !file.endsWith(".map")) ?? outfile
     renameSync(join(folder, name), join(dist, name))
     console.log(`dist/${name}`)
@@ -40,7 +38,7 @@ async function build(outfile: string, executablePath?: string): Promise<void> {
   }
 }
 
-async function compile(outfile: string, executablePath: string | undefined): Promise<void> {
+async function compile(outfile: string, foreign: Foreign | undefined): Promise<void> {
   const result = await Bun.build({
     entrypoints: [join(root, "src", "main.ts")],
     target: "bun",
@@ -53,7 +51,7 @@ async function compile(outfile: string, executablePath: string | undefined): Pro
     define: { EDGE_COMMIT: JSON.stringify(commit()) },
     compile: {
       outfile,
-      ...(executablePath !== undefined && { executablePath }),
+      ...(foreign !== undefined && { target: `bun-${foreign.target}` as Bun.Build.CompileTarget, executablePath: foreign.executablePath }),
       // JSX of apps is hono's. No .env, bunfig.toml or tsconfig.json of the working folder is obeyed: the `paths` that
       // `edge types` writes lead to declarations.
       execArgv: ["--jsx-import-source=hono/jsx", "--jsx-runtime=automatic"],
@@ -91,5 +89,5 @@ function bunFor(target: string): string {
 
 mkdirSync(dist, { recursive: true })
 makeTypes()
-if (process.argv.includes("--all")) for (const target of TARGETS) await build(`edge-${target}`, bunFor(target))
+if (process.argv.includes("--all")) for (const target of targets()) await build(`edge-${target}`, { target, executablePath: bunFor(target) })
 else await build("edge")
