@@ -15,6 +15,7 @@ export interface StormOptions {
   readonly body: RegExp
   /** While it is set no new request begins, so that something can be done "between requests". */
   readonly pause?: { promise: Promise<void> | undefined; active: number }
+  onAnswer?(): void
 }
 
 const REQUEST = Buffer.from("GET /ping HTTP/1.1\r\nHost: x\r\n\r\n")
@@ -32,6 +33,7 @@ export async function storm(options: StormOptions): Promise<StormResult> {
       if (options.pause !== undefined) options.pause.active++
       const problem = await request(options.port, options.body)
       if (options.pause !== undefined) options.pause.active--
+      options.onAnswer?.()
       if (problem === undefined) answered++
       else failures[problem] = (failures[problem] ?? 0) + 1
     }
