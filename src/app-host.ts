@@ -69,7 +69,8 @@ export class AppHost {
   /** The answer to what the app threw. */
   failed(error: unknown, x: Exchange): Reply {
     if (error instanceof HttpError && error.status < 500) return Reply.text(error.status, `${error.message}\n`)
-    if (!isAbort(error, x)) this.#log(error, { method: x.method, path: x.path })
+    // What fails once the client is gone (its body, our stream to it) is no fault of the app.
+    if (!x.signal.aborted) this.#log(error, { method: x.method, path: x.path })
     return Reply.text(500, "Internal Server Error\n")
   }
 
@@ -91,9 +92,4 @@ export class AppHost {
   #log(error: unknown, fields: Record<string, unknown>): void {
     this.#options.log.error("the app failed", { ...fields, error })
   }
-}
-
-/** The app gave up because its client did: nothing to tell. */
-function isAbort(error: unknown, x: Exchange): boolean {
-  return error instanceof Error && error.name === "AbortError" && x.signal.aborted
 }

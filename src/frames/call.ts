@@ -37,6 +37,8 @@ export class Call {
   readonly #ended: () => void
   #deadline: number
   #request: Outgoing | null = null
+  /** The worker has heard of it. */
+  #sent = false
   #requestOver = false
   #response: Incoming | null = null
   #answered = false
@@ -74,8 +76,8 @@ export class Call {
     const head = encodeRequestHead(this.x)
     const source = this.x.body
     if (source === null) {
-      this.#requestOver = true
       this.#link.writer.head(REQUEST, this.#id, { head, end: true, body: null })
+      this.#sent = this.#requestOver = true
       return
     }
     this.#request = new Outgoing(this.#link, this.#id, {
@@ -83,7 +85,7 @@ export class Call {
       sent: () => this.#requestSent(),
       fail: error => this.#requestFailed(error),
     })
-    this.#request.begin(REQUEST, head)
+    this.#sent = this.#request.begin(REQUEST, head)
   }
 
   /** True when the deadline passed just now. */
@@ -192,7 +194,11 @@ export class Call {
     this.#cancelled = true
     this.#requestOver = true
     this.#request?.stop()
-    this.#link.writer.frame(CANCEL, { id: this.#id })
+    if (this.#sent) this.#link.writer.frame(CANCEL, { id: this.#id })
+    else {
+      this.#responseOver = true
+      this.#finish()
+    }
   }
 
   /** What still comes for a cancelled answer: granted back, so that the worker gets to its END. */

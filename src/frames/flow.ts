@@ -177,11 +177,11 @@ export class Outgoing implements ByteSink {
 
   /**
    * Sends the frame that carries the head, with as much of the body as the source gives at once: a small upload or
-   * answer is then one frame. `type` is REQUEST or RESPONSE.
+   * answer is then one frame. `type` is REQUEST or RESPONSE. False when the source failed before anything was sent.
    */
-  begin(type: number, head: string | HeadBytes): void {
+  begin(type: number, head: string | HeadBytes): boolean {
     this.#source.pipe(this)
-    if (this.#stopped) return
+    if (this.#stopped) return false
     const first = this.#take(Math.min(this.#credit, maxPayload - head.length))
     this.#credit -= first?.length ?? 0
     const end = this.#ended && this.#queue.length === 0
@@ -189,6 +189,7 @@ export class Outgoing implements ByteSink {
     this.#begun = true
     if (end) this.#finish()
     else this.#pump()
+    return true
   }
 
   data(chunk: Uint8Array): void {

@@ -57,7 +57,7 @@ export function encodeRequestHead(x: Exchange): HeadBytes {
       (headers.flat[0] === "Host" ? headers.flat[1] : headers.get("host")) ?? x.host,
       x.ip,
       conn.peerPort > 0 ? String(conn.peerPort) : "",
-      conn.local,
+      latin1Path(conn.local),
       body === null ? "" : String(body.length),
     ],
     headerBytes(x),
@@ -148,7 +148,7 @@ export function decodeRequestHead(bytes: Buffer, at: { start: number; stop: numb
     host: f[7]!,
     ip: f[8]!,
     port: f[9] === "" ? 0 : toNumber(f[9]!),
-    local: f[10]!,
+    local: utf8Path(f[10]!),
     length: f[11] === "" ? null : f[11] === "-1" ? -1 : toNumber(f[11]!),
     headers: HeaderList.shared(headersAt < at.stop ? readHeaders(bytes.latin1Slice(headersAt + 1, at.stop)) : none),
   }
@@ -177,7 +177,10 @@ function toNumber(digits: string): number {
   return n
 }
 
-/** Throws TypeError when the app gave a field that no header can have. */
+/** Largest head of an answer in bytes: an app that adds headers in a loop gets an error, not all of the memory. */
+const maxHead = 262_144
+
+/** Throws TypeError when the app gave a field that no header can have, or too many. */
 export function encodeResponseHead(status: number, reason: string, headers: readonly string[]): string {
   let head = `${status}\0${reason}`
   for (let i = 0; i < headers.length; i += 2) {
@@ -185,6 +188,7 @@ export function encodeResponseHead(status: number, reason: string, headers: read
     if (!token.test(headers[i]!) || unsafe.test(value)) throw new TypeError(`header ${headers[i]} is malformed`)
     head += `\0${headers[i]}\0${value}`
   }
+  if (head.length > maxHead) throw new TypeError(`a head of ${head.length} bytes is longer than ${maxHead}`)
   return head
 }
 

@@ -21,6 +21,8 @@ export interface FrameServerOptions {
 
 /** After DRAIN: how long a front may keep a connection that has nothing under way, in ms. */
 const lingerMs = 2000
+/** How often to look whether the last answers were taken, in ms. */
+const unsentMs = 20
 
 export class FrameServer {
   readonly #options: FrameServerOptions
@@ -102,9 +104,15 @@ export class FrameServer {
   #leave(): void {
     clearTimeout(this.#linger)
     if (this.#leaving === undefined || this.#active > 0) return
-    const why = this.#leaving
     const fronts = [...this.#connections].some(connection => !connection.supervisor)
-    this.#linger = setTimeout(() => this.#options.onIdle?.(why), fronts ? lingerMs : 0)
+    this.#linger = setTimeout(() => this.#left(), fronts ? lingerMs : 0)
+  }
+
+  #left(): void {
+    // An answer that a slow front has not taken yet would be cut by our exit.
+    const unsent = [...this.#connections].some(connection => connection.link.writer.pending > 0)
+    if (unsent) this.#linger = setTimeout(() => this.#left(), unsentMs)
+    else this.#options.onIdle?.(this.#leaving!)
   }
 }
 

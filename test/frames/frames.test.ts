@@ -116,6 +116,15 @@ describe("answers", () => {
     await expect(bytesOf(reply)).rejects.toThrow("the app failed")
   })
 
+  test("headers of every size up to 256 kB, and an error beyond", async () => {
+    const client = await ready
+    for (const [kb, status] of [[1, 200], [100, 200], [255, 200], [257, 500], [5000, 500]] as const) {
+      const reply = await client.send(exchange(`/headers/${kb}`))
+      expect([kb, reply.status, reply.headers.get("x-big")?.length]).toEqual([kb, status, status === 200 ? kb * 1024 : undefined])
+    }
+    await until(() => client.active === 0)
+  })
+
   test("a rejection nobody waits for is logged and harms nothing", async () => {
     expect(await get(await ready, "/reject")).toBe("answered all the same")
     await until(() => worker.output.includes("nobody waits for this"))
@@ -210,6 +219,46 @@ describe("bodies", () => {
     const x = exchange("/hash", { method: "POST", body: ByteStream.from(broken) })
     await expect(client.send(x)).rejects.toMatchObject({ status: 400 })
     await until(() => client.active === 0)
+  })
+})
+
+describe("what cannot be sent on", () => {
+  test.each<[string, Parameters<typeof exchange>[1]]>([
+    ["a header with a line break", { headers: { "X-A": "a\r\nX-B: b" } }],
+    ["a header with a NUL", { headers: { "X-A": "a\0X-B\0b" } }],
+    ["a header that would be cut to a line feed", { headers: { "X-A": "a\u010ab" } }],
+    ["a header that would be cut to a NUL", { headers: { "X-A": "a\u0100b" } }],
+    ["a name with a NUL", { headers: { "X\0A": "b" } }],
+    ["a method with a NUL", { method: "GET\0/" }],
+    ["a host with a line break", { host: "a\nb" }],
+    ["a header with a body", { method: "POST", body: "x", headers: { "X-A": "a\0b" } }],
+  ])("%s: 400, and the worker never hears of it", async (_, options) => {
+    const client = await ready
+    let freed = 0
+    await expect(client.send(exchange("/", options), () => freed++)).rejects.toMatchObject({ status: 400 })
+    expect([freed, client.active]).toEqual([1, 0])
+    expect(await get(client, "/")).toBe("hello")
+  })
+
+  test("a body that is broken from the start", async () => {
+    const client = await ready
+    class Broken extends ByteStream {
+      readonly length = 5
+      pipe(sink: ByteSink): void {
+        sink.fail(new Error("cut"))
+      }
+      pause(): void {}
+      resume(): void {}
+      cancel(): void {}
+    }
+    let freed = 0
+    await expect(client.send(exchange("/hash", { method: "POST", body: new Broken() }), () => freed++)).rejects.toMatchObject({ status: 400 })
+    expect([freed, client.active]).toEqual([1, 0])
+    expect(await get(client, "/")).toBe("hello")
+  })
+
+  test("a listener's address beyond ASCII harms nothing", async () => {
+    expect(await textOf(await (await ready).send(exchange("/", { conn: { local: "unix:/tmp/żółw.sock" } })))).toBe("hello")
   })
 })
 

@@ -75,6 +75,10 @@ app.get("/reject", c => {
   void Promise.reject(new Error("nobody waits for this"))
   return c.text("answered all the same")
 })
+app.get("/headers/:kb", c => {
+  c.header("X-Big", "x".repeat(Number(c.req.param("kb")) * 1024))
+  return c.text("big")
+})
 app.get("/split", () => ({ status: 200 }) as Response)
 app.get("/memory", c => c.json({ rss: process.memoryUsage.rss() }))
 app.get("/env", c => c.json(Object.keys(process.env).filter(name => /^(BUN_|EDGE_)/.test(name))))
