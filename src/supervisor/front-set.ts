@@ -23,6 +23,13 @@ export interface FrontSetOptions {
 /** A front that dies sooner than this after its start counts as one more failure in a row. */
 const STABLE_MS = 10_000
 const MAX_DELAY_MS = 10_000
+/** Setting up and starting everything. */
+const READY_MS = 60_000
+/** Accepting costs nothing; a front that does not come to it hangs, and is found by the questions. */
+const LISTEN_MS = 5000
+/** Each front is asked so often how it is; after so many questions without an answer it is killed. */
+const PING_MS = 3000
+const MOST_SILENT = 5
 
 export class FrontSet {
   readonly #options: FrontSetOptions
@@ -33,6 +40,9 @@ export class FrontSet {
   #empty = Promise.withResolvers<void>()
   #respawns = new Set<ReturnType<typeof setTimeout>>()
   #problem: string | null
+  #watch: ReturnType<typeof setInterval> | undefined
+  /** Questions in a row that a front did not answer. */
+  readonly #silent = new Map<FrontProcess, number>()
 
   constructor(options: FrontSetOptions) {
     this.#options = options
@@ -43,7 +53,7 @@ export class FrontSet {
   async start(): Promise<void> {
     try {
       for (let i = 0; i < this.#options.count; i++) this.#spawn()
-      await Promise.all([...this.#fronts].map(front => front.ready))
+      await within(READY_MS, Promise.all([...this.#fronts].map(front => front.ready)))
     } catch (error) {
       this.kill()
       await this.gone
@@ -75,7 +85,8 @@ export class FrontSet {
   /** All accept from now on; resolves when they do. One that dies meanwhile is replaced. */
   async listen(): Promise<void> {
     this.#state = "serving"
-    await Promise.allSettled([...this.#fronts].map(front => front.listen()))
+    this.#watch = setInterval(() => void this.#checkFronts(), PING_MS)
+    await within(LISTEN_MS, Promise.allSettled([...this.#fronts].map(front => front.listen()))).catch(() => {})
   }
 
   /** Stop accepting and finish. Called again with shorter times, it hurries. */
@@ -91,6 +102,7 @@ export class FrontSet {
 
   #retire(): void {
     this.#state = "leaving"
+    clearInterval(this.#watch)
     for (const timer of this.#respawns) clearTimeout(timer)
     this.#respawns.clear()
     if (this.#fronts.size === 0) this.#empty.resolve()
@@ -145,17 +157,52 @@ export class FrontSet {
     else if (this.#state === "leaving" && this.#fronts.size === 0) this.#empty.resolve()
   }
 
+  /** A front that hangs (a loop without end in a plugin or an inline app) holds its connections and helps nobody. */
+  async #checkFronts(): Promise<void> {
+    for (const front of this.#fronts) {
+      void front.stats(PING_MS).then(answer => {
+        if (answer !== undefined || !this.#fronts.has(front)) return this.#silent.delete(front)
+        const silent = (this.#silent.get(front) ?? 0) + 1
+        this.#silent.set(front, silent)
+        if (silent < MOST_SILENT || this.#state !== "serving") return
+        this.#options.log.error(`front ${front.pid} has not answered for ${(silent * PING_MS) / 1000} s; killed`)
+        front.kill()
+      })
+    }
+  }
+
   /** At once the first time; then slower and slower, as a front that cannot start would eat the machine. */
   #respawn(front: FrontProcess, exit: FrontExit): void {
     this.#failures = Date.now() - front.startedAt > STABLE_MS ? 0 : this.#failures + 1
-    const delayMs = this.#failures < 2 ? 0 : Math.min(MAX_DELAY_MS, 100 * 2 ** this.#failures)
     const again = this.#failures < 3 ? "" : `, ${this.#failures} times in a row soon after its start`
-    this.#options.log.error(`front ${front.pid} ${describeExit(exit)}${again}; starting another${delayMs > 0 ? ` in ${delayMs} ms` : ""}`)
+    this.#spawnLater(`front ${front.pid} ${describeExit(exit)}${again}`)
+  }
+
+  #spawnLater(why: string): void {
+    const delayMs = this.#failures < 2 ? 0 : Math.min(MAX_DELAY_MS, 100 * 2 ** this.#failures)
+    this.#options.log.error(`${why}; starting another${delayMs > 0 ? ` in ${delayMs} ms` : ""}`)
     const timer = setTimeout(() => {
       this.#respawns.delete(timer)
-      const next = this.#spawn()
-      next.ready.then(() => next.listen()).catch(() => {})
+      try {
+        const next = this.#spawn()
+        next.ready.then(() => next.listen()).catch(() => {})
+      } catch (error) {
+        // Out of processes or descriptors: that may pass.
+        this.#failures++
+        this.#spawnLater(`a front cannot be started (${(error as Error).message})`)
+      }
     }, delayMs)
     this.#respawns.add(timer)
+  }
+}
+
+/** Rejects when it takes longer: a plugin's `start` that never ends must not block every later reload. */
+async function within<T>(ms: number, work: Promise<T>): Promise<T> {
+  const { promise, reject } = Promise.withResolvers<never>()
+  const timer = setTimeout(() => reject(new Error(`the fronts were not ready within ${ms / 1000} s: a plugin or an inline app does not start`)), ms)
+  try {
+    return await Promise.race([work, promise])
+  } finally {
+    clearTimeout(timer)
   }
 }

@@ -8,6 +8,10 @@ import type { Identity } from "./identity.ts"
  */
 export function prepareLog({ access }: LogConfig, fronts: Identity | undefined): void {
   if (access.format === "off" || access.path === "-") return
-  closeSync(openSync(access.path, "a", 0o640))
-  if (fronts !== undefined) chownSync(access.path, fronts.uid, fronts.gid)
+  try {
+    closeSync(openSync(access.path, "a", 0o640))
+    if (fronts !== undefined) chownSync(access.path, fronts.uid, fronts.gid)
+  } catch (error) {
+    throw new Error(`cannot open the access log: ${(error as Error).message}`, { cause: error })
+  }
 }

@@ -215,7 +215,11 @@ export class Supervisor {
     this.#serving = serving
     this.#log = serving.log
     if (this.#stopping !== undefined) return this.#answer({ ok: false, error: "edge is stopping" })
-    this.#pidFile.write(serving.plan.server.pidFile)
+    try {
+      this.#pidFile.write(serving.plan.server.pidFile)
+    } catch (error) {
+      serving.log.error(`the pid file cannot be written: ${reason(error)}`)
+    }
     if (first) this.#inherited.discard(serving.log)
     this.#watcher?.follow(serving.plan)
     this.#announce(serving)

@@ -52,6 +52,7 @@ export class Edge {
   /** Starts it in a folder of its own, and waits until it serves. */
   static async start(options: EdgeOptions): Promise<Edge> {
     const edge = await Edge.launch(options)
+    await edge.heard(/^serving /m)
     await edge.heard(/INFO {2}serving generation=1|"serving","generation":1/)
     return edge
   }

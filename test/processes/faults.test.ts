@@ -96,3 +96,53 @@ test("an app that cannot boot at the start does not keep the others down, and is
   await edge.heard("the app serves now")
   expect(await edge.get("/app/")).toContain("late")
 }, 60_000)
+
+test("a front that hangs is found, killed and replaced; the other one serves meanwhile", async () => {
+  const loop = app.replace('if (url.pathname.endsWith("/pid"))', 'if (url.pathname.endsWith("/hang")) for (;;) {}\n    if (url.pathname.endsWith("/pid"))')
+  await using edge = await Edge.start({ config: pong() + inlineApp, files: { "app/app.ts": loop } })
+  const hung = edge.get("/app/hang").catch(() => "cut")
+  await edge.heard(/front \d+ has not answered for 15 s; killed/)
+  expect(await hung).toBe("cut")
+  await edge.heard("was killed by SIGKILL; starting another")
+  await until(async () => (await edge.status()).fronts.filter(({ memory }) => memory !== undefined).length === 2)
+  for (let i = 0; i < 10; i++) expect(await edge.get("/ping")).toBe("pong")
+}, 60_000)
+
+test("fronts that die again and again are started ever later, and it is said", async () => {
+  const dying = 'import { existsSync } from "node:fs"\nif (existsSync(import.meta.dir + "/die")) setTimeout(() => process.exit(9), 1)\n' + app
+  await using edge = await Edge.start({ config: pong().replace("fronts = 2", "fronts = 1") + inlineApp, files: { "app/app.ts": dying } })
+  edge.write("app/die", "")
+  const [front] = (await edge.status()).fronts
+  process.kill(front!.pid, "SIGKILL")
+  await edge.heard(/3 times in a row soon after its start; starting another in 800 ms/)
+  edge.write("site.toml", pong().replace(/\[\[site\.route\]\]\npath = "\/app.*/s, ""))
+  expect((await edge.command("reload")).code).toBe(0)
+  expect(await edge.get("/ping")).toBe("pong")
+}, 60_000)
+
+test("a folder for the pid file or the access log that is not there", async () => {
+  const simple = pong().replace(/\[\[site\.route\]\]\npath = "\/app.*/s, "")
+  await using edge = await Edge.start({ config: simple.replace("edge.pid", "no/such/edge.pid") })
+  expect(edge.output).toContain("the pid file cannot be written")
+  expect(await edge.get("/ping")).toBe("pong")
+  edge.write("site.toml", simple.replace('format = "off"', 'path = "no/such/access.log"'))
+  const { code, err } = await edge.command("reload")
+  expect(code).toBe(1)
+  expect(err).toContain("cannot open the access log")
+  expect(await edge.get("/ping")).toBe("pong")
+})
+
+test("out of descriptors the supervisor goes on, and is well when there are some again", async () => {
+  const limit = (argv: string[]) => ["/bin/sh", "-c", 'ulimit -n 40; exec "$@"', "sh", ...argv]
+  const many = Array.from({ length: 60 }, () => '"127.0.0.1:0"').map((text, i) => text.replace("127.0.0.1", `127.0.1.${i + 1}`)).join(", ")
+  const simple = pong().replace(/\[\[site\.route\]\]\npath = "\/app.*/s, "")
+  await using edge = await Edge.start({ config: simple, wrap: limit })
+  edge.write("site.toml", simple.replace('"127.0.0.1:0"', many))
+  const { code, err } = await edge.command("reload")
+  expect(code).toBe(1)
+  expect(err).toMatch(/out of file descriptors|EMFILE/)
+  expect(await edge.get("/ping")).toBe("pong")
+  edge.write("site.toml", simple.replace('body = "pong"', 'body = "well"'))
+  expect((await edge.command("reload")).code).toBe(0)
+  expect(await edge.get("/ping")).toBe("well")
+})
