@@ -73,7 +73,7 @@ describe("another upstream is tried", () => {
     const server = up(listenRaw(c => c.text.endsWith("body") && c.write("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")))
     const served = await front({ to: [at(dead()), at(server)] })
     expect(await ask(served, { method: "POST", body: "body" })).toEqual([200, "ok"])
-    expect(served.lines.find(line => line.message === "upstream failed")!.fields).toMatchObject({ fault: "connect", again: true })
+    expect(served.lines.find(line => line.message === "upstream failed, another one is tried")!.fields).toMatchObject({ fault: "connect" })
   })
   test("when it closed without an answer, for safe methods only", async () => {
     const other = named("b")
@@ -108,7 +108,7 @@ describe("health", () => {
     const a = dead()
     const served = await front({ to: [at(a), at(named("b"))], retries: 1, health: { max_fails: 2, fail_timeout: "10m" } })
     expect(await many(served, 8)).toBe("bbbbbbbb")
-    expect(served.lines.filter(line => line.message === "upstream failed").length).toBe(2)
+    expect(served.lines.filter(line => line.message === "upstream failed, another one is tried").length).toBe(2)
     expect(served.lines.filter(line => line.message === "upstream rests").length).toBe(1)
 
     const only = await front({ to: at(dead()), health: { max_fails: 1, fail_timeout: "10m" } })

@@ -101,6 +101,7 @@ export interface ClientOptions {
   duplex?: ByteDuplex
   prefix?: string
   shared?: boolean
+  host?: string
 }
 
 export function client(o: ClientOptions = {}): Client {
@@ -113,7 +114,7 @@ export function client(o: ClientOptions = {}): Client {
     target,
     target.split("?")[0]!,
     target.split("?")[1] ?? "",
-    "example.com",
+    o.host ?? "example.com",
     o.shared === true ? HeaderList.shared(flat) : new HeaderList(flat),
     "1.1",
     { ...plain, ...o.conn },

@@ -1,4 +1,6 @@
 import { afterEach, describe, expect, test } from "bun:test"
+import { parseTarget } from "../../src/http/upstream/target.ts"
+import { HttpUpstream } from "../../src/http/upstream/upstream.ts"
 import { type Accepted, answering, client, listenRaw, Pushed, settled, take, upstreamAt, whole, type FakeUpstream } from "./harness.ts"
 
 const open: FakeUpstream[] = []
@@ -88,7 +90,8 @@ describe("what is sent on", () => {
   test("Host: the upstream's, a fixed one, or the upstream's where the client gave none", async () => {
     expect(await sent({}, { head: { host: "upstream" } })).toStartWith("GET / HTTP/1.1\r\nHost: UPSTREAM\r\n")
     expect(await sent({}, { head: { host: "fixed.example" } })).toStartWith("GET / HTTP/1.1\r\nHost: fixed.example\r\n")
-    expect(await sent({ headers: [] })).toStartWith("GET / HTTP/1.1\r\nHost: UPSTREAM\r\n")
+    expect(await sent({ headers: [], host: "" })).toStartWith("GET / HTTP/1.1\r\nHost: UPSTREAM\r\n")
+    expect(await sent({ headers: [] })).toStartWith("GET / HTTP/1.1\r\nHost: example.com\r\n")
   })
   test("fields set and removed by the config", async () => {
     const text = await sent(
@@ -100,8 +103,6 @@ describe("what is sent on", () => {
     expect(() => upstreamAt(1, { head: { set: [["A", "b\r\nC: d"]] } })).toThrow("not a header field")
   })
   test("the path of the target goes in front", async () => {
-    const { HttpUpstream } = await import("../../src/http/upstream/upstream.ts")
-    const { parseTarget } = await import("../../src/http/upstream/target.ts")
     const server = recording("\r\n\r\n")
     await new HttpUpstream({ target: parseTarget(`http://127.0.0.1:${server.port}/base/`) }).send(client({ target: "/x?y" }).x)
     expect(server.accepted[0]!.text).toStartWith("GET /base/x?y HTTP/1.1\r\n")
@@ -510,6 +511,36 @@ describe("time-outs are 504", () => {
     expect(error).toMatchObject({ status: 504, fault: "send_timeout" })
     expect(body.cancelled).toBeDefined()
   })
+})
+
+/** A port whose accept queue is full: the kernel drops every further SYN, as a host behind a firewall does. */
+const silentPort = `
+import socket, time
+s = socket.socket(); s.bind(("127.0.0.1", 0)); s.listen(0)
+keep = []
+for _ in range(4):
+    c = socket.socket(); c.setblocking(False); c.connect_ex(s.getsockname()); keep.append(c)
+print(s.getsockname()[1], flush=True)
+time.sleep(60)`
+
+test("a host that drops packets: 504, and attempts cannot use up our descriptors", async () => {
+  const run = Bun.spawn(["/usr/bin/python3", "-c", silentPort], { stdout: "pipe" })
+  try {
+    const { value } = await run.stdout.getReader().read()
+    const upstream = upstreamAt(Number(Buffer.from(value!).toString()), { maxConnecting: 3, limits: { connectMs: 100 } })
+    const outcomes = await Promise.all(Array.from({ length: 5 }, () => settled(upstream.send(client().x))))
+    expect(outcomes.map(one => [one.error!.status, one.error!.fault])).toEqual([
+      [504, "connect_timeout"],
+      [504, "connect_timeout"],
+      [504, "connect_timeout"],
+      [502, "connect"],
+      [502, "connect"],
+    ])
+    expect(upstream.active).toBe(0)
+  } finally {
+    run.kill()
+    await run.exited
+  }
 })
 
 describe("the client goes away", () => {

@@ -26,15 +26,15 @@ export function forward(health: Health, to: { balancer: Balancer; rules: Forward
       if (!(error instanceof UpstreamError)) throw error
       health.failed(upstream)
       const left = tried.length <= rules.retries && mayTryElsewhere(x, error) ? health.open.filter(one => !tried.includes(one)) : []
-      log.warn("upstream failed", {
+      // The last failure is logged where its 502 or 504 is made.
+      if (left.length === 0) throw error
+      log.warn("upstream failed, another one is tried", {
         upstream: upstream.id,
         fault: error.fault,
         reason: error.message,
         method: x.method,
         path: x.path,
-        again: left.length > 0,
       })
-      if (left.length === 0) throw error
       upstream = once(x, left)
       tried.push(upstream)
       try {

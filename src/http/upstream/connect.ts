@@ -57,34 +57,57 @@ const secureHandlers = {
   },
 }
 
-/** Opens a socket for `connection`, which hears of it by `opened` or `lost`. */
-export function connect(connection: UpstreamConnection, { target, tls }: { target: UpstreamTarget; tls: UpstreamTls }): void {
-  const connectError = (_: unknown, error: Error) => connection.lost(error)
+/** What does not change from one socket to the next. */
+type Place = Omit<Bun.TCPSocketConnectOptions<UpstreamConnection>, "socket" | "data">
+
+/** Opens sockets to one upstream. */
+export class Connector {
+  #place: Place
+  #handlers: typeof handlers
+  #most: number
+  /** Connections under way, also those that nobody waits for any more: Bun cannot break them off. */
+  #underWay = 0
+
+  constructor(target: UpstreamTarget, { tls, most }: { tls: UpstreamTls; most: number }) {
+    this.#handlers = target.secure ? secureHandlers : handlers
+    this.#most = most
+    this.#place = { ...place(target, tls), allowHalfOpen: true } as Place
+  }
+
+  /** `connection` hears of it by `attached` and `opened`, or by `lost`, perhaps at once. */
+  connect(connection: UpstreamConnection): void {
+    // A host that drops packets holds each attempt for two minutes in the kernel: it must not use up our descriptors.
+    if (this.#underWay >= this.#most) {
+      connection.lost(new Error(`${this.#most} connections are being made already`))
+      return
+    }
+    this.#underWay++
+    const connectError = (_: unknown, error: Error) => connection.lost(error)
+    Bun.connect<UpstreamConnection>({ ...this.#place, data: connection, socket: { ...this.#handlers, connectError } }).then(
+      () => this.#underWay--,
+      (error: unknown) => {
+        this.#underWay--
+        // The same error came by connectError, or, for a bad option, comes only here.
+        connection.lost(error instanceof Error ? error : new Error(String(error)))
+      },
+    )
+  }
+}
+
+function place(target: UpstreamTarget, tls: UpstreamTls): object {
+  if (target.unix !== "") return { unix: target.unix }
+  const { hostname, port } = target
+  if (!target.secure) return { hostname, port }
   // SNI carries names only (RFC 6066, 3); an address is still checked against the certificate.
-  const name = tls.serverName ?? (isIP(target.hostname) === 0 ? target.hostname : "")
-  const common = { data: connection, allowHalfOpen: true }
-  const opening =
-    target.unix !== ""
-      ? Bun.connect<UpstreamConnection>({ ...common, unix: target.unix, socket: { ...handlers, connectError } })
-      : target.secure
-        ? Bun.connect<UpstreamConnection>({
-            ...common,
-            hostname: target.hostname,
-            port: target.port,
-            socket: { ...secureHandlers, connectError },
-            tls: {
-              ...(tls.ca === undefined ? {} : { ca: tls.ca }),
-              ...(tls.cert === undefined ? {} : { cert: tls.cert, key: tls.key ?? tls.cert }),
-              ...(name === "" ? {} : { serverName: name }),
-              rejectUnauthorized: tls.verify ?? true,
-            },
-          })
-        : Bun.connect<UpstreamConnection>({
-            ...common,
-            hostname: target.hostname,
-            port: target.port,
-            socket: { ...handlers, connectError },
-          })
-  // The same error came by connectError, or, for a bad option, comes only here.
-  opening.catch((error: unknown) => connection.lost(error instanceof Error ? error : new Error(String(error))))
+  const serverName = tls.serverName ?? (isIP(hostname) === 0 ? hostname : "")
+  return {
+    hostname,
+    port,
+    tls: {
+      ...(tls.ca === undefined ? {} : { ca: tls.ca }),
+      ...(tls.cert === undefined ? {} : { cert: tls.cert, key: tls.key }),
+      ...(serverName === "" ? {} : { serverName }),
+      rejectUnauthorized: tls.verify ?? true,
+    },
+  }
 }

@@ -2,7 +2,7 @@ import { ResponseHeadReader } from "../codec/response-head.ts"
 import type { Exchange } from "../exchange.ts"
 import type { Reply } from "../reply.ts"
 import { Call, type CallHost, type CallLimits } from "./call.ts"
-import { connect, type UpstreamTls } from "./connect.ts"
+import { Connector, type UpstreamTls } from "./connect.ts"
 import { UpstreamConnection } from "./connection.ts"
 import type { UpstreamError } from "./error.ts"
 import { RequestHead, type HeadRules } from "./request-head.ts"
@@ -18,6 +18,8 @@ export interface HttpUpstreamOptions {
   readonly keepIdle?: number
   /** How long one is kept; default 30 s. What the upstream says by `Keep-Alive: timeout` goes before it. */
   readonly keepIdleMs?: number
+  /** Connections that may be in the making at once; default 1024. */
+  readonly maxConnecting?: number
   /** An answer broke off after its head was passed on; errors before that are thrown by `send`. */
   onBrokenAnswer?(error: UpstreamError): void
 }
@@ -38,6 +40,7 @@ export class HttpUpstream implements CallHost {
   #options: HttpUpstreamOptions
   /** Last in, first out: the one used last is the least likely to have been closed, and the others can go. */
   #idle: UpstreamConnection[] = []
+  #connector: Connector
   #keepIdle: number
   #keepIdleMs: number
   #closed = false
@@ -49,6 +52,7 @@ export class HttpUpstream implements CallHost {
     this.limits = { ...defaults, ...options.limits }
     this.head = new RequestHead(options.target, { host: "client", set: [], remove: [], ...options.head })
     this.heads = new ResponseHeadReader(this.limits)
+    this.#connector = new Connector(options.target, { tls: options.tls ?? {}, most: options.maxConnecting ?? 1024 })
     this.#keepIdle = options.keepIdle ?? 64
     this.#keepIdleMs = options.keepIdleMs ?? 30_000
   }
@@ -89,7 +93,7 @@ export class HttpUpstream implements CallHost {
   }
 
   connect(connection: UpstreamConnection): void {
-    connect(connection, { target: this.#options.target, tls: this.#options.tls ?? {} })
+    this.#connector.connect(connection)
   }
 
   release(connection: UpstreamConnection): void {
