@@ -34,8 +34,8 @@ test("behind a request that hangs: taken back, given to the other worker, and no
   for (let round = 0; round < 3; round++) {
     let hung = true
     // both workers have something quick, behind which the others are sent ahead, among them one that hangs
-    const names = Array.from({ length: 16 }, (_, n) => `${round}.${n}`)
-    const all = names.map((name, n) => front.get(n === 5 ? `/spin/700?${name}` : `/sleep/2?${name}`))
+    const names = Array.from({ length: 60 }, (_, n) => `${round}.${n}`)
+    const all = names.map((name, n) => front.get(n === 5 ? `/spin/900?${name}` : `/sleep/2?${name}`))
     const slow = all[5]!.then(() => (hung = false))
     await Promise.all(all.filter((_, n) => n !== 5))
     expect(hung).toBe(true)

@@ -23,8 +23,8 @@ export interface AheadHost {
 
 /** In ticks of the poll, 1 to 2 ms each: an idle worker elsewhere is used after this, */
 const stealTicks = 2
-/** a worker without progress loses all that was sent ahead, */
-const slowTicks = 100
+/** a worker without progress loses all that was sent ahead: soon when another one goes on, as that would take them, */
+const slowTicks = { others: 5, alone: 100 } as const
 /** and gets nothing ahead for this long; doubles each time up to the most. */
 const cold = { firstMs: 100, mostMs: 6400 } as const
 
@@ -117,7 +117,8 @@ export class Ahead {
       const first = list[0]
       if (first === undefined) continue
       const stillSince = Math.max(first.sinceTick, this.#progress[index]!)
-      if (this.#tick - stillSince < slowTicks) continue
+      const still = this.#tick - stillSince
+      if (still < slowTicks.others || (still < slowTicks.alone && !this.#othersGoOn(index))) continue
       this.#coldUntilMs[index] = performance.now() + this.#coldMs[index]!
       this.#coldMs[index] = Math.min(cold.mostMs, this.#coldMs[index]! * 2)
       for (const sent of list.toReversed()) {
@@ -126,6 +127,10 @@ export class Ahead {
         this.#host.back(sent.waiter)
       }
     }
+  }
+
+  #othersGoOn(index: number): boolean {
+    return this.#progress.some((tick, other) => other !== index && tick > 0 && this.#tick - tick < slowTicks.others)
   }
 
   #recall(sent: Sent): void {
