@@ -1,5 +1,4 @@
 import { readSync } from "node:fs"
-import { clock } from "../clock.ts"
 import { validName, validValue } from "../codec/fields.ts"
 import { bodyLength } from "../reply.ts"
 import type { FileSlice, Reply } from "../reply.ts"
@@ -13,9 +12,7 @@ export type OnSent = (bytesOut: number, error?: Error) => void
 export function toResponse(reply: Reply, o: { isHead: boolean; server: string | undefined; onSent: OnSent }): Response {
   const { status, body } = reply
   if (!Number.isInteger(status) || status < 200 || status > 599) throw new BadReply(`status ${status} cannot be sent`)
-  const { headers, declared } = readFields(reply)
-  if (o.server !== undefined && !headers.has("server")) headers.set("server", o.server)
-  if (!headers.has("date")) headers.set("date", clock.date)
+  const { headers, declared } = fieldsOf(reply, o.server)
   const length = bodyLength(body)
   const bodiless = o.isHead || status === 204 || status === 205 || status === 304
   if (!bodiless && length >= 0 && declared >= 0 && declared !== length) {
@@ -23,10 +20,9 @@ export function toResponse(reply: Reply, o: { isHead: boolean; server: string | 
   }
   if (bodiless) {
     const shown = declared >= 0 || body === null ? declared : length
-    if (shown >= 0 && (o.isHead || status === 304)) headers.set("content-length", String(shown))
     release(reply)
     o.onSent(0)
-    return new Response(null, { status, headers })
+    return new Response(null, { status, headers: shown >= 0 && (o.isHead || status === 304) ? withLength(headers, shown) : headers })
   }
   if (body === null || typeof body === "string" || body instanceof Uint8Array) {
     // Text would get a Content-Type of Bun's.
@@ -34,18 +30,43 @@ export function toResponse(reply: Reply, o: { isHead: boolean; server: string | 
     o.onSent(length)
     return new Response(bytes as BodyInit | null, { status, headers })
   }
-  if (declared >= 0) headers.set("content-length", String(declared))
-  else if (length >= 0) headers.set("content-length", String(length))
-  const stream = body instanceof ByteStream ? countedStream(body, { expected: declared >= 0 ? declared : length, onSent: o.onSent }) : fileStream(body, o.onSent)
-  return new Response(stream, { status, headers })
+  const expected = declared >= 0 ? declared : length
+  const stream = body instanceof ByteStream ? countedStream(body, { expected, onSent: o.onSent }) : fileStream(body, o.onSent)
+  return new Response(stream, { status, headers: expected >= 0 ? withLength(headers, expected) : headers })
+}
+
+function withLength(headers: Headers, length: number): Headers {
+  const own = new Headers(headers)
+  own.set("content-length", String(length))
+  return own
+}
+
+interface Fields {
+  readonly headers: Headers
+  /** Content-Length, or -1. */
+  readonly declared: number
+}
+
+/** Of answers that many exchanges share: making Headers costs 1 us. */
+const shared = new WeakMap<readonly string[], Fields>()
+
+/** Date is Bun's to add. */
+function fieldsOf(reply: Reply, server: string | undefined): Fields {
+  const { flat, changed } = reply.headers
+  if (changed) return readFields(flat, server)
+  let fields = shared.get(flat)
+  if (fields === undefined) shared.set(flat, (fields = readFields(flat, server)))
+  return fields
 }
 
 const dropped = new Set(["connection", "keep-alive", "proxy-connection", "transfer-encoding", "upgrade"])
 
-function readFields(reply: Reply): { headers: Headers; declared: number } {
+function readFields(flat: readonly string[], server: string | undefined): Fields {
   const headers = new Headers()
   let declared = -1
-  for (const [name, value] of reply.headers) {
+  for (let i = 0; i < flat.length; i += 2) {
+    const name = flat[i]!
+    const value = flat[i + 1]!
     const lower = name.toLowerCase()
     if (dropped.has(lower)) continue
     if (!validName(name) || !validValue(value)) throw new BadReply(`a header that cannot be sent: ${JSON.stringify(name)}`)
@@ -53,6 +74,7 @@ function readFields(reply: Reply): { headers: Headers; declared: number } {
     else if (declared < 0 && /^\d{1,15}$/.test(value)) declared = Number(value)
     else throw new BadReply(`a bad Content-Length: ${JSON.stringify(value)}`)
   }
+  if (server !== undefined && !headers.has("server")) headers.set("server", server)
   return { headers, declared }
 }
 
