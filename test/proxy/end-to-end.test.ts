@@ -101,6 +101,20 @@ describe("through the listener", () => {
   })
 })
 
+describe("where an upstream may be", () => {
+  for (const [hostname, name] of [
+    ["::1", "[::1]"],
+    ["127.0.0.1", "localhost"],
+  ] as const) {
+    test(name, async () => {
+      const server = Bun.serve({ hostname, port: 0, fetch: request => new Response(request.headers.get("host")) })
+      closers.push(() => server.stop(true))
+      const { url } = await front({ to: `http://${name}:${server.port}`, host: "upstream" })
+      expect(await (await fetch(url)).text()).toBe(`${name}:${server.port}`)
+    })
+  }
+})
+
 describe("bodies through the listener", () => {
   test("chunked upload", async () => {
     const server = up(listenRaw(c => c.text.endsWith("0\r\n\r\n") && c.write(ok)))

@@ -1,52 +1,13 @@
 import type { ResponseHead, ResponseHeadReader } from "../codec/response-head.ts"
 import { HttpError } from "../errors.ts"
-import type { Exchange } from "../exchange.ts"
 import { HeaderList } from "../headers.ts"
 import { Reply } from "../reply.ts"
 import { Answer, type AnswerHost } from "./answer.ts"
+import type { CallHost, CallOf } from "./call-host.ts"
 import { scratch, type ConnectionUser, type UpstreamConnection } from "./connection.ts"
 import { UpstreamError, type UpstreamFault } from "./error.ts"
 import { RequestBody, type BodySender } from "./request-body.ts"
-import type { RequestHead } from "./request-head.ts"
 import { switchingHead, Tunnel } from "./tunnel.ts"
-
-/** Limits of each phase in ms, and of the head. */
-export interface CallLimits {
-  readonly connectMs: number
-  /** From the last byte of the request to the head of the answer. */
-  readonly headMs: number
-  /** Between two reads of the answer, and between two writes of the request. */
-  readonly readMs: number
-  readonly headBytes: number
-  readonly headFields: number
-}
-
-/** What a call needs of its upstream. */
-export interface CallHost {
-  readonly id: string
-  readonly limits: CallLimits
-  readonly head: RequestHead
-  readonly heads: ResponseHeadReader
-  /** A kept connection, which is open, or a new one, to be connected. */
-  acquire(fresh: boolean): UpstreamConnection
-  /** Tells the connection's user by `onOpen` or `onClosed`, perhaps at once. */
-  connect(connection: UpstreamConnection): void
-  /** The connection may serve another call. */
-  release(connection: UpstreamConnection): void
-  /** The call is over and holds nothing any more. */
-  ended(): void
-  /** The answer broke off after its head was passed on: nobody else hears of it. */
-  brokeOff(error: UpstreamError): void
-}
-
-/** One exchange and who waits for it. */
-export interface CallOf {
-  readonly x: Exchange
-  resolve(reply: Reply): void
-  reject(error: Error): void
-  /** Called once, when nothing of the exchange is left: body sent or given up, tunnel closed. */
-  readonly over: (() => void) | undefined
-}
 
 /** Methods that may be sent twice (RFC 9110, 9.2.2). */
 const idempotent = new Set(["GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"])

@@ -1,0 +1,44 @@
+import type { ResponseHeadReader } from "../codec/response-head.ts"
+import type { Exchange } from "../exchange.ts"
+import type { Reply } from "../reply.ts"
+import type { UpstreamConnection } from "./connection.ts"
+import type { UpstreamError } from "./error.ts"
+import type { RequestHead } from "./request-head.ts"
+
+/** Limits of each phase in ms, and of the head. */
+export interface CallLimits {
+  readonly connectMs: number
+  /** From the last byte of the request to the head of the answer. */
+  readonly headMs: number
+  /** Between two reads of the answer, and between two writes of the request. */
+  readonly readMs: number
+  readonly headBytes: number
+  readonly headFields: number
+}
+
+/** What a call needs of its upstream. */
+export interface CallHost {
+  readonly id: string
+  readonly limits: CallLimits
+  readonly head: RequestHead
+  readonly heads: ResponseHeadReader
+  /** A kept connection, which is open, or a new one, to be connected. */
+  acquire(fresh: boolean): UpstreamConnection
+  /** Tells the connection's user by `onOpen` or `onClosed`, perhaps at once. */
+  connect(connection: UpstreamConnection): void
+  /** The connection may serve another call. */
+  release(connection: UpstreamConnection): void
+  /** The call is over and holds nothing any more. */
+  ended(): void
+  /** The answer broke off after its head was passed on: nobody else hears of it. */
+  brokeOff(error: UpstreamError): void
+}
+
+/** One exchange and who waits for it. */
+export interface CallOf {
+  readonly x: Exchange
+  resolve(reply: Reply): void
+  reject(error: Error): void
+  /** Called once, when nothing of the exchange is left: body sent or given up, tunnel closed. */
+  readonly over: (() => void) | undefined
+}
