@@ -16,6 +16,8 @@ export interface HotOptions {
   readonly levels: Levels
   /** Bytes of compressed copies; past it all are forgotten, which is rare and costs one compression each. */
   readonly maxBytes: number
+  /** What the client wants; asked only where it matters. */
+  pick(x: Exchange): Encoding | ""
 }
 
 export class HotAnswers {
@@ -28,13 +30,12 @@ export class HotAnswers {
     this.#options = options
   }
 
-  /** `pick` says what the client wants; asked only where it matters. */
-  answer(reply: Reply, x: Exchange, pick: (x: Exchange) => Encoding | ""): Awaitable<Reply> {
+  answer(x: Exchange, reply: Reply): Awaitable<Reply> {
     const lines = reply.headers.flat
     let known = this.#known.get(lines)
     if (known === undefined) this.#known.set(lines, (known = this.#examine(reply)))
     if (known === "as it is") return reply
-    const encoding = pick(x)
+    const encoding = this.#options.pick(x)
     if (encoding === "") return known.identity.reply()
     const encoded = known.encoded.get(encoding) ?? this.#encode(known, { encoding, reply })
     return encoded instanceof Prepared ? encoded.reply() : encoded.then(prepared => prepared.reply())

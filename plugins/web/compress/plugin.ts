@@ -13,8 +13,10 @@ export default definePlugin({
   config: compressSchema,
   setup: config => {
     const rules = { isType: typeTest(config.types), minSize: config.min_size }
-    const hot = new HotAnswers({ rules, levels: config.hot_level, maxBytes: config.cache })
-    const compress = toCompress({ rules, hot, levels: config.level, encodings: config.encodings })
+    const picker = encodingPicker(config.encodings)
+    const pick = (x: Exchange) => (forbids(x.headers) ? "" : picker(x.headers.get("accept-encoding")))
+    const hot = new HotAnswers({ rules, levels: config.hot_level, maxBytes: config.cache, pick })
+    const compress = toCompress({ rules, hot, levels: config.level, pick })
     return { part: next => x => after(() => next(x), { change: reply => compress(x, reply) }) }
   },
 })
@@ -23,17 +25,15 @@ interface Parts {
   readonly rules: Rules
   readonly hot: HotAnswers
   readonly levels: Levels
-  readonly encodings: readonly Encoding[]
+  pick(x: Exchange): Encoding | ""
 }
 
-function toCompress({ rules, hot, levels, encodings }: Parts): (x: Exchange, reply: Reply) => Awaitable<Reply> {
-  const picker = encodingPicker(encodings)
-  const pick = (x: Exchange) => (forbids(x.headers) ? "" : picker(x.headers.get("accept-encoding")))
-  const knownUnmodified = new WeakMap<object, Prepared>()
+function toCompress({ rules, hot, levels, pick }: Parts): (x: Exchange, reply: Reply) => Awaitable<Reply> {
+  const known = new WeakMap<object, Prepared>()
 
   return (x, reply) => {
-    if (reply.status === 304) return unmodified(x, reply, knownUnmodified)
-    if (isHot(reply)) return hot.answer(reply, x, pick)
+    if (reply.status === 304) return holdsWeak(x, reply) ? rehead(reply, { change: weakenHead, known }) : reply
+    if (isHot(reply)) return hot.answer(x, reply)
     if (!isEligible(reply, rules)) return reply
     const encoding = pick(x)
     const { body } = reply
@@ -74,10 +74,9 @@ function stream(reply: Reply, { encoding, levels }: { encoding: Encoding; levels
  * A client that shows the weakened tag holds the compressed form; a 304 with the strong tag would not match what it
  * holds (RFC 9111 4.3.4).
  */
-function unmodified(x: Exchange, reply: Reply, known: WeakMap<object, Prepared>): Reply {
+function holdsWeak(x: Exchange, reply: Reply): boolean {
   const etag = reply.headers.get("etag")
-  if (etag === null || !etag.startsWith('"') || x.headers.get("if-none-match")?.includes(`W/${etag}`) !== true) return reply
-  return rehead(reply, { change: weakenHead, known })
+  return etag !== null && etag.startsWith('"') && x.headers.get("if-none-match")?.includes(`W/${etag}`) === true
 }
 
 function weakenHead(headers: HeaderList): void {

@@ -7,21 +7,50 @@ import type { Variant } from "./entry.ts"
 import { parseRange, type Span } from "./ranges.ts"
 import type { OpenFile } from "./root.ts"
 
-/** Null: the file is no longer the one that the variant was made from; look again. */
-export function answer(x: Exchange, variant: Variant, open: (variant: Variant) => OpenFile | null): Reply | null {
-  if (!hasConditions(x.headers)) return whole(x, variant, open)
-  const verdict = evaluate(x.headers, variant)
-  if (verdict === "not-modified") return variant.notModified.reply()
-  if (verdict === "failed") throw new HttpError(412, "a precondition failed")
-  const range = x.method === "GET" ? x.headers.get("range") : null
-  if (range === null || !rangeHolds(x.headers, variant)) return whole(x, variant, open)
-  const spans = parseRange(range, variant.size)
-  if (spans === null) return whole(x, variant, open)
-  if (spans.length === 0) {
+/** Opens a variant's file; null when it is no longer the one that the variant was made from. */
+export type Open = (variant: Variant) => OpenFile | null
+
+export class Answers {
+  readonly #open: Open
+
+  constructor(open: Open) {
+    this.#open = open
+  }
+
+  /** Null: the file is no longer the one that the variant was made from; look again. */
+  answer(x: Exchange, variant: Variant): Reply | null {
+    if (!hasConditions(x.headers)) return this.#whole(x, variant)
+    const verdict = evaluate(x.headers, variant)
+    if (verdict === "not-modified") return variant.notModified.reply()
+    if (verdict === "failed") throw new HttpError(412, "a precondition failed")
+    const range = x.method === "GET" ? x.headers.get("range") : null
+    if (range === null || !rangeHolds(x.headers, variant)) return this.#whole(x, variant)
+    const spans = parseRange(range, variant.size)
+    if (spans === null) return this.#whole(x, variant)
+    if (spans.length > 0) return this.#part(variant, spans)
     throw new HttpError(416, "no byte of the range is there", { headers: [["Content-Range", `bytes */${variant.size}`]] })
   }
-  return part(variant, spans, open)
+
+  #whole(x: Exchange, variant: Variant): Reply | null {
+    if (variant.full !== null) return variant.full.reply()
+    // The engine leaves the body of a HEAD away; it only wants the length.
+    const opened = x.method === "HEAD" ? noFile : this.#open(variant)
+    return opened === null ? null : Reply.prepared(200, variant.lines, slice(opened, { start: 0, end: variant.size }), null)
+  }
+
+  #part(variant: Variant, spans: readonly Span[]): Reply | null {
+    const bytes = variant.full?.body ?? null
+    const opened = bytes === null ? this.#open(variant) : noFile
+    if (opened === null) return null
+    if (spans.length > 1) return multipart(variant, { spans, opened, bytes })
+    const span = spans[0]!
+    const headers = new HeaderList([...variant.lines, "Content-Range", contentRange(span, variant.size)])
+    return new Reply(206, headers, bytes === null ? slice(opened, span) : bytes.subarray(span.start, span.end))
+  }
 }
+
+/** In place of a file where none is read. */
+const noFile = { fd: -1 }
 
 /** One pass over the names: browsers send a dozen lines, seldom one of these. */
 function hasConditions(headers: HeaderList): boolean {
@@ -35,16 +64,8 @@ function hasConditions(headers: HeaderList): boolean {
   return false
 }
 
-function whole(x: Exchange, variant: Variant, open: (variant: Variant) => OpenFile | null): Reply | null {
-  if (variant.full !== null) return variant.full.reply()
-  // The engine leaves the body of a HEAD away; it only wants the length.
-  if (x.method === "HEAD") return Reply.prepared(200, variant.lines, { fd: -1, start: 0, end: variant.size, close() {} }, null)
-  const opened = open(variant)
-  return opened === null ? null : Reply.prepared(200, variant.lines, slice(opened, { start: 0, end: variant.size }), null)
-}
-
-function slice({ fd }: OpenFile, { start, end }: Span) {
-  let closed = false
+function slice({ fd }: { fd: number }, { start, end }: Span) {
+  let closed = fd < 0
   const close = () => {
     if (!closed) closeSync(fd)
     closed = true
@@ -52,33 +73,22 @@ function slice({ fd }: OpenFile, { start, end }: Span) {
   return { fd, start, end, close }
 }
 
-function part(variant: Variant, spans: readonly Span[], open: (variant: Variant) => OpenFile | null): Reply | null {
-  const bytes = variant.full?.body ?? null
-  const opened = bytes === null ? open(variant) : null
-  if (bytes === null && opened === null) return null
-  if (spans.length > 1) return multipart(variant, spans, opened)
-  const span = spans[0]!
-  const headers = new HeaderList([...variant.lines, "Content-Range", contentRange(span, variant.size)])
-  return new Reply(206, headers, bytes === null ? slice(opened!, span) : bytes.subarray(span.start, span.end))
-}
-
 function contentRange({ start, end }: Span, size: number): string {
   return `bytes ${start}-${end - 1}/${size}`
 }
 
 /** RFC 9110 14.6. The boundary is random, so that no file can hold it. */
-function multipart(variant: Variant, spans: readonly Span[], opened: OpenFile | null): Reply {
+function multipart(variant: Variant, { spans, opened, bytes }: { spans: readonly Span[]; opened: { fd: number }; bytes: Uint8Array | null }): Reply {
   const boundary = crypto.randomUUID()
-  const memory = variant.full?.body ?? null
   const parts: Part[] = spans.flatMap((span, i): Part[] => [
     Buffer.from(
       `${i === 0 ? "" : "\r\n"}--${boundary}\r\nContent-Type: ${variant.type}\r\nContent-Range: ${contentRange(span, variant.size)}\r\n\r\n`,
     ),
-    memory === null ? { fd: opened!.fd, ...span } : memory.subarray(span.start, span.end),
+    bytes === null ? { fd: opened.fd, ...span } : bytes.subarray(span.start, span.end),
   ])
   parts.push(Buffer.from(`\r\n--${boundary}--\r\n`))
   const headers = new HeaderList([...variant.lines])
   headers.set("Content-Type", `multipart/byteranges; boundary=${boundary}`)
-  if (opened === null) return new Reply(206, headers, Buffer.concat(parts as Uint8Array[]))
+  if (bytes !== null) return new Reply(206, headers, Buffer.concat(parts as Uint8Array[]))
   return new Reply(206, headers, new PartsStream(parts, () => closeSync(opened.fd)))
 }

@@ -1,6 +1,6 @@
 import type { Answer, Awaitable, Context, Exchange, Handler } from "edge"
 import { definePlugin, encodePath, HeaderList, HttpError, PASS, Reply } from "edge"
-import { answer } from "./answer.ts"
+import { Answers } from "./answer.ts"
 import type { Variant } from "./entry.ts"
 import { type Entry, Files } from "./files.ts"
 import { Listings } from "./listing.ts"
@@ -26,14 +26,14 @@ function makeStatic(config: StaticConfig, ctx: Context): Handler {
   if (root.stat(root.path)?.kind !== "folder") ctx.log.warn(`static: there is no folder ${root.path}`)
   const spa = config.spa === true ? `/${config.index[0] ?? "index.html"}` : config.spa === false ? null : `/${config.spa}`
   const listings = new Listings({ root, hidden: config.hidden })
-  const open = files.open.bind(files)
+  const answers = new Answers(variant => files.open(variant))
 
   function serve(x: Exchange, path: string): Awaitable<Answer> {
     const found = files.find(path, x.startMs)
     if (found === null) return absent(x, path)
     if (found === "slash") return toSlash(x)
     if (found === "listing") return list(x, path)
-    return answer(x, pick(x, found), open) ?? again(x, path)
+    return answers.answer(x, pick(x, found)) ?? again(x, path)
   }
 
   /** The file changed between the look and the open. */
@@ -41,7 +41,7 @@ function makeStatic(config: StaticConfig, ctx: Context): Handler {
     files.forget(path)
     const found = files.find(path, x.startMs)
     if (found === null || typeof found === "string") return absent(x, path)
-    const reply = answer(x, pick(x, found), open)
+    const reply = answers.answer(x, pick(x, found))
     if (reply === null) throw new HttpError(503, "the file is being replaced again and again", { headers: [["Retry-After", "1"]] })
     return reply
   }

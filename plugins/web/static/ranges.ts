@@ -21,7 +21,7 @@ export function parseRange(value: string, size: number): readonly Span[] | null 
     if (text === "") continue
     const match = /^(\d*)-(\d*)$/.exec(text)
     if (match === null || text === "-" || ++given > MAX_SPANS) return null
-    const span = toSpan(match[1]!, match[2]!, size)
+    const span = toSpan({ first: match[1]!, last: match[2]! }, size)
     if (span === null) return null
     if (span.start >= span.end) continue
     spans.push(span)
@@ -32,7 +32,7 @@ export function parseRange(value: string, size: number): readonly Span[] | null 
 }
 
 /** An empty span is one that cannot be had; null one that is malformed. */
-function toSpan(first: string, last: string, size: number): Span | null {
+function toSpan({ first, last }: { first: string; last: string }, size: number): Span | null {
   if (first === "") return { start: Math.max(0, size - Number(last)), end: Number(last) === 0 ? 0 : size }
   const start = Number(first)
   if (last === "") return { start, end: size }

@@ -20,31 +20,39 @@ export const noParams: Record<string, string> = Object.freeze({}) as Record<stri
 export function chain(entries: readonly Entry[]): Handler {
   if (entries.length === 0) return () => PASS
   const [only] = entries
-  if (entries.length === 1 && only!.match === null) {
-    const { run, restAt } = only!
-    return x => {
-      x.params = noParams
-      x.restAt = restAt
-      return run(x)
-    }
+  if (entries.length > 1 || only!.match !== null) return x => new Attempt(x, entries).from(0)
+  const { run, restAt, params } = only!
+  return x => {
+    x.params = params
+    x.restAt = restAt
+    return run(x)
   }
-  return x => tryFrom(x, entries, 0)
 }
 
-/** The answer of the first entry from `from` on that has one. */
-export function tryFrom(x: Exchange, entries: readonly Entry[], from: number): Awaitable<Answer> {
-  for (let i = from; i < entries.length; i++) {
-    const entry = entries[i]!
-    if (entry.match !== null && !entry.match(x)) continue
-    x.params = entry.params
-    x.restAt = entry.restAt
-    const answer = entry.run(x)
-    if (answer instanceof Promise) {
-      return answer.then(got => (got === PASS ? tryFrom(x, entries, i + 1) : got))
-    }
-    if (answer !== PASS) return answer
+/** One exchange on its way along the entries. */
+export class Attempt {
+  readonly #x: Exchange
+  readonly #entries: readonly Entry[]
+
+  constructor(x: Exchange, entries: readonly Entry[]) {
+    this.#x = x
+    this.#entries = entries
   }
-  return PASS
+
+  /** The answer of the first entry from `index` on that has one. */
+  from(index: number): Awaitable<Answer> {
+    const x = this.#x
+    for (let i = index; i < this.#entries.length; i++) {
+      const entry = this.#entries[i]!
+      if (entry.match !== null && !entry.match(x)) continue
+      x.params = entry.params
+      x.restAt = entry.restAt
+      const answer = entry.run(x)
+      if (answer instanceof Promise) return answer.then(got => (got === PASS ? this.from(i + 1) : got))
+      if (answer !== PASS) return answer
+    }
+    return PASS
+  }
 }
 
 /** In the order of the file, each route once (two of its paths may match). */

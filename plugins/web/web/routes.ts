@@ -6,7 +6,7 @@
  */
 import type { Answer, Awaitable, Exchange, Handler } from "edge"
 import { encodePath, HeaderList, PASS, Reply } from "edge"
-import { chain, type Entry, inOrder, noParams, tryFrom } from "./chain.ts"
+import { Attempt, chain, type Entry, inOrder, noParams } from "./chain.ts"
 import type { Pattern } from "./pattern.ts"
 
 export type RouteEntry = Omit<Entry, "restAt" | "params">
@@ -31,13 +31,32 @@ class Node {
   }
 }
 
-interface Named {
-  readonly entry: RouteEntry
-  /** Names of the parameters on the way, in order. */
-  readonly names: readonly string[]
-  /** Length of the fixed path before the `*`, where there are no parameters. */
-  readonly restAt: number
+/** A route at its node. */
+class Named {
+  constructor(
+    readonly entry: RouteEntry,
+    /** Names of the parameters on the way, in order. */
+    readonly names: readonly string[],
+    /** Length of the fixed path before the `*`, where there are no parameters. */
+    readonly restAt: number,
+  ) {}
+
+  /** As it is tried for one path. */
+  with(values: readonly string[], restAt: number): Entry {
+    const { order, run, match } = this.entry
+    if (this.names.length === 0) return { order, run, match, restAt, params: noParams }
+    const params: Record<string, string> = {}
+    for (let i = 0; i < this.names.length; i++) params[this.names[i]!] = values[i]!
+    return { order, run, match, restAt, params }
+  }
+
+  /** The same for every path that comes by: there are no parameters. */
+  get plain(): Entry {
+    return this.with(noValues, this.restAt)
+  }
 }
+
+const noValues: readonly string[] = []
 
 export class RouteTree {
   readonly #root = new Node(null)
@@ -60,7 +79,7 @@ export class RouteTree {
         node = node.param ??= new Node(node)
       }
     }
-    const named: Named = { entry, names, restAt: pattern.kind === "below" ? length : 0 }
+    const named = new Named(entry, names, pattern.kind === "below" ? length : 0)
     if (pattern.kind === "exact") node.exact.push(named)
     else if (pattern.kind === "below") node.below.push(named)
     else if (pattern.kind === "stem") node.stems.push({ text: pattern.text2, named })
@@ -92,10 +111,10 @@ export class RouteTree {
   #runAll(x: Exchange): Awaitable<Answer> {
     const found: Entry[] = []
     const bare: Entry[] = []
-    new Walk(x.path, found, bare).below(this.#root, 1)
-    if (this.#suffixes.size > 0) for (const named of this.#suffixed(x.path) ?? []) found.push(toEntry(named, noValues, 0))
-    const answer = tryFrom(x, found.length > 1 ? inOrder(found) : found, 0)
-    return bare.length === 0 ? answer : orSlash(x, answer, bare)
+    new Walk(x.path, { found, bare }).below(this.#root, 1)
+    if (this.#suffixes.size > 0) for (const named of this.#suffixed(x.path) ?? []) found.push(named.plain)
+    const answer = new Attempt(x, found.length > 1 ? inOrder(found) : found).from(0)
+    return bare.length === 0 ? answer : orSlash(x, { answer, bare })
   }
 }
 
@@ -108,7 +127,7 @@ class Walk {
   /** `/a/*` where the path is `/a`. */
   readonly #bare: Entry[]
 
-  constructor(path: string, found: Entry[], bare: Entry[]) {
+  constructor(path: string, { found, bare }: { found: Entry[]; bare: Entry[] }) {
     this.#path = path
     this.#found = found
     this.#bare = bare
@@ -117,9 +136,9 @@ class Walk {
   /** `from` is where the next segment starts. */
   below(node: Node, from: number): void {
     const path = this.#path
-    for (const named of node.below) this.#found.push(toEntry(named, this.#values, from - 1))
+    for (const named of node.below) this.#found.push(named.with(this.#values, from - 1))
     for (const { text, named } of node.stems) {
-      if (path.startsWith(text, from)) this.#found.push(toEntry(named, this.#values, from - 1))
+      if (path.startsWith(text, from)) this.#found.push(named.with(this.#values, from - 1))
     }
     const slash = path.indexOf("/", from)
     const segment = slash < 0 ? path.slice(from) : path.slice(from, slash)
@@ -137,44 +156,30 @@ class Walk {
       this.below(node, slash + 1)
       return
     }
-    for (const named of node.exact) this.#found.push(toEntry(named, this.#values, 0))
-    for (const named of node.below) this.#bare.push(toEntry(named, this.#values, 0))
+    for (const named of node.exact) this.#found.push(named.with(this.#values, 0))
+    for (const named of node.below) this.#bare.push(named.with(this.#values, 0))
   }
-}
-
-const noValues: readonly string[] = []
-
-function toEntry({ entry, names }: Named, values: readonly string[], restAt: number): Entry {
-  const { order, run, match } = entry
-  if (names.length === 0) return { order, run, match, restAt, params: noParams }
-  const params: Record<string, string> = {}
-  for (let i = 0; i < names.length; i++) params[names[i]!] = values[i]!
-  return { order, run, match, restAt, params }
-}
-
-function plain(named: readonly Named[]): Entry[] {
-  return named.map(one => toEntry(one, noValues, one.restAt))
 }
 
 /** Of a node that has no parameter above it: `/here/*` and all that is wider. */
 function belowOf(node: Node): Entry[] {
   const entries: Entry[] = []
-  for (let at: Node | null = node; at !== null; at = at.parent) entries.push(...plain(at.below))
+  for (let at: Node | null = node; at !== null; at = at.parent) for (const named of at.below) entries.push(named.plain)
   return inOrder(entries)
 }
 
 function endChain(node: Node): Handler {
   const wider = node.parent === null ? [] : belowOf(node.parent)
-  return withSlash(chain(inOrder([...plain(node.exact), ...wider])), plain(node.below))
+  return withSlash(chain(inOrder([...node.exact.map(named => named.plain), ...wider])), node.below.map(named => named.plain))
 }
 
 /** Where nothing else answers `/a`, and a route `/a/*` would answer `/a/`: there (308, so that a POST stays one). */
 function withSlash(handler: Handler, bare: readonly Entry[]): Handler {
   if (bare.length === 0) return handler
-  return x => orSlash(x, handler(x), bare)
+  return x => orSlash(x, { answer: handler(x), bare })
 }
 
-function orSlash(x: Exchange, answer: Awaitable<Answer>, bare: readonly Entry[]): Awaitable<Answer> {
+function orSlash(x: Exchange, { answer, bare }: { answer: Awaitable<Answer>; bare: readonly Entry[] }): Awaitable<Answer> {
   if (answer instanceof Promise) return answer.then(got => (got === PASS ? toSlash(x, bare) : got))
   return answer === PASS ? toSlash(x, bare) : answer
 }
