@@ -1,5 +1,6 @@
 import { connect } from "node:net"
 import type { Socket } from "node:net"
+import { connect as connectTls } from "node:tls"
 
 /** Nothing came for this long although something must: a failure, not a measure. */
 const patienceMs = 5000
@@ -36,11 +37,13 @@ export class WireClient {
     })
   }
 
-  static open(to: { port: number; host: string } | { path: string }): Promise<WireClient> {
+  static open(to: { port: number; host: string; tls?: boolean }): Promise<WireClient> {
     return new Promise((resolve, reject) => {
-      const socket = connect({ ...to, allowHalfOpen: true })
+      const options = { port: to.port, host: to.host, allowHalfOpen: true }
+      const secure = to.tls === true
+      const socket = secure ? connectTls({ ...options, rejectUnauthorized: false, ALPNProtocols: ["http/1.1"] }) : connect(options)
       socket.once("error", reject)
-      socket.once("connect", () => {
+      socket.once(secure ? "secureConnect" : "connect", () => {
         socket.off("error", reject)
         resolve(new WireClient(socket))
       })

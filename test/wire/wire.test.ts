@@ -4,7 +4,10 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { listen } from "../../src/http/listener.ts"
 import type { HttpListener } from "../../src/http/listener.ts"
+import type { Limits } from "../../src/http/limits.ts"
+import type { TlsOptions } from "../../src/http/tls.ts"
 import type { Logger } from "../../src/log/logger.ts"
+import { certificate } from "./certificate.ts"
 import { WireClient } from "./client.ts"
 import { fixture, servers } from "./fixture.ts"
 import { parseCases } from "./format.ts"
@@ -17,9 +20,10 @@ const listeners: Record<string, HttpListener> = {}
 const quiet: Logger = { debug() {}, info() {}, warn() {}, error() {}, with: () => quiet }
 if (outside === undefined) {
   const handler = fixture(folder)
-  for (const [name, limits] of Object.entries(servers)) {
-    listeners[name] = listen({ hostname: "127.0.0.1", port: 0, address: "127.0.0.1:0", handler, limits, trusted: () => false, log: quiet })
-  }
+  const open = (limits: Limits, tls?: TlsOptions) =>
+    listen({ hostname: "127.0.0.1", port: 0, address: "127.0.0.1:0", handler, limits, trusted: () => false, log: quiet, ...(tls && { tls }) })
+  for (const [name, limits] of Object.entries(servers)) listeners[name] = open(limits)
+  listeners["tls"] = open(servers["plain"]!, { certificates: [await certificate(folder)] })
 }
 
 afterAll(() => {
@@ -34,15 +38,17 @@ for (const file of readdirSync(join(import.meta.dir, "cases")).toSorted()) {
   describe(file, () => {
     for (const one of cases) {
       const possible = outside === undefined || (!one.engineOnly && one.server === "plain")
-      test.if(possible)(`${one.name} (RFC ${one.rfc})`, () => play(one))
+      test.if(possible)(`${one.name} (RFC ${one.rfc})`, () => play(one, placeOf(one.server)))
+      const secure = outside === undefined && one.server === "plain"
+      test.if(secure)(`${one.name}, over TLS`, () => play(one, { ...placeOf("tls"), tls: true }))
     }
   })
 }
 
 test("there are at least 150 cases", () => expect(count).toBeGreaterThanOrEqual(150))
 
-async function play(one: WireCase): Promise<void> {
-  const client = await WireClient.open(placeOf(one.server))
+async function play(one: WireCase, place: { host: string; port: number; tls?: boolean }): Promise<void> {
+  const client = await WireClient.open(place)
   try {
     for (const step of one.steps) {
       if (step.kind === "send") client.send(step.bytes)
