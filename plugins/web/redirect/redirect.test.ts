@@ -63,6 +63,11 @@ describe("a client cannot choose the host", () => {
   })
 })
 
+test("a parameter that the route does not have is an error that says so", async () => {
+  await expect(location("/x/{uri}", "/")).rejects.toMatchObject({ status: 500, message: "redirect: the path of the route has no parameter :uri" })
+  await expect(location("/x/{constructor}", "/")).rejects.toMatchObject({ status: 500 })
+})
+
 test("nothing of the request can end the line", async () => {
   const query = 'a=1"<>\\^`{|}é'
   expect(await location("/x", `/old?${query}`)).toBe("/x?a=1%22%3C%3E%5C%5E%60%7B%7C%7D%C3%A9")

@@ -64,7 +64,10 @@ function valueOf(name: string): (x: Exchange) => string {
     case "scheme":
       return x => x.scheme
     default:
-      return x => encodePath(x.params[name] ?? "")
+      return x => {
+        if (!Object.hasOwn(x.params, name)) throw new HttpError(500, `redirect: the path of the route has no parameter :${name}`)
+        return encodePath(x.params[name]!)
+      }
   }
 }
 
