@@ -1,4 +1,5 @@
 import type { Exchange, Reply, SlotClaims } from "edge"
+import { wantsWebSocket } from "edge"
 import type { Line } from "./line.ts"
 import type { Waiter } from "./queue.ts"
 
@@ -38,7 +39,7 @@ interface Sent {
 }
 
 export function maySendAhead(x: Exchange): boolean {
-  return x.body === null && (x.method === "GET" || x.method === "HEAD")
+  return x.body === null && (x.method === "GET" || x.method === "HEAD") && !wantsWebSocket(x)
 }
 
 export class Ahead {

@@ -89,9 +89,14 @@ export class Dispatcher {
     const line = index < 0 ? undefined : this.#lines[index]
     if (line?.sockets === true) return this.#tunnel(x, { line, release: nothing })
     const ticket = this.#claims.claim()
-    if (ticket < 0) return this.#wait(x)
-    const claimed = this.#lines[this.#claims.workerOf(ticket)]!
-    return this.#tunnel(x, { line: claimed, release: () => this.#over(ticket, claimed) })
+    return ticket < 0 ? this.#wait(x) : this.#start(x, ticket)
+  }
+
+  /** With a slot, after a wait or for the handshake of a WebSocket. */
+  #start(x: Exchange, ticket: number): Promise<Reply> {
+    if (!wantsWebSocket(x)) return this.#send(x, ticket, 1)
+    const line = this.#lines[this.#claims.workerOf(ticket)]!
+    return this.#tunnel(x, { line, release: () => this.#over(ticket, line) })
   }
 
   async #tunnel(x: Exchange, by: { line: Line; release(): void }): Promise<Reply> {
@@ -122,7 +127,7 @@ export class Dispatcher {
       this.#claims.free(ticket, line.serial)
       return
     }
-    this.#take(next).resolve(this.#send(next.x, ticket, 1))
+    this.#take(next).resolve(this.#start(next.x, ticket))
     this.#fill()
   }
 
@@ -254,7 +259,7 @@ export class Dispatcher {
     for (let next = this.#urgent.head ?? this.#waiting.head; next !== undefined; next = this.#urgent.head ?? this.#waiting.head) {
       const ticket = this.#claims.claim()
       if (ticket < 0) return
-      this.#take(next).resolve(this.#send(next.x, ticket, 1))
+      this.#take(next).resolve(this.#start(next.x, ticket))
     }
   }
 
