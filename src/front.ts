@@ -3,13 +3,12 @@ import { Config } from "./config/config.ts"
 import { reason } from "./errors.ts"
 import { FrontLinks } from "./front-links.ts"
 import { type Generation, setUp } from "./generation.ts"
-import { setForwardedRules } from "./http/exchange.ts"
-import { forwardedRules } from "./http/forwarded.ts"
 import { type HttpListener, listen } from "./http/listener.ts"
 import { trustedPeers } from "./http/trust.ts"
 import { type AccessLog, openAccessLog } from "./log/access.ts"
 import { createLogger, type Logger } from "./log/logger.ts"
 import type { Handler } from "./plugin.ts"
+import { keepPrivateFiles } from "./private-files.ts"
 import { problemPage } from "./problem-page.ts"
 import { become, findIdentity, isRoot } from "./supervisor/identity.ts"
 import type { FrontStart, FromFront, ToFront } from "./supervisor/messages.ts"
@@ -85,7 +84,10 @@ class Front {
       this.log = createLogger(log).with({ front: start.front })
       // The log is opened with root's rights, everything of a plugin runs without them.
       this.#access = openAccessLog(log.access)
-      if (server.user !== undefined && isRoot()) become(findIdentity(server.user, server.group))
+      if (server.user !== undefined && isRoot()) {
+        keepPrivateFiles(config)
+        become(findIdentity(server.user, server.group))
+      }
       if (this.#problem === null) {
         this.#links.fill(start, this.log)
         const generation = await setUp(config, { log: this.log, dev: start.dev, link: app => this.#links.link(app, generation) })
@@ -102,7 +104,6 @@ class Front {
   #listen(): void {
     const { limits, trustedProxies } = this.#config!.readKernel().kernel.server
     const trusted = trustedPeers(trustedProxies)
-    setForwardedRules(forwardedRules(trusted))
     const access = this.#access
     for (const { address, fd } of this.#start!.sockets) {
       const binding = this.#generation?.bindings.find(one => one.address === address)
@@ -114,6 +115,7 @@ class Front {
           limits,
           trusted,
           log: this.log,
+          ...(binding?.tls !== undefined && { tls: binding.tls }),
           onExchangeEnd: (x, end) => {
             this.#requests++
             access?.write(x, end)

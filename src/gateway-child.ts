@@ -3,6 +3,7 @@ import { Config } from "./config/config.ts"
 import { setUp } from "./generation.ts"
 import { createLogger } from "./log/logger.ts"
 import type { Logger, SharedPage, Supervision, WorkerHost, WorkerInfo, WorkerProcess, WorkerReport } from "./plugin.ts"
+import { keepPrivateFiles } from "./private-files.ts"
 import { openPage } from "./slots.ts"
 import type { GatewayStart, SpawnAnswer } from "./supervisor/external-supervision.ts"
 import { become, findIdentity, isRoot } from "./supervisor/identity.ts"
@@ -48,7 +49,10 @@ class GatewayChild {
   async #start({ app, config: json, launch }: GatewayStart): Promise<void> {
     const config = Config.fromJSON(json)
     const { server, log: settings } = config.readKernel().kernel
-    if (server.user !== undefined && isRoot()) become(findIdentity(server.user, server.group))
+    if (server.user !== undefined && isRoot()) {
+      keepPrivateFiles(config)
+      become(findIdentity(server.user, server.group))
+    }
     const log = createLogger(settings).with({ app })
     const generation = await setUp(config, { log, dev: false })
     const { gateway, spec } = generation.apps.find(one => one.spec.name === app)!

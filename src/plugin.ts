@@ -49,6 +49,7 @@ export { maxAhead, maxFronts, stamp } from "./slots.ts"
 export type { FrontLife } from "./slots.ts"
 export type { TlsOptions } from "./http/tls.ts"
 export type { Logger } from "./log/logger.ts"
+export { readPrivateFile } from "./private-files.ts"
 export { selfArgv } from "./supervisor/self.ts"
 
 /** Every kind of part a config may name. */

@@ -15,6 +15,8 @@ export interface EdgeOptions {
   /** Put before the executable, as ["sh", "-c", "..."]. */
   readonly wrap?: (argv: string[]) => string[]
   readonly fds?: readonly number[]
+  /** Makes what cannot be written down here. */
+  prepare?(dir: string): void
 }
 
 /** EDGE_SOURCE=1 runs the source instead of the executable: quicker to try, and not what users run. */
@@ -60,6 +62,7 @@ export class Edge {
   /** Starts it and waits for nothing. */
   static async launch(options: EdgeOptions): Promise<Edge> {
     const dir = makeFolder(options)
+    options.prepare?.(dir)
     return new Edge(dir, await edgeArgv(), options)
   }
 

@@ -1,7 +1,6 @@
 /** Sites -> addresses: which sites each address has, by host, and whether it speaks TLS. */
-import { readFileSync } from "node:fs"
 import type { Binding, Context, Exchange, Handler, TlsOptions } from "edge"
-import { encodePath, forAll, HeaderList, Reply } from "edge"
+import { encodePath, forAll, HeaderList, readPrivateFile, Reply } from "edge"
 import { type Listen, parseListen, toUrl } from "./address.ts"
 import { ErrorPages } from "./error-pages.ts"
 import { HostTable } from "./hosts.ts"
@@ -113,7 +112,7 @@ function readCertificate(site: SiteConfig, { ctx, at }: { ctx: Context; at: Path
 }
 
 function readPem(file: string): string {
-  const text = readFileSync(file, "latin1")
+  const text = readPrivateFile(file).toString("latin1")
   if (!text.includes("-----BEGIN ")) throw new Error(`${file} is no PEM file`)
   return text
 }
