@@ -187,6 +187,18 @@ describe("bodies", () => {
     expect(await sent({ method: "POST", body: whole("", 0) })).toEndWith("Content-Length: 0\r\n\r\n")
     expect(await sent({ method: "POST", body: whole("", -1) }, {}, "0\r\n\r\n")).toEndWith("chunked\r\n\r\n0\r\n\r\n")
   })
+  test("a body that somebody else has read", async () => {
+    const server = up(answering(ok))
+    const upstream = upstreamAt(server.port)
+    const body = whole("hello")
+    body.pipe({ data() {}, end() {}, fail() {} })
+    for (let i = 0; i < 2; i++) {
+      const { error } = await settled(upstream.send(client({ method: "POST", body }).x))
+      expect(error).toMatchObject({ status: 500 })
+      expect(upstream.active).toBe(0)
+      await upstream.send(client().x)
+    }
+  })
   test("a longer body than announced never reaches the upstream as a second request", async () => {
     const server = up(answering(ok))
     const upstream = upstreamAt(server.port)
@@ -324,6 +336,20 @@ describe("Expect: 100-continue", () => {
     expect(reply.status).toBe(401)
     expect([body.sink, body.cancelled]).toEqual([undefined, undefined])
     expect(upstream.idle).toBe(0)
+  })
+  test("on a connection that turned out dead: sent again, the body being unsent", async () => {
+    const server = up(
+      listenRaw(c => {
+        if (isFirst(c) && !c.text.includes("Expect")) c.write(ok)
+        else if (!isFirst(c)) c.socket.end()
+        else if (c.text.endsWith("hello")) c.write(ok)
+        else c.write("HTTP/1.1 100 Continue\r\n\r\n")
+      }),
+    )
+    const upstream = upstreamAt(server.port)
+    await upstream.send(client().x)
+    const reply = await upstream.send(client({ method: "POST", headers, body: whole("hello") }).x)
+    expect([reply.status, server.accepted.length]).toEqual([200, 2])
   })
   test("an upstream that does not know it gets the body after a second", async () => {
     const server = recording("hello")

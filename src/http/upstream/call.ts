@@ -89,7 +89,12 @@ export class Call implements ConnectionUser, BodySender, AnswerHost {
   #sendBody(headBytes: number): void {
     this.#awaitsContinue = false
     this.#connection!.limit(Infinity)
-    this.#request!.start(this.#connection!, headBytes)
+    try {
+      this.#request!.start(this.#connection!, headBytes)
+    } catch (cause) {
+      // Somebody in front of us has read the body.
+      return this.#refuse(new HttpError(500, "the body of the request cannot be sent on", { cause }))
+    }
     if (!this.#over && !this.#requestSent && this.#connection?.waiting === true) this.#connection.limit(this.#host.limits.readMs)
   }
 
@@ -208,7 +213,8 @@ export class Call implements ConnectionUser, BodySender, AnswerHost {
   #mayRetry(): boolean {
     if (this.#retried || this.#answer.heard || this.#connection!.uses === 0) return false
     if (this.#request !== null && this.#request.taken) return false
-    return this.#connection!.taken === 0 || idempotent.has(this.#of.x.method)
+    // Without its body the upstream had no whole request to act on.
+    return this.#connection!.taken === 0 || this.#awaitsContinue || idempotent.has(this.#of.x.method)
   }
 
   #fail(fault: UpstreamFault, { message, cause }: { message: string; cause?: unknown }): void {
