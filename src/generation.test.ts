@@ -195,6 +195,16 @@ test("redispatch goes through the same address again", async () => {
   expect(await generation.bindings[0]!.handler(x)).toMatchObject({ body: "hi" })
 })
 
+test("a setup that does not end is an error", async () => {
+  write("slow.ts", `import { definePlugin } from "edge"
+import * as v from "valibot"
+export default definePlugin({ name: "slow", kind: "middleware", config: v.strictObject({}), setup: () => new Promise(() => {}) })`)
+  const text = `use = ["mark", "slow"]\nend = { say = { text = "hi" } }\n${head.replace("[plugins]", '[plugins]\nslow = "./slow.ts"')}`
+  expect(await refused(make(text, { setupMaxMs: 20 }))).toEqual([
+    'site.toml:1:16: use[1]: middleware "slow" was not set up within 0.02 s; setup must not wait for sockets or processes',
+  ])
+})
+
 describe("places", () => {
   test("a bare name is found where it stands, in order", async () => {
     expect(await refused(make(`use = ["mark", "mrk", { mrak = {} }]\nend = { say = { text = 5 } }\n${head}`))).toEqual([

@@ -16,6 +16,8 @@ export interface GenerationHost {
   readonly dev: boolean
   /** How this process reaches an app's workers; without it (`edge check`) gateways are not connected. */
   link?(app: string): AppLink
+  /** Longest that a part may take to be set up; default 10 s. */
+  readonly setupMaxMs?: number
 }
 
 export interface Generation {
@@ -29,6 +31,7 @@ export interface Generation {
   stop(deadline: AbortSignal): Promise<void>
 }
 
+const SETUP_MAX_MS = 10_000
 /** How long a part may take to stop when another one could not start. */
 const UNDO_MS = 5000
 
@@ -46,6 +49,7 @@ export async function setUp(config: Config, host: GenerationHost): Promise<Gener
     dev: host.dev,
     signal: generation.ended.signal,
     appNames: appNames(config),
+    setupMaxMs: host.setupMaxMs ?? SETUP_MAX_MS,
     app: name => generation.app(name),
     redispatch: x => generation.redispatch(x),
   })

@@ -13,9 +13,6 @@ import type { Awaitable, Context, Handler, Kind, Kinds, Live, Logger } from "./p
 import { PartPlaces } from "./part-places.ts"
 import type { Registered, Registry } from "./registry.ts"
 
-/** Longest that a part may take to be set up. */
-const SETUP_MAX_MS = 10_000
-
 export interface PartsOptions {
   readonly config: Config
   readonly registry: Registry
@@ -26,6 +23,8 @@ export interface PartsOptions {
   app(name: string): Handler | undefined
   redispatch: Context["redispatch"]
   readonly appNames: readonly string[]
+  /** Longest that a part may take to be set up. */
+  readonly setupMaxMs: number
 }
 
 /** One part that was set up: what starts, what stops, and what its options may be (`edge check --dump`). */
@@ -76,6 +75,8 @@ export class Parts {
   /** Children come before the part that made them, so that a part starts on parts that run. */
   readonly built: BuiltPart[] = []
   readonly #places: PartPlaces
+  /** Parts whose setup is not done, parents first. */
+  readonly #waiting: object[] = []
 
   constructor(readonly options: PartsOptions) {
     this.#places = new PartPlaces(options.config)
@@ -154,7 +155,7 @@ export class Parts {
       throw new Told()
     }
     try {
-      const live = (await inTime(plugin.setup(checked.output, this.#context(plugin.name, path)), what)) as Live<Kinds[K]>
+      const live = (await this.#inTime(plugin.setup(checked.output, this.#context(plugin.name, path)), what)) as Live<Kinds[K]>
       if (typeof live !== "object" || live === null || !("part" in live)) throw new EdgeError(errors.noPart(what))
       this.built.push({ what, path, schema: plugin.config, live, ...(file !== undefined && { file }) })
       return { part: live.part, options: checked.output as Record<string, unknown> }
@@ -174,6 +175,25 @@ export class Parts {
     else if (error instanceof EdgeError) this.tell({ code: error.code, message: error.message }, path)
     else if (file !== undefined) this.tell(errors.setupFailed(what, formatBlame(blame(error, file))), path)
     else this.tell(errors.setupFailed(what, reason(error)), path)
+  }
+
+  /** The innermost part that is being set up is the slow one: a parent's time begins anew while it waits for a child. */
+  async #inTime<T>(result: Awaitable<T>, what: string): Promise<T> {
+    if (!(result instanceof Promise)) return result
+    const { setupMaxMs } = this.options
+    const { promise, reject } = Promise.withResolvers<never>()
+    const self = { timer: setTimeout(() => look(), setupMaxMs) }
+    const look = (): void => {
+      if (this.#waiting.at(-1) === self) reject(new EdgeError(errors.setupSlow(what, setupMaxMs / 1000)))
+      else self.timer = setTimeout(look, setupMaxMs)
+    }
+    this.#waiting.push(self)
+    try {
+      return await Promise.race([result, promise])
+    } finally {
+      clearTimeout(self.timer)
+      this.#waiting.splice(this.#waiting.indexOf(self), 1)
+    }
   }
 
   #context(name: string, path: Path): Context {
@@ -205,15 +225,4 @@ const placeholders: { readonly [K in Kind]?: Kinds[K] } = {
   handler: () => PASS,
   middleware: next => next,
   balancer: { pick: () => undefined },
-}
-
-async function inTime<T>(result: Awaitable<T>, what: string): Promise<T> {
-  if (!(result instanceof Promise)) return result
-  const { promise, reject } = Promise.withResolvers<never>()
-  const timer = setTimeout(() => reject(new EdgeError(errors.setupSlow(what, SETUP_MAX_MS / 1000))), SETUP_MAX_MS)
-  try {
-    return await Promise.race([result, promise])
-  } finally {
-    clearTimeout(timer)
-  }
 }
