@@ -11,7 +11,7 @@ export interface Blame {
 /** `error` was thrown by `import(file)`, or later by code of that file's folder. */
 export function blame(error: unknown, file: string): Blame {
   const first = error instanceof AggregateError ? (error.errors[0] as unknown) : error
-  const place = builderPlace(first) ?? missingExportPlace(first, file) ?? stackPlace(first, file)
+  const place = builderPlace(first) ?? missingExportPlace(first, file) ?? missingModulePlace(first) ?? stackPlace(first, file)
   return { message: tidy(reason(first)), place: place ?? { file, line: 1, column: 1 } }
 }
 
@@ -27,11 +27,23 @@ function builderPlace(error: unknown): Place | undefined {
   return { file: position.file, line: position.line, column: Math.max(1, position.column ?? 1) }
 }
 
-/** `Export named 'Hon' not found in module 'hono'.` comes without a place: find the import that asks for it. */
+/**
+ * `Export named 'Hon' not found in module 'hono'.` (and for a re-export `export 'c' not found in './c.ts'`) come without
+ * a place: find the import that asks for it.
+ */
 function missingExportPlace(error: unknown, file: string): Place | undefined {
-  const [, name, module] = /^Export named '(.+)' not found in module '(.+?)'/.exec(reason(error)) ?? []
+  const [, name, module] = /^export (?:named )?'(.+)' not found in (?:module )?'(.+?)'/i.exec(reason(error)) ?? []
   if (name === undefined || module === undefined) return undefined
   return findImport({ name, module, file, seen: new Set() })
+}
+
+/** `Cannot find module './none.ts' imported from '/app/app.ts'`: the line of that file that names it. */
+function missingModulePlace(error: unknown): Place | undefined {
+  const [, module, file] = /^Cannot find (?:module|package) '(.+?)' (?:imported )?from '?(.+?)'?$/.exec(reason(error).trim()) ?? []
+  if (module === undefined || file === undefined) return undefined
+  const source = readSource(file)
+  const offset = Math.max(source.indexOf(`"${module}"`), source.indexOf(`'${module}'`))
+  return offset < 0 ? undefined : positionOf(source, { file, offset })
 }
 
 /** So many files of an author are read to find the import: the entry is nearly always it. */
