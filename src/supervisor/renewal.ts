@@ -1,7 +1,6 @@
 /** The way from a config to fronts that serve it: build new, swap, stop old. The start is a renewal with nothing old. */
 import type { Logger } from "../log/logger.ts"
 import type { Plan } from "../plan.ts"
-import { blameListen } from "./blame-listen.ts"
 import type { ControlServer } from "./control-server.ts"
 import type { FrontSet } from "./front-set.ts"
 import type { Generations, Times } from "./generations.ts"
@@ -55,14 +54,17 @@ export async function renew(parts: RenewalParts, options: { old: Serving | undef
     const addresses = plan.addresses.map(({ address }) => address)
     const sockets = await parts.sockets.prepare(addresses, { dir: plan.config.dir, ...(fronts !== undefined && { owner: fronts }) })
     undo.push(sockets.rollback)
-    const control = await parts.controlServer.prepare(parts.control ?? plan.server.control)
-    undo.push(control.rollback)
     const pools = await parts.pools.prepare(plan, { fronts, log, patient: old === undefined && !dev })
     undo.push(pools.rollback)
     signal.throwIfAborted()
     const set = parts.generations.make(plan, { sockets: sockets.sockets, pools: pools.pools, log })
     undo.push(() => set.kill())
-    await set.start()
+    const ready = set.start()
+    ready.catch(() => {})
+    // While the fronts boot: a first Bun.serve costs 10 ms.
+    const control = await parts.controlServer.prepare(parts.control ?? plan.server.control)
+    undo.push(control.rollback)
+    await ready
     await pools.roll(rollAll)
     signal.throwIfAborted()
 
@@ -76,6 +78,8 @@ export async function renew(parts: RenewalParts, options: { old: Serving | undef
     return { set, plan, log, fresh: sockets.fresh }
   } catch (error) {
     for (const back of undo.toReversed()) await back()
+    // Loaded when needed: places of the config bring its whole parser with them.
+    const { blameListen } = await import("./blame-listen.ts")
     throw blameListen(error, plan)
   }
 }

@@ -7,7 +7,7 @@ import { reason } from "../errors.ts"
 import type { Logger } from "../log/logger.ts"
 import type { Plan } from "../plan.ts"
 import { ControlServer } from "./control-server.ts"
-import { serveProblem, Watcher } from "./dev.ts"
+import type { Watcher } from "./dev.ts"
 import { EventQueue } from "./events.ts"
 import { Generations, SLACK_MS } from "./generations.ts"
 import { Guard } from "./guard.ts"
@@ -68,7 +68,7 @@ export class Supervisor {
   readonly #pools: PoolTable
   readonly #control: ControlServer
   readonly #renewalParts: RenewalParts
-  readonly #watcher: Watcher | undefined
+  #watcher: Watcher | undefined
   readonly #startedAt = Date.now()
   /** Aborted when edge is to stop, and when it is to stop at once. */
   readonly #abort = new AbortController()
@@ -110,7 +110,6 @@ export class Supervisor {
       signal: this.#abort.signal,
       openLog: options.openLog,
     }
-    if (dev) this.#watcher = new Watcher(source, () => this.#events.push({ type: "files changed" }))
   }
 
   /** Serves until it is told to stop; resolves with the exit code. */
@@ -120,6 +119,7 @@ export class Supervisor {
     // A defect here must not take the server down: fronts and workers are well.
     process.on("uncaughtException", error => this.#log.error("a defect in the supervisor", { error }))
     process.on("unhandledRejection", error => this.#log.error("a defect in the supervisor", { error }))
+    if (this.#options.dev) await this.#watchFiles()
     this.#want({ rollAll: false })
     for (;;) {
       const event = await this.#events.next()
@@ -254,10 +254,17 @@ export class Supervisor {
   /** In dev the browser shows what is wrong, until it is right. */
   #showProblem(text: string): void {
     if (this.#serving !== undefined) return this.#serving.set.showProblem(text)
-    serveProblem(this.#renewalParts, text).then(
-      serving => this.#events.push({ type: "problem shown", serving }),
-      (error: unknown) => this.#log.error(reason(error)),
-    )
+    import("./dev.ts")
+      .then(({ serveProblem }) => serveProblem(this.#renewalParts, text))
+      .then(
+        serving => this.#events.push({ type: "problem shown", serving }),
+        (error: unknown) => this.#log.error(reason(error)),
+      )
+  }
+
+  async #watchFiles(): Promise<void> {
+    const { Watcher } = await import("./dev.ts")
+    this.#watcher = new Watcher(this.#options.source, () => this.#events.push({ type: "files changed" }))
   }
 
   #announce({ plan, fresh, set }: Serving): void {
