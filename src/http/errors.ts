@@ -4,7 +4,13 @@ export class HttpError extends Error {
   constructor(
     readonly status: number,
     message: string,
-    readonly options: { cause?: unknown; headers?: readonly (readonly [string, string])[]; close?: boolean } = {},
+    readonly options: {
+      cause?: unknown
+      headers?: readonly (readonly [string, string])[]
+      close?: boolean
+      /** Thrown on purpose under load: not a line in the log each time; who throws it says so now and then. */
+      quiet?: boolean
+    } = {},
   ) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause })
   }

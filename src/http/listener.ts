@@ -48,6 +48,8 @@ export interface HttpListener {
 
 /** Connections that the kernel had accepted may surface this long after `stop`, those in a TLS handshake too. */
 const lingerMs = 400
+/** A busy client sends its next request until then and is told to close; closing under it would lose that request. */
+const lastRequestMs = 1000
 /** A connection without a request so far: its first one is probably on its way. */
 const firstRequestMs = 3000
 
@@ -142,10 +144,11 @@ class Listener implements HttpListener, Http1Host {
     const start = performance.now()
     const passed = () => performance.now() - start
     await Bun.sleep(lingerMs)
-    for (const { data } of this.#open) if (data.requests > 0) data.leave()
     const step = async (untilMs: number) => {
       if (this.#open.size > 0 && passed() < untilMs) await Promise.race([this.#empty(), Bun.sleep(untilMs - passed())])
     }
+    await step(Math.min(o.graceMs, lastRequestMs))
+    for (const { data } of this.#open) if (data.requests > 0) data.leave()
     await step(Math.min(o.graceMs, firstRequestMs))
     for (const { data } of this.#open) data.leave()
     await step(o.graceMs)

@@ -59,6 +59,7 @@ export class WireClient {
   }
 
   close(): void {
+    this.ended = true
     this.#socket.destroy()
   }
 

@@ -6,8 +6,8 @@ import { BadReply } from "../http1/reply-head.ts"
 import { plainReply } from "../http1/turn.ts"
 import type { Http1Host } from "../http1.ts"
 import { Reply } from "../reply.ts"
-import { toExchange } from "./request.ts"
-import { toResponse } from "./response.ts"
+import { RequestCarrier, toExchange } from "./request.ts"
+import { release, toResponse } from "./response.ts"
 
 /** Counts what is under way on one connection. */
 export interface StreamCounter {
@@ -49,10 +49,19 @@ export class Adapter {
 
   async #later(x: Exchange, answer: Promise<Answer>): Promise<Response> {
     try {
-      return await this.#answered(x, await answer)
+      const got = await answer
+      if (got instanceof Reply && x.carrier instanceof RequestCarrier && x.carrier.gone) return this.#unwanted(x, got)
+      return await this.#answered(x, got)
     } catch (error) {
       return this.#failed(x, error)
     }
+  }
+
+  /** Bun would not look at the body any more, and what it holds open would stay so. */
+  #unwanted(x: Exchange, reply: Reply): Response {
+    release(reply)
+    this.#ended(x, { status: 499, bytesOut: 0, error: new Error("the client is gone") })
+    return new Response(null, { status: 500 })
   }
 
   #answered(x: Exchange, answer: Answer): Response | Promise<Response> {

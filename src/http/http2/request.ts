@@ -84,10 +84,14 @@ function fieldOf(name: string): Field {
   return findName(scratch, 0, size, hash)?.field ?? Field.Other
 }
 
-class RequestCarrier implements Carrier {
+export class RequestCarrier implements Carrier {
   readonly #request: Request
   constructor(request: Request) {
     this.#request = request
+  }
+  /** The client is. */
+  get gone(): boolean {
+    return this.#request.signal.aborted
   }
   upgrade(): ByteDuplex | null {
     return null

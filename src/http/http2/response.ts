@@ -158,7 +158,8 @@ function fileStream(file: FileSlice, onSent: OnSent): ReadableStream<Uint8Array>
   )
 }
 
-function release(reply: Reply): void {
+/** Lets go of a body that will not be sent. */
+export function release(reply: Reply): void {
   const { body } = reply
   if (body === null || typeof body === "string" || body instanceof Uint8Array) return
   if (body instanceof ByteStream) body.cancel()
