@@ -1,5 +1,5 @@
 /** `edge serve WHAT`: a config made up for a folder, a TypeScript app, or a Python application. */
-import { existsSync, statSync } from "node:fs"
+import { existsSync, readFileSync, statSync } from "node:fs"
 import { basename, dirname, join, resolve } from "node:path"
 import { tomlString as toml } from "../config/dump.ts"
 import { EdgeError, errors } from "../errors.ts"
@@ -30,5 +30,15 @@ export function configFor(what: string, { listen, cwd }: { listen: string; cwd: 
     throw new EdgeError(errors.cannotServe(what))
   }
   if (!/^[\w.]+:[\w.]+(\(\))?$/.test(what)) throw new EdgeError(errors.nothingToServe(what))
-  return { dir: cwd, text: `${site}app = "app"\n\n[app.app]\nruntime = "wsgi"\nentry = ${toml(what)}\n` }
+  return { dir: cwd, text: `${site}app = "app"\n\n[app.app]\nruntime = "${pythonRuntime(what, cwd)}"\nentry = ${toml(what)}\n` }
+}
+
+/** An ASGI callable is a coroutine function, or made by one of the ASGI frameworks; anything else is WSGI. */
+function pythonRuntime(what: string, cwd: string): "asgi" | "wsgi" {
+  const [module = "", name = ""] = what.replace(/\(\)$/, "").split(":")
+  const path = join(cwd, ...module.split("."))
+  const file = [`${path}.py`, join(path, "__init__.py")].find(one => existsSync(one))
+  const source = file === undefined ? "" : readFileSync(file, "utf8")
+  const isCoroutine = new RegExp(`^async\\s+def\\s+${name.replaceAll(".", "\\.")}\\b`, "m").test(source)
+  return isCoroutine || /\b(FastAPI|Starlette|Quart|Litestar|get_asgi_application)\s*\(/.test(source) ? "asgi" : "wsgi"
 }
