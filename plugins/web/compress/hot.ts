@@ -6,8 +6,8 @@ import { encode, type Levels } from "./encoders.ts"
 
 /** What is known of one answer. Null where it is not to be compressed. */
 interface Known {
-  /** The answer as it came, with Vary. */
-  readonly identity: Prepared
+  /** The answer as it came, with Vary; made when a client first wants it. */
+  identity: Prepared | null
   readonly encoded: Map<Encoding, Prepared | Promise<Prepared>>
 }
 
@@ -36,20 +36,20 @@ export class HotAnswers {
     if (known === undefined) this.#known.set(lines, (known = this.#examine(reply)))
     if (known === "as it is") return reply
     const encoding = this.#options.pick(x)
-    if (encoding === "") return known.identity.reply()
+    if (encoding === "") return (known.identity ??= derive(reply, addVary)).reply()
     const encoded = known.encoded.get(encoding) ?? this.#encode(known, { encoding, reply })
     return encoded instanceof Prepared ? encoded.reply() : encoded.then(prepared => prepared.reply())
   }
 
   #examine(reply: Reply): Known | "as it is" {
     if (!isEligible(reply, this.#options.rules)) return "as it is"
-    return { identity: derive(reply, addVary), encoded: new Map() }
+    return { identity: null, encoded: new Map() }
   }
 
   #encode(known: Known, { encoding, reply }: { encoding: Encoding; reply: Reply }): Prepared | Promise<Prepared> {
     const body = reply.body as Uint8Array
     const done = (bytes: Uint8Array): Prepared => {
-      const prepared = bytes.byteLength < body.byteLength ? this.#prepare(reply, { encoding, bytes }) : known.identity
+      const prepared = bytes.byteLength < body.byteLength ? this.#prepare(reply, { encoding, bytes }) : (known.identity ??= derive(reply, addVary))
       known.encoded.set(encoding, prepared)
       return prepared
     }

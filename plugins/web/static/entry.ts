@@ -41,8 +41,7 @@ const FRESH_MS = 50
 /** Apache, too, calls a tag weak for a file that may change again within the resolution of its time. */
 const WEAK_MS = 2000
 
-export function build(sources: readonly Source[], { type, vary }: { type: string; vary: boolean }): Built {
-  const variants = sources.map(source => toVariant(source, { type, vary }))
+export function build(variants: readonly Variant[]): Built {
   const age = Date.now() - Math.max(...variants.map(variant => Number(variant.stamp.ctimeNs / 1_000_000n)))
   return {
     variants,
@@ -66,7 +65,8 @@ function picker(variants: readonly Variant[]): (accept: string | null) => Varian
   }
 }
 
-function toVariant({ encoding, file, stamp, bytes }: Source, { type, vary }: { type: string; vary: boolean }): Variant {
+/** The bytes are copied behind their head, up to 1 MB: the caller may use the buffer again. */
+export function toVariant({ encoding, file, stamp, bytes }: Source, { type, vary }: { type: string; vary: boolean }): Variant {
   const etag = bytes === null ? etagOfStamp(stamp, encoding) : etagOfBytes(bytes, encoding)
   // RFC 9110 8.8.2.1: never later than the answer itself.
   const modifiedSec = Math.min(Number(stamp.mtimeNs / 1_000_000_000n), Math.floor(Date.now() / 1000))

@@ -2,7 +2,7 @@
 import { closeSync, readSync } from "node:fs"
 import type { Encoding } from "edge"
 import { FileCache } from "./cache.ts"
-import { type Built, build, type Variant } from "./entry.ts"
+import { type Built, build, toVariant, type Variant } from "./entry.ts"
 import { Missing } from "./missing.ts"
 import type { OpenFile, Root, Stamp } from "./root.ts"
 import type { StaticConfig } from "./schema.ts"
@@ -139,38 +139,42 @@ export class Files {
   }
 
   #load({ file, sidecars }: Located, nowMs: number): Entry | null {
-    const identity = this.#read(file)
+    const facts = { type: this.#types.of(file), vary: sidecars.length > 0 }
+    const identity = this.#read({ file, encoding: "" }, facts)
     if (identity === null) return null
-    const type = this.#types.of(file)
-    const vary = this.#encodings.length > 0 && sidecars.length > 0
-    const encoded = sidecars.flatMap(({ encoding, file: name }) => {
-      const read = this.#read(name)
-      return read === null ? [] : [{ ...read, encoding }]
-    })
-    return { ...build([{ ...identity, encoding: "" }, ...encoded], { type, vary }), file, checkedMs: nowMs, used: false }
+    const encoded = sidecars.map(sidecar => this.#read(sidecar, facts)).filter(variant => variant !== null)
+    return { ...build([identity, ...encoded]), file, checkedMs: nowMs, used: false }
   }
 
-  /** The bytes of a file that was the same before and after reading them; none when it is large or being written. */
-  #read(file: string): { file: string; stamp: Stamp; bytes: Buffer | null } | null {
+  /** With its bytes only where the file was the same before and after they were read. */
+  #read({ file, encoding }: { file: string; encoding: Encoding | "" }, facts: { type: string; vary: boolean }): Variant | null {
     const opened = this.#root.open(file)
     if (opened === null) return null
     const { fd, stamp } = opened
     try {
-      if (stamp.size > this.#maxFile) return { file, stamp, bytes: null }
-      const bytes = Buffer.allocUnsafeSlow(Number(stamp.size))
-      let done = 0
-      while (done < bytes.length) {
-        const read = readSync(fd, bytes, done, bytes.length - done, done)
-        if (read === 0) break
-        done += read
-      }
-      const after = this.#root.stat(file)
-      const whole = done === bytes.length && after !== null && same(after.stamp, stamp)
-      return { file, stamp, bytes: whole ? bytes : null }
+      const bytes = stamp.size > this.#maxFile ? null : readAll(fd, Number(stamp.size))
+      const after = bytes === null ? null : this.#root.stat(file)
+      const whole = after !== null && same(after.stamp, stamp)
+      return toVariant({ file, encoding, stamp, bytes: whole ? bytes : null }, facts)
     } finally {
       closeSync(fd)
     }
   }
+}
+
+/** Read into and copied from at once; a buffer of its own for each file would be as much garbage as there are files. */
+const scratch = Buffer.allocUnsafeSlow(1 << 20)
+
+/** Null when the file is shorter by now. */
+function readAll(fd: number, size: number): Buffer | null {
+  const bytes = size <= scratch.length ? scratch.subarray(0, size) : Buffer.allocUnsafeSlow(size)
+  let done = 0
+  while (done < size) {
+    const read = readSync(fd, bytes, done, size - done, done)
+    if (read === 0) return null
+    done += read
+  }
+  return bytes
 }
 
 /** True while the files are the ones that the entry was made from. */
