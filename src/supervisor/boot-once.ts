@@ -1,7 +1,6 @@
 /** `edge check --apps`: starts one worker of each app, as the supervisor would, and stops it again. */
 import type { Server } from "../config/kernel.ts"
 import { reason } from "../errors.ts"
-import { loadApp } from "../load-app.ts"
 import type { Logger } from "../log/logger.ts"
 import type { PlannedApp } from "../plan.ts"
 import type { WorkerProcess } from "../plugin.ts"
@@ -18,16 +17,15 @@ export interface BootOptions {
   readonly server: Server
 }
 
-/** App -> why it cannot start; those that can are not in it. */
-export async function bootOnce(apps: readonly PlannedApp[], options: BootOptions): Promise<ReadonlyMap<string, string>> {
+/** App -> why it cannot start; those that can, and those without workers, are not in it. */
+export async function bootOnce(apps: readonly PlannedApp[], options: BootOptions): Promise<Map<string, string>> {
   const failed = new Map<string, string>()
   const guard = new Guard()
   const folder = new RunFolder(path => guard.start(path))
   try {
     for (const app of apps) {
       try {
-        if (app.launch === undefined) await loadApp(app.spec, { log: options.log })
-        else await bootWorker(app, { ...options, guard, folder })
+        if (app.launch !== undefined) await bootWorker(app, { ...options, guard, folder })
       } catch (error) {
         failed.set(app.spec.name, reason(error))
       }
