@@ -29,6 +29,7 @@ beforeAll(() => {
     "www/pic.SVG": "<svg/>",
     "www/noext": "?",
     "www/own.foo": "foo",
+    "www/feed.xml": "<a/>",
     "www/docs/index.html": "docs",
     "www/docs/sp ace & 'quote' é.txt": "x",
     "www/folder/b.txt": "b",
@@ -69,6 +70,7 @@ describe("whole files", () => {
     ["/app.js", "text/javascript; charset=utf-8"],
     ["/noext", "application/octet-stream"],
     ["/own.foo", "text/x-foo"],
+    ["/feed.xml", "text/xml"],
     ["/", "text/html; charset=utf-8"],
   ])("type of %s is %s", async (path, type) => {
     const handler = await make({ types: { ".foo": "text/x-foo" } })

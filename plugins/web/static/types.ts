@@ -17,6 +17,7 @@ export class Types {
       if (own !== undefined) return own
     }
     const type = name.includes(".") ? (lookup(name) ?? "application/octet-stream") : "application/octet-stream"
-    return type.startsWith("text/") ? type + this.#charset : type
+    // An XML file says its own, which a parameter would overrule (RFC 7303 3.2).
+    return type.startsWith("text/") && type !== "text/xml" ? type + this.#charset : type
   }
 }
