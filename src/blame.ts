@@ -107,7 +107,7 @@ function stackPlace(error: unknown, file: string): Place | undefined {
   return undefined
 }
 
-/** Bun ends some messages with a newline or several. */
+/** Bun ends some messages with a newline or several, and names files of our own that nobody can look into. */
 function tidy(message: string): string {
-  return message.trim().replace(/\s*\n\s*/g, " ")
+  return message.trim().replace(/\s*\n\s*/g, " ").replace(/ imported from '?\/\$bunfs\/\S*/, "")
 }

@@ -3,10 +3,11 @@ import type { Config } from "../config/config.ts"
 import { dumpConfig } from "../config/dump.ts"
 import { loadConfig } from "../config/load.ts"
 import { formatPath } from "../config/path.ts"
-import { ConfigError, errors, showFile } from "../errors.ts"
+import { ConfigError, errors, reason, showFile } from "../errors.ts"
 import { type Generation, setUp } from "../generation.ts"
 import { createLogger, type Logger } from "../log/logger.ts"
-import { makePlan } from "../plan.ts"
+import { keepPrivateFiles } from "../private-files.ts"
+import { become, findIdentity, isRoot } from "../supervisor/identity.ts"
 
 interface Options {
   readonly config: string
@@ -28,19 +29,51 @@ export async function run(options: Options): Promise<number> {
 async function check(options: Options): Promise<number> {
   const log = createLogger({ level: "warn", format: "text" })
   const config = await loadConfig(options.config)
+  const failed = options.apps === true ? await bootWorkers(config, log) : new Map<string, string>()
+  dropRights(config)
   const generation = await setUp(config, { log, dev: false })
-  if (options.apps === true) await bootApps(config, generation, log)
+  if (options.apps === true) await loadInline(generation, { log, failed })
+  tellFailed(failed, config)
   if (options.dump === true) console.log(dumpConfig(config, generation.parts))
   else if (options.json === true) console.log("[]")
   else console.log(summary(config, generation))
   return 0
 }
 
-/** Loaded only when asked for: the rest of `check` starts no process. */
-async function bootApps(config: Config, generation: Generation, log: Logger): Promise<void> {
+/** As a start does: what is set up may be a third party's, and root is for reading and for starting others. */
+function dropRights(config: Config): void {
+  const { user, group } = config.readKernel().kernel.server
+  if (user === undefined || !isRoot()) return
+  keepPrivateFiles(config)
+  try {
+    become(findIdentity(user, group))
+  } catch (error) {
+    const path = ["server", "user"]
+    throw new ConfigError([{ ...errors.value(reason(error)), place: config.placeOf(path), at: formatPath(path) }], { cause: error })
+  }
+}
+
+/**
+ * Planned in a child, as for a start, so that root runs nothing of a third party; then started each as its own user.
+ * App -> why it cannot start.
+ */
+async function bootWorkers(config: Config, log: Logger): Promise<Map<string, string>> {
+  const { makePlanInChild } = await import("../supervisor/planner.ts")
   const { bootOnce } = await import("../supervisor/boot-once.ts")
-  const plan = makePlan(generation, config)
-  const failed = await bootOnce(plan.apps, { log, server: plan.server })
+  const { apps, server } = await makePlanInChild({ source: { file: config.file }, dev: false })
+  return bootOnce(apps, { log, server })
+}
+
+/** Apps without workers run inside the fronts, so here too. */
+async function loadInline({ apps }: Generation, { log, failed }: { log: Logger; failed: Map<string, string> }): Promise<void> {
+  const { loadApp } = await import("../load-app.ts")
+  for (const { spec, launch } of apps) {
+    if (launch !== undefined) continue
+    await loadApp(spec, { log }).catch((error: unknown) => failed.set(spec.name, reason(error)))
+  }
+}
+
+function tellFailed(failed: ReadonlyMap<string, string>, config: Config): void {
   const problems = [...failed].map(([name, why]) => ({
     ...errors.appBoot(why),
     place: config.placeOf(["app", name], { key: true }),
