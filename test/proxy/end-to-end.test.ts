@@ -184,6 +184,59 @@ describe("bodies through the listener", () => {
   })
 })
 
+describe("buffer_request", () => {
+  const recorder = () => up(listenRaw(c => (c.text.endsWith("last") || c.text.endsWith("0\r\n\r\n")) && c.write(ok)))
+  test("the upstream is asked once the body is there, with its length", async () => {
+    const server = recorder()
+    const { port } = await front({ to: at(server), buffer_request: "1kb" })
+    const client = await RawClient.to(port)
+    client.send("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nfirst\r\n")
+    await Bun.sleep(50)
+    expect(server.accepted.length).toBe(0)
+    client.send("5\r\n last\r\n0\r\n\r\n")
+    await client.until(c => c.text.endsWith("ok"))
+    expect(server.accepted[0]!.text).toEndWith("Content-Length: 10\r\n\r\nfirst last")
+    expect(server.accepted[0]!.text).not.toContain("chunked")
+    client.socket.terminate()
+  })
+  test("a longer one is streamed, none of it lost", async () => {
+    const server = recorder()
+    const { port } = await front({ to: at(server), buffer_request: "1kb" })
+    const client = await RawClient.to(port)
+    const sent = Array.from({ length: 300 }, (_, i) => `<${i}>`.padEnd(40, "."))
+    client.send("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n")
+    for (const [i, piece] of sent.entries()) {
+      client.send(`28\r\n${piece}\r\n`)
+      if (i % 50 === 0) await Bun.sleep(5)
+    }
+    client.send("0\r\n\r\n")
+    await client.until(c => c.text.endsWith("ok"))
+    const { text } = server.accepted[0]!
+    let body = ""
+    new ChunkedReader().read(Buffer.from(text), text.indexOf("\r\n\r\n") + 4, data => (body += data.latin1Slice()))
+    expect(body).toBe(sent.join(""))
+    client.socket.terminate()
+  })
+  test("an empty one, and one that breaks off", async () => {
+    const server = up(answering(ok))
+    const { port, listener } = await front({ to: at(server), buffer_request: "1kb" })
+    const empty = await RawClient.to(port)
+    empty.send("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n")
+    await empty.until(c => c.text.endsWith("ok"))
+    empty.socket.terminate()
+    const bad = await RawClient.to(port)
+    bad.send("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nfirst\r\nzz\r\n")
+    await bad.until(c => c.text.startsWith("HTTP/1.1 400 "))
+    bad.socket.terminate()
+    const gone = await RawClient.to(port)
+    gone.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nfirst")
+    await Bun.sleep(20)
+    gone.socket.terminate()
+    while (listener.connections > 0) await Bun.sleep(5)
+    expect(server.accepted.length).toBe(1)
+  })
+})
+
 describe("an upstream that dies within its answer", () => {
   for (const [name, head, tail] of [
     ["Content-Length", "Content-Length: 50", "hello"],

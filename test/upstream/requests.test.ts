@@ -1,4 +1,6 @@
 import { afterEach, describe, expect, test } from "bun:test"
+import type { Reply } from "../../src/http/reply.ts"
+import type { ByteStream } from "../../src/http/stream.ts"
 import { parseTarget } from "../../src/http/upstream/target.ts"
 import { HttpUpstream } from "../../src/http/upstream/upstream.ts"
 import { type Accepted, answering, client, listenRaw, Pushed, settled, take, upstreamAt, whole, type FakeUpstream } from "./harness.ts"
@@ -465,6 +467,73 @@ describe("kept connections", () => {
   })
 })
 
+describe("a slow receiver", () => {
+  /** Takes a first piece and pauses; `go` takes the rest. */
+  function slowly(reply: Reply) {
+    const body = reply.body as ByteStream
+    const got = { size: 0, end: "" }
+    body.pipe({
+      data(chunk) {
+        got.size += chunk.byteLength
+        body.pause()
+      },
+      end: () => void (got.end = "end"),
+      fail: error => void (got.end = error.message),
+    })
+    const go = async () => {
+      while (got.end === "") {
+        body.resume()
+        await Bun.sleep(1)
+      }
+    }
+    return { got, go }
+  }
+  const answer = (size: number) =>
+    up(
+      listenRaw(c => {
+        c.write(`HTTP/1.1 200 OK\r\nContent-Length: ${size}\r\n\r\nx`)
+        setTimeout(() => c.write("x".repeat(size - 1)), 20)
+      }),
+    )
+  test("does not hold an upstream whose answer fits into the buffer", async () => {
+    const upstream = upstreamAt(answer(60_000).port)
+    const { got, go } = slowly(await upstream.send(client().x))
+    while (upstream.idle === 0) await Bun.sleep(2)
+    expect([got.size, got.end, upstream.active]).toEqual([1, "", 0])
+    // The connection serves somebody else in the meantime.
+    expect((await upstream.send(client().x)).status).toBe(200)
+    await go()
+    expect(got).toEqual({ size: 60_000, end: "end" })
+  })
+  test("holds one whose answer does not", async () => {
+    const upstream = upstreamAt(answer(500_000).port, { limits: { holdBytes: 1000 } })
+    const { got, go } = slowly(await upstream.send(client().x))
+    await Bun.sleep(100)
+    expect([upstream.idle, upstream.active]).toEqual([0, 1])
+    await go()
+    expect(got).toEqual({ size: 500_000, end: "end" })
+    expect([upstream.idle, upstream.active]).toEqual([1, 0])
+  })
+  test("gets what came before the upstream broke off, and then the error", async () => {
+    const server = up(
+      listenRaw(c => {
+        c.write("HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\nx")
+        setTimeout(() => {
+          c.write("yz")
+          c.socket.end()
+        }, 20)
+      }),
+    )
+    const upstream = upstreamAt(server.port)
+    const { got, go } = slowly(await upstream.send(client().x))
+    while (upstream.active > 0) await Bun.sleep(2)
+    expect(got.end).toBe("")
+    await go()
+    expect(got.size).toBe(3)
+    expect(got.end).toContain("broke its answer off")
+  })
+})
+
 describe("time-outs are 504", () => {
   const limits = { connectMs: 100, headMs: 100, readMs: 100 }
   test("no answer", async () => {
@@ -504,7 +573,7 @@ describe("time-outs are 504", () => {
       }),
     )
     const reply = await upstreamAt(server.port, { limits }).send(client().x)
-    const body = reply.body as import("../../src/http/stream.ts").ByteStream
+    const body = reply.body as ByteStream
     let size = 0
     let pauses = 0
     const end = await new Promise(resolve =>
@@ -606,7 +675,7 @@ describe("the client goes away", () => {
     const server = up(listenRaw(c => c.write("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhello")))
     const upstream = upstreamAt(server.port)
     const reply = await upstream.send(client().x)
-    ;(reply.body as import("../../src/http/stream.ts").ByteStream).cancel()
+    ;(reply.body as ByteStream).cancel()
     await server.accepted[0]!.until(a => a.closed)
     expect(upstream.active).toBe(0)
   })

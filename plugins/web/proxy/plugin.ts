@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs"
 import { definePlugin, HttpUpstream, parseTarget, type Balancer, type Context, type HttpUpstreamOptions, type UpstreamTls } from "edge"
 import { forward } from "./forward.ts"
 import { Health } from "./health.ts"
+import { receiving } from "./held-body.ts"
 import { toMember, type Member } from "./member.ts"
 import { picks } from "./pick.ts"
 import { Probe } from "./probe.ts"
@@ -20,6 +21,7 @@ export default definePlugin({
         connectMs: options.connect_timeout,
         headMs: options.timeout || Infinity,
         readMs: options.read_timeout || Infinity,
+        holdBytes: options.buffer,
       },
       head: { host: options.host, set: Object.entries(options.headers.set), remove: options.headers.remove },
       tls: readTls(options, ctx),
@@ -33,7 +35,7 @@ export default definePlugin({
     const balancer = await makeBalancer(options.balance, ctx)
     const probes = rules.path === undefined ? [] : makeProbes(members, { options, shared, health, path: rules.path })
     return {
-      part: forward(health, { balancer, rules: { retries: options.retries }, log }),
+      part: receiving(options.buffer_request, forward(health, { balancer, rules: { retries: options.retries }, log })),
       start: () => {
         for (const probe of probes) probe.start()
       },

@@ -1,4 +1,4 @@
-import { count, duration, path } from "edge"
+import { count, duration, path, size } from "edge"
 import * as v from "valibot"
 
 const server = v.strictObject({
@@ -51,6 +51,14 @@ const options = v.strictObject({
   timeout: v.optional(v.pipe(duration(), v.description('From the last byte of the request to the head of the answer; "0s": none')), "30s"),
   connect_timeout: v.optional(v.pipe(duration({ min: "1ms" }), v.description("Until the connection is made, with TLS its handshake too")), "5s"),
   read_timeout: v.optional(v.pipe(duration(), v.description('Between two reads of an answer, and between two writes of a request; "0s": none')), "5m"),
+  buffer: v.optional(
+    v.pipe(size(), v.description("Of an answer, what is taken from the upstream in advance while the client is slow, so that it can turn to the next request")),
+    "64kb",
+  ),
+  buffer_request: v.optional(
+    v.pipe(size(), v.description("A body up to this size is received whole before the upstream is asked, and sent with its length, not chunked: for servers that serve one request at a time")),
+    "0b",
+  ),
   keepalive: v.optional(v.pipe(count({ min: 0 }), v.description("Idle connections kept to each upstream, in each front")), 64),
   keepalive_timeout: v.optional(v.pipe(duration(), v.description("How long they are kept; an upstream's Keep-Alive field may shorten it")), "30s"),
   host: v.optional(v.pipe(v.string(), v.description('Host field: "client" as it came, "upstream" the host of the URL, or a fixed name')), "client"),

@@ -8,6 +8,8 @@ import { ResponseBody, type BodySource } from "./response-body.ts"
 /** What the reading of an answer tells its call. */
 export interface AnswerHost extends BodySource {
   readonly heads: ResponseHeadReader
+  /** Bytes of a body that are held for a receiver that waits. */
+  readonly holdBytes: number
   /** A 1xx other than 101; the answer proper follows. */
   interim(head: ResponseHead): void
   /** 101: `rest` and all that follows is of another protocol. */
@@ -96,7 +98,7 @@ export class Answer {
     }
     this.#readBody(bytes, at)
     if (this.#stopped) return
-    this.body = new ResponseBody(this.#host, head.chunked ? -1 : head.contentLength, this.#pieces ?? [])
+    this.body = this.#stream(head.chunked ? -1 : head.contentLength, this.#pieces ?? [])
     this.#pieces = null
     this.#host.replied(this.#reply(this.body))
   }
@@ -143,9 +145,13 @@ export class Answer {
       return this.#host.replied(this.#reply(body))
     }
     // Only a stream carries trailers.
-    this.body = new ResponseBody(this.#host, -1, pieces)
+    this.body = this.#stream(-1, pieces)
     this.#host.replied(this.#reply(this.body))
     this.body.finish(trailers)
+  }
+
+  #stream(length: number, first: Buffer[]): ResponseBody {
+    return new ResponseBody(this.#host, { length, first, holdBytes: this.#host.holdBytes })
   }
 
   #reply(body: ReplyBody): Reply {

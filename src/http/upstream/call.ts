@@ -116,6 +116,10 @@ export class Call implements ConnectionUser, BodySender, AnswerHost {
     return this.#host.heads
   }
 
+  get holdBytes(): number {
+    return this.#host.limits.holdBytes
+  }
+
   onData(chunk: Buffer): void {
     try {
       this.#answer.read(chunk)
