@@ -82,12 +82,12 @@ class Front {
       const config = (this.#config = Config.fromJSON(start.config))
       const { server, log } = config.readKernel().kernel
       this.log = createLogger(log).with({ front: start.front })
-      // The log is opened with root's rights, everything of a plugin runs without them.
-      this.#access = openAccessLog(log.access)
+      // Root's rights are for the keys alone; the log, and all that is a plugin's, comes after them.
       if (server.user !== undefined && isRoot()) {
         keepPrivateFiles(config)
         become(findIdentity(server.user, server.group))
       }
+      this.#access = openAccessLog(log.access)
       if (this.#problem === null) {
         this.#links.fill(start, this.log)
         const generation = await setUp(config, { log: this.log, dev: start.dev, link: app => this.#links.link(app, generation) })

@@ -41,7 +41,7 @@ async function bootWorker({ spec, launch }: PlannedApp, options: BootOptions & {
   const { folder, guard, server } = options
   const fronts = server.user !== undefined && isRoot() ? findIdentity(server.user, server.group) : undefined
   const identity = identityOf(spec, fronts)
-  const run = folder.poolFolder(identity, fronts)
+  const { path: run } = folder.poolFolder(identity, fronts)
   if (launch!.files !== undefined) writeFiles(run, launch!.files, identity)
   const log = options.log.with({ app: spec.name })
   await stop(await startWorker({ app: spec, launch: launch!, index: 0, serial: 1, run, identity, fronts, guard, log }))

@@ -10,7 +10,9 @@ export class PidFile {
     this.remove()
     if (path === undefined) return
     const fresh = `${path}.${process.pid}`
-    writeFileSync(fresh, `${process.pid}\n`, { mode: 0o644 })
+    unlinkQuietly(fresh)
+    // "wx" follows no link: the folder may be somebody else's, and we root.
+    writeFileSync(fresh, `${process.pid}\n`, { mode: 0o644, flag: "wx" })
     renameSync(fresh, path)
     this.#path = path
   }

@@ -1,6 +1,5 @@
 /** The worker pools: one per app whose gateway has processes. They belong to the supervisor and survive reloads. */
 import { chownSync } from "node:fs"
-import { join } from "node:path"
 import type { ConfigJson } from "../config/config.ts"
 import type { Logger } from "../log/logger.ts"
 import type { PlannedApp } from "../plan.ts"
@@ -36,7 +35,7 @@ export class Pool implements WorkerHost {
   readonly log: Logger
   readonly #parts: PoolParts
   readonly #identity: Identity | undefined
-  readonly #run: string
+  readonly #run: ReturnType<RunFolder["poolFolder"]>
   readonly #written = new WeakSet<Launch>()
   readonly #running = new Set<WorkerProcess>()
   #app: PlannedApp
@@ -174,7 +173,7 @@ export class Pool implements WorkerHost {
   async spawn(index: number, options: { bootMs?: number; launch?: Launch; signal?: AbortSignal } = {}): Promise<WorkerProcess> {
     const launch = options.launch ?? this.#launch
     if (launch.files !== undefined && !this.#written.has(launch)) {
-      writeFiles(this.#run, launch.files, this.#identity)
+      writeFiles(this.#run.path, launch.files, this.#identity)
       this.#written.add(launch)
     }
     const worker = await startWorker({
@@ -182,7 +181,7 @@ export class Pool implements WorkerHost {
       launch,
       index,
       serial: ++this.#serial,
-      run: this.#run,
+      run: this.#run.path,
       identity: this.#identity,
       fronts: this.#parts.fronts,
       guard: this.#parts.guard,
@@ -202,7 +201,7 @@ export class Pool implements WorkerHost {
 
   async page(max: number): Promise<SharedPage> {
     if (this.#page?.max === max) return this.#page.shared
-    const path = join(this.#run, `slots-${max}`)
+    const path = `${this.#run.page}-${max}`
     const shared = createPage(path, { workers: max, capacity: this.#app.spec.concurrency })
     const { fronts } = this.#parts
     if (fronts !== undefined && isRoot()) chownSync(path, fronts.uid, fronts.gid)

@@ -1,5 +1,5 @@
 /** The supervisor's private folder: workers' sockets, shared pages, files of runtimes. Made for the first pool. */
-import { chownSync, chmodSync, mkdirSync, mkdtempSync, rmSync, unlinkSync, writeFileSync } from "node:fs"
+import { chmodSync, chownSync, closeSync, fchownSync, mkdirSync, mkdtempSync, openSync, rmSync, unlinkSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { type Identity, isRoot } from "./identity.ts"
@@ -22,8 +22,11 @@ export class RunFolder {
     return path
   }
 
-  /** A folder for one pool. Short names: a unix socket's path has 107 bytes. */
-  poolFolder(owner: Identity | undefined, fronts: Identity | undefined): string {
+  /**
+   * A folder for one pool, which is its workers' own: what root does in it must not follow a link that they planted.
+   * `page` begins names in our own folder, for what they may not replace. Short: a unix socket's path has 107 bytes.
+   */
+  poolFolder(owner: Identity | undefined, fronts: Identity | undefined): { readonly path: string; readonly page: string } {
     const path = join((this.#path ??= this.#make()), `p${++this.#pools}`)
     mkdirSync(path, { mode: 0o700 })
     if (isRoot() && (owner !== undefined || fronts !== undefined)) {
@@ -31,7 +34,7 @@ export class RunFolder {
       chownSync(path, owner?.uid ?? 0, fronts?.gid ?? 0)
       chmodSync(path, 0o710)
     }
-    return path
+    return { path, page: `${path}-slots` }
   }
 
   remove(): void {
@@ -51,13 +54,19 @@ function makeFolder(parents: readonly string[]): string {
   throw failure
 }
 
-/** Writes a runtime's files, readable by the worker. Names are plain: no runtime writes elsewhere. */
+/** Writes a runtime's files, readable by the worker. Made anew each time: an old name may be a worker's link to elsewhere. */
 export function writeFiles(folder: string, files: Readonly<Record<string, string>>, owner: Identity | undefined): void {
   for (const [name, text] of Object.entries(files)) {
     if (name.includes("/") || name.startsWith(".")) throw new Error(`a launch file cannot be named ${JSON.stringify(name)}`)
     const path = join(folder, name)
-    writeFileSync(path, text, { mode: 0o600 })
-    if (owner !== undefined && isRoot()) chownSync(path, owner.uid, owner.gid)
+    unlinkQuietly(path)
+    const fd = openSync(path, "wx", 0o600)
+    try {
+      if (owner !== undefined && isRoot()) fchownSync(fd, owner.uid, owner.gid)
+      writeFileSync(fd, text)
+    } finally {
+      closeSync(fd)
+    }
   }
 }
 

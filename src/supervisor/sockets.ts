@@ -1,5 +1,5 @@
 /** The listening sockets. The supervisor owns them; fronts only accept, so that any of them can be replaced. */
-import { chownSync, lstatSync, readdirSync, readFileSync, readlinkSync, unlinkSync } from "node:fs"
+import { lchownSync, lstatSync, readdirSync, readFileSync, readlinkSync, unlinkSync } from "node:fs"
 import type { Address } from "./address.ts"
 import { fromSockaddr, parseAddress, toSockaddr } from "./address.ts"
 import { bind, boundTo, C, close, IPPROTO_IPV6, listen, setOption, socket, SystemError } from "./libc.ts"
@@ -72,7 +72,7 @@ async function openUnix(text: string, path: string, options: SocketOptions): Pro
   await removeStale(path)
   const fd = listenUnix(path, options.mode ?? 0o660)
   try {
-    if (options.owner !== undefined) chownSync(path, options.owner.uid, options.owner.gid)
+    if (options.owner !== undefined) lchownSync(path, options.owner.uid, options.owner.gid)
     const { ino } = lstatSync(path)
     return { address: text, fd, port: 0, close: () => closeUnix(fd, path, ino) }
   } catch (error) {

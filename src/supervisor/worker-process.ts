@@ -1,5 +1,5 @@
 /** One worker: its socket, its process, and when it can be spoken to. */
-import { chownSync } from "node:fs"
+import { lchownSync } from "node:fs"
 import { createServer } from "node:net"
 import { join } from "node:path"
 import type { Logger } from "../log/logger.ts"
@@ -111,7 +111,7 @@ class Worker implements WorkerProcess {
     const fill = (text: string): string => text.replaceAll(/\{(run|socket|port|index|app)\}/g, (_, name: string) => names[name]!)
     const listening = launch.socket === "inherit" ? listenUnix(path, 0o600) : undefined
     try {
-      if (listening !== undefined && options.fronts !== undefined && isRoot()) chownSync(path, options.fronts.uid, options.fronts.gid)
+      if (listening !== undefined && options.fronts !== undefined && isRoot()) lchownSync(path, options.fronts.uid, options.fronts.gid)
       const env = { ...cleanEnv(), ...homeOf(identity) }
       for (const [name, value] of Object.entries(launch.env)) env[name] = fill(value)
       const child = Bun.spawn(throughGroups(launch.argv.map(fill), identity, { socket: listening !== undefined }), {
@@ -160,11 +160,12 @@ class Worker implements WorkerProcess {
     throw new Error(signal === null ? `it ended with exit code ${code}` : `it was killed by ${signal}`)
   }
 
-  /** A program made the socket under its own umask, often 755: fronts of another user need it to be theirs. */
+  /** A program made the socket under its own umask, often 755: fronts of another user need it to be theirs.
+   * The folder is the worker's: a link that it put there is not followed. */
   #openToFronts(): void {
     const { fronts, identity } = this.#options
     if (fronts === undefined || fronts.uid === identity?.uid || !isRoot()) return
-    chownSync(this.address, fronts.uid, fronts.gid)
+    lchownSync(this.address, fronts.uid, fronts.gid)
   }
 
   /** SIGKILL goes to everything it started, others to the process: what they mean is the program's business. */

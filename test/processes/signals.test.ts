@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test"
-import { existsSync, readFileSync, renameSync, statSync } from "node:fs"
+import { chownSync, existsSync, mkdirSync, readFileSync, renameSync, statSync, symlinkSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { close } from "../../src/supervisor/libc.ts"
 import { openSocket } from "../../src/supervisor/sockets.ts"
@@ -127,6 +127,34 @@ describe.skipIf(process.platform !== "linux" || process.getuid?.() !== 0)("start
     const { apps } = await edge.status()
     expect(groups(apps[0]!.workers[0]!.pid).split(" ")).toContain(member[2]!)
     expect(await edge.get("/app/")).toContain("hello")
+  })
+
+  test("root follows no link that the fronts' user put in place of the access log", async () => {
+    const config = pong("pong", 'user = "www-data"') + pythonApp(1)
+    const prepare = (dir: string) => {
+      mkdirSync(join(dir, "logs"))
+      chownSync(join(dir, "logs"), 33, 33)
+      writeFileSync(join(dir, "secret"), "", { mode: 0o600 })
+      symlinkSync(join(dir, "secret"), join(dir, "logs/access.log"))
+    }
+    await using edge = await Edge.launch({ config: config.replace('format = "off"', 'path = "logs/access.log"'), files, prepare })
+    expect(await edge.exited).toBe(1)
+    expect(edge.output).toMatch(/EACCES|permission denied/)
+    expect(statSync(join(edge.dir, "secret"))).toMatchObject({ uid: 0, size: 0 })
+  })
+
+  test("root follows no link that a worker put into its folder", async () => {
+    const plant = `import os\nfolder = os.path.dirname(os.path.abspath(__import__("sys").argv[0]))\n` +
+      `os.unlink(folder + "/worker.py")\nos.symlink(os.environ["SECRET"], folder + "/worker.py")\n${python()}`
+    const prepare = (dir: string) => writeFileSync(join(dir, "secret"), "untouched", { mode: 0o600 })
+    const configOf = (dir: string) => `${pong("pong", 'user = "www-data"')}${pythonApp(1)}env = { SECRET = "${dir}/secret" }\n`
+    await using edge = await Edge.start({ config: configOf("$" + "{PWD}"), files: { "app/hello.py": plant }, prepare })
+    expect(await edge.get("/app/")).toContain("hello")
+    edge.write("app/hello.py", python("clean"))
+    expect((await edge.command("reload", "--apps")).code).toBe(0)
+    expect(await edge.get("/app/")).toContain("clean")
+    expect(edge.read("secret")).toBe("untouched")
+    expect(statSync(join(edge.dir, "secret")).uid).toBe(0)
   })
 
   test("a user that does not exist is an error", async () => {
