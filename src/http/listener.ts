@@ -7,9 +7,9 @@ import type { Exchange, ExchangeEnd } from "./exchange.ts"
 import { forwardedRules } from "./forwarded.ts"
 import { Handshake } from "./handshake.ts"
 import { Http1 } from "./http1.ts"
-import type { Http1Host } from "./http1.ts"
 import { Http2 } from "./http2.ts"
 import type { Limits } from "./limits.ts"
+import type { ProtocolHost } from "./protocol-host.ts"
 import type { Logger } from "../log/logger.ts"
 import { quickAck, tlsFacts, tlsListening } from "./tls.ts"
 import type { TlsOptions, TlsSocket } from "./tls.ts"
@@ -57,12 +57,13 @@ export function listen(o: ListenOptions): HttpListener {
   return new Listener(o)
 }
 
-class Listener implements HttpListener, Http1Host {
+class Listener implements HttpListener, ProtocolHost {
   readonly handler: Handler
   readonly limits: Limits
   readonly log: Logger
   readonly onExchangeEnd: ((x: Exchange, end: ExchangeEnd) => void) | undefined
   leaving = false
+  closingIdle = false
   accepted = 0
   readonly #open = new Set<Socket<Accepted>>()
   readonly #facts: { local: string; secure: boolean; trusted(peer: string): boolean }
@@ -148,6 +149,7 @@ class Listener implements HttpListener, Http1Host {
       if (this.#open.size > 0 && passed() < untilMs) await Promise.race([this.#empty(), Bun.sleep(untilMs - passed())])
     }
     await step(Math.min(o.graceMs, lastRequestMs))
+    this.closingIdle = true
     for (const { data } of this.#open) if (data.requests > 0) data.leave()
     await step(Math.min(o.graceMs, firstRequestMs))
     for (const { data } of this.#open) data.leave()

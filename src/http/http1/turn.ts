@@ -1,25 +1,25 @@
 import { asReply, PASS } from "../chain.ts"
 import type { Answer } from "../chain.ts"
-import { clock } from "../clock.ts"
 import { HttpError } from "../errors.ts"
 import type { Carrier, Exchange } from "../exchange.ts"
 import type { HeaderList } from "../headers.ts"
+import { plainReply, release } from "../own-replies.ts"
 import { Reply } from "../reply.ts"
-import type { Wire } from "../reply.ts"
-import { reasonOf } from "../status.ts"
+import type { ReplyBody } from "../reply.ts"
 import { ByteStream } from "../stream.ts"
 import type { ByteDuplex } from "../stream.ts"
 import type { Output } from "./output.ts"
-import { BadReply, connectionLine, earlyHead, Framing, replyHead } from "./reply-head.ts"
+import { BadReply, earlyHead, Framing, replyHead } from "./reply-head.ts"
 import type { HeadFacts } from "./reply-head.ts"
 import { FileSender, StreamSender } from "./senders.ts"
 import type { Sender, SenderHost } from "./senders.ts"
+import { writeWire } from "./write-wire.ts"
 
 /** What a turn needs of its connection. */
 export interface TurnHost {
   readonly out: Output
-  /** Whether the connection may go on behind this answer, whose body comes by and by; asked before its head is sent. */
-  keep(streaming: boolean): boolean
+  /** Whether the connection may go on behind an answer with this body; asked before its head is sent. */
+  keep(body: ReplyBody): boolean
   /** The answer is complete, or given up (`error`). */
   ended(turn: Turn, error?: unknown): void
   /** Ends the connection so that the answer does not look complete. */
@@ -77,7 +77,7 @@ export class Turn implements Carrier, SenderHost, HeadFacts {
   // What the handler gave -----------------------------------------------------------------------------------------
 
   answered(answer: Answer): void {
-    if (answer === PASS) return this.#send(Reply.text(404, "404 Not Found\n"))
+    if (answer === PASS) return this.#send(plainReply(404))
     let reply: Reply | Promise<Reply>
     try {
       reply = asReply(answer)
@@ -126,13 +126,13 @@ export class Turn implements Carrier, SenderHost, HeadFacts {
     }
     this.#state = State.Sending
     this.#inSend = true
-    this.keepAlive &&= this.#host.keep(reply.body instanceof ByteStream)
+    this.keepAlive &&= this.#host.keep(reply.body)
     this.status = reply.status
     const { wire } = reply
     this.out.cork()
     try {
-      if (wire !== null) this.#sendWire(wire)
-      else this.#sendParts(reply)
+      if (wire === null) this.#sendParts(reply)
+      else this.sent(writeWire(wire, this.out, this))
     } catch (error) {
       this.cut(error as Error)
     } finally {
@@ -143,27 +143,6 @@ export class Turn implements Carrier, SenderHost, HeadFacts {
   }
 
   // The answer ----------------------------------------------------------------------------------------------------
-
-  /** Prepared at load: one copy, one write. */
-  #sendWire(wire: Wire): void {
-    const { bytes, bodyAt } = wire
-    const { out } = this
-    if (wire.dateSec !== clock.sec) {
-      wire.dateSec = clock.sec
-      bytes.latin1Write(clock.date, wire.dateAt)
-    }
-    const end = this.isHead ? bodyAt : bytes.length
-    const line = connectionLine(this.keepAlive, this.minor)
-    if (line === "") out.bytes(end === bytes.length ? bytes : bytes.subarray(0, end), bodyAt)
-    else {
-      // In front of the empty line, and not in the bytes that all share.
-      out.bytes(bytes.subarray(0, bodyAt - 2), bodyAt - 2)
-      out.text(line + "\r\n")
-      if (end > bodyAt) out.bytes(bytes.subarray(bodyAt, end))
-    }
-    this.bytesOut = end - bodyAt
-    this.#state = State.Done
-  }
 
   #sendParts(reply: Reply): void {
     let head
@@ -266,17 +245,4 @@ export class Turn implements Carrier, SenderHost, HeadFacts {
     if (this.status === 0) this.status = tunnel ? 101 : 499
     this.#end(tunnel ? undefined : error)
   }
-}
-
-/** The standard words and no more: what went wrong inside is nobody's business outside. */
-export function plainReply(status: number): Reply {
-  return Reply.text(status, `${status} ${reasonOf(status)}\n`)
-}
-
-/** Lets go of a body that will not be sent. */
-function release(reply: Reply, error: Error): void {
-  const { body } = reply
-  if (body === null || typeof body === "string" || body instanceof Uint8Array) return
-  if (body instanceof ByteStream) body.cancel(error)
-  else body.close()
 }

@@ -3,11 +3,12 @@ import type { Answer } from "../chain.ts"
 import { HttpError } from "../errors.ts"
 import type { Connection, Exchange } from "../exchange.ts"
 import { BadReply } from "../http1/reply-head.ts"
-import { plainReply } from "../http1/turn.ts"
-import type { Http1Host } from "../http1.ts"
+import { ownReply, plainReply, release } from "../own-replies.ts"
+import { logProblem, reportEnd } from "../protocol-host.ts"
+import type { ProtocolHost } from "../protocol-host.ts"
 import { Reply } from "../reply.ts"
 import { RequestCarrier, toExchange } from "./request.ts"
-import { release, toResponse } from "./response.ts"
+import { toResponse } from "./response.ts"
 
 /** Counts what is under way on one connection. */
 export interface StreamCounter {
@@ -17,11 +18,11 @@ export interface StreamCounter {
 
 /** Bun's requests of one connection to Exchanges, and the Replies back. Sync in, sync out. */
 export class Adapter {
-  readonly #host: Http1Host
+  readonly #host: ProtocolHost
   readonly #conn: Connection
   readonly #counter: StreamCounter
 
-  constructor(host: Http1Host, conn: Connection, counter: StreamCounter) {
+  constructor(host: ProtocolHost, conn: Connection, counter: StreamCounter) {
     this.#host = host
     this.#conn = conn
     this.#counter = counter
@@ -37,7 +38,7 @@ export class Adapter {
       if (!(error instanceof HttpError)) throw error
       return new Response(`${error.status} ${error.message}\n`, { status: error.status })
     }
-    if (x.method === "TRACE" || x.method === "CONNECT") return this.#respond(x, plainReply(405))
+    if (x.method === "TRACE" || x.method === "CONNECT") return this.#respond(x, ownReply(x.method, x.target)!)
     let answer
     try {
       answer = this.#host.handler(x)
@@ -101,20 +102,10 @@ export class Adapter {
 
   #ended(x: Exchange, sent: { status: number; bytesOut: number; error: Error | undefined }): void {
     this.#counter.ended()
-    const { onExchangeEnd } = this.#host
-    if (x.ends === null && onExchangeEnd === undefined) return
-    const end = { ...sent, ms: performance.now() - x.startMs }
-    for (const f of x.ends ?? []) {
-      try {
-        f(end)
-      } catch (error) {
-        this.#problem(x, "an end listener failed", error)
-      }
-    }
-    onExchangeEnd?.(x, end)
+    reportEnd(this.#host, x, sent)
   }
 
   #problem(x: Exchange, message: string, error: unknown): void {
-    this.#host.log.error(message, { method: x.method, host: x.host, target: x.target, peer: x.peer, error })
+    logProblem(this.#host, x, { message, error })
   }
 }

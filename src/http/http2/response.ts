@@ -4,6 +4,7 @@ import { bodyLength } from "../reply.ts"
 import type { FileSlice, Reply } from "../reply.ts"
 import { ByteStream } from "../stream.ts"
 import { BadReply } from "../http1/reply-head.ts"
+import { release } from "../own-replies.ts"
 
 /** Told once, when the body has been handed over or was given up. */
 export type OnSent = (bytesOut: number, error?: Error) => void
@@ -156,12 +157,4 @@ function fileStream(file: FileSlice, onSent: OnSent): ReadableStream<Uint8Array>
     },
     { highWaterMark: 1 },
   )
-}
-
-/** Lets go of a body that will not be sent. */
-export function release(reply: Reply): void {
-  const { body } = reply
-  if (body === null || typeof body === "string" || body instanceof Uint8Array) return
-  if (body instanceof ByteStream) body.cancel()
-  else body.close()
 }
