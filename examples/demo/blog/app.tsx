@@ -1,11 +1,14 @@
 import { Hono } from "hono"
+import { html } from "hono/html"
 import type { Child } from "hono/jsx"
 import * as v from "valibot"
 import { posts } from "./posts.ts"
 
 const app = new Hono()
 
-const Page = ({ title, children }: { title: string; children: Child }) => (
+const Page = (props: { title: string; children: Child }) => html`<!doctype html>${(<Document {...props} />)}`
+
+const Document = ({ title, children }: { title: string; children: Child }) => (
   <html lang="en">
     <head>
       <meta charset="utf-8" />
