@@ -6,7 +6,8 @@ import type { ConnectionFacts } from "./connection-facts.ts"
 import { HttpError } from "./errors.ts"
 import { InputBuffer } from "./http1/input-buffer.ts"
 import { makeExchange, unreadExchange } from "./http1/make-exchange.ts"
-import { Output } from "./http1/output.ts"
+import { Link } from "./http1/link.ts"
+import type { Output } from "./http1/output.ts"
 import { Patience, Wait } from "./http1/patience.ts"
 import { RequestBody } from "./http1/request-body.ts"
 import type { BodyHost } from "./http1/request-body.ts"
@@ -28,7 +29,7 @@ import type { ByteDuplex } from "./stream.ts"
  */
 export class Http1 implements Accepted, TurnHost, BodyHost, TunnelHost {
   readonly #host: ProtocolHost
-  readonly #socket: Socket<unknown>
+  readonly #link: Link
   readonly #facts: ConnectionFacts
   readonly #reader: RequestHeadReader
   readonly #toHttp2: ((chunk: Buffer) => void) | undefined
@@ -43,11 +44,9 @@ export class Http1 implements Accepted, TurnHost, BodyHost, TunnelHost {
   #closing = false
   /** Bytes of the client may still be under way: closing now would reset the connection over our answer. */
   #lingering = false
-  #shut = false
-  #inputEnded = false
-  #paused = false
+  /** Whoever took the connection over has sent everything. */
+  #finished = false
   #continueSent = false
-  closed = false
   /** Requests so far. */
   requests = 0
 
@@ -55,9 +54,9 @@ export class Http1 implements Accepted, TurnHost, BodyHost, TunnelHost {
   constructor(socket: Socket<unknown>, facts: ConnectionFacts, host: ProtocolHost, toHttp2?: (chunk: Buffer) => void) {
     this.#host = host
     this.#toHttp2 = toHttp2
-    this.#socket = socket
+    this.#link = new Link(socket)
     this.#facts = facts
-    this.out = new Output(socket)
+    this.out = this.#link.out
     const { headBytes, headFields, underscores } = host.limits
     this.#reader = new RequestHeadReader({ headBytes, headFields, underscores, trusted: facts.trusted })
     this.#input = new InputBuffer(headBytes)
@@ -76,7 +75,7 @@ export class Http1 implements Accepted, TurnHost, BodyHost, TunnelHost {
   // From the socket -------------------------------------------------------------------------------------------------
 
   data(chunk: Buffer): void {
-    if (this.#lingering || this.closed) return
+    if (this.#lingering || this.#link.closed) return
     if (this.#tunnel !== undefined) return this.#tunnel.incoming.feed(chunk)
     if (this.requests === 0 && chunk[0] === 80 && this.#toHttp2 !== undefined && isPreface(chunk)) return this.#toHttp2(chunk)
     this.out.cork()
@@ -93,7 +92,7 @@ export class Http1 implements Accepted, TurnHost, BodyHost, TunnelHost {
   drain(): void {
     // The client has taken something: its time runs anew.
     if (this.#patience.wait === Wait.Send) this.#patience.none()
-    if (this.closed || !this.out.drain()) return this.#settle()
+    if (this.#link.closed || !this.out.drain()) return this.#settle()
     this.#tunnel?.drained()
     this.#turn?.writable()
     this.#proceed()
@@ -101,25 +100,24 @@ export class Http1 implements Accepted, TurnHost, BodyHost, TunnelHost {
 
   /** The client closed its side. It may still read: an answer under way is completed. */
   end(): void {
-    this.#inputEnded = true
+    this.#link.inputEnded = true
     if (this.#tunnel !== undefined) {
       this.#tunnel.incoming.over()
       return this.#settle()
     }
-    if (this.#lingering) return this.#close()
+    if (this.#lingering) return this.#link.close()
     const body = this.#body
     if (body !== undefined && !body.complete) {
       body.break(new HttpError(400, "the body ended early", { close: true }))
       this.#closing = true
-    } else if (this.#turn === undefined && !this.#input.empty) this.#reject(400, "the head ended early")
+    } else if (this.#free && !this.#input.empty) this.#reject(400, "the head ended early")
     this.#settle()
   }
 
   /** The socket is closed; nothing can be sent any more. */
   gone(): void {
-    if (this.closed) return
-    this.closed = true
-    this.out.closed = true
+    if (this.#link.closed) return
+    this.#link.gone()
     this.#patience.end()
     const error = new Error("the client closed the connection")
     this.#body?.break(error)
@@ -164,12 +162,12 @@ export class Http1 implements Accepted, TurnHost, BodyHost, TunnelHost {
       this.#running = false
     }
     // What was pipelined is used up, and no body or tunnel has asked to wait.
-    if (this.#paused && this.#free) this.hold(false)
+    if (this.#link.paused && this.#free) this.hold(false)
   }
 
   /** The next request may be read. */
   get #free(): boolean {
-    return this.#turn === undefined && this.#body === undefined && !this.#closing && !this.closed && !this.out.blocked
+    return this.#turn === undefined && this.#body === undefined && !this.#closing && !this.#link.closed && !this.out.blocked
   }
 
   #next(): void {
@@ -181,7 +179,7 @@ export class Http1 implements Accepted, TurnHost, BodyHost, TunnelHost {
       return this.#reject(error.status, error.message)
     }
     if (complete) this.#begin()
-    else if (this.#inputEnded) this.#reject(400, "the head ended early")
+    else if (this.#link.inputEnded) this.#reject(400, "the head ended early")
   }
 
   /** Starts the exchange whose head was just read. */
@@ -235,7 +233,7 @@ export class Http1 implements Accepted, TurnHost, BodyHost, TunnelHost {
     const body = this.#body
     // An echo, made of the body as it comes: it will not be asked for later.
     if (body !== undefined && reply === body) this.#askForBody()
-    if (this.#closing || this.#host.leaving || (this.#inputEnded && this.#input.empty)) return false
+    if (this.#closing || this.#host.leaving || (this.#link.inputEnded && this.#input.empty)) return false
     if (body === undefined || body.complete) return body?.broken !== true
     if (body.broken || !this.#continueSent) return false
     // A stream may be made of the body too.
@@ -264,11 +262,11 @@ export class Http1 implements Accepted, TurnHost, BodyHost, TunnelHost {
   }
 
   takeOver(turn: Turn): ByteDuplex | null {
-    if (this.closed || this.#turn !== turn || this.#body !== undefined) return null
+    if (this.#link.closed || this.#turn !== turn || this.#body !== undefined) return null
     const tunnel = (this.#tunnel = new Tunnel(this))
     const rest = this.#input.take()
     if (rest !== undefined) tunnel.incoming.feed(rest)
-    if (this.#inputEnded) tunnel.incoming.over()
+    if (this.#link.inputEnded) tunnel.incoming.over()
     return tunnel
   }
 
@@ -311,21 +309,18 @@ export class Http1 implements Accepted, TurnHost, BodyHost, TunnelHost {
   }
 
   hold(on: boolean): void {
-    if (on === this.#paused || this.closed) return
-    this.#paused = on
+    if (!this.#link.hold(on)) return
     this.#patience.held()
-    if (on) this.#socket.pause()
-    else this.#socket.resume()
     this.#settle()
   }
 
   finish(): void {
-    this.#shut = true
+    this.#finished = true
     this.#settle()
   }
 
   destroy(): void {
-    if (!this.closed) this.#socket.terminate()
+    this.#link.destroy()
   }
 
   // Time and closing ------------------------------------------------------------------------------------------------
@@ -333,14 +328,14 @@ export class Http1 implements Accepted, TurnHost, BodyHost, TunnelHost {
   /** Sets the deadline that fits the state; closes when there is nothing left to do. */
   #settle(): void {
     // Inside cork and uncork the answer has not left yet; whoever uncorks comes here.
-    if (this.closed || this.out.corked) return
-    if (this.out.closed) return this.#socket.terminate()
+    if (this.#link.closed || this.out.corked) return
+    if (this.out.closed) return this.destroy()
     if (this.out.blocked) return this.#patience.startOnce(Wait.Send, this.#host.limits.sendTimeoutMs)
     if (this.#tunnel !== undefined) return this.#settleTunnel()
     const body = this.#body
     if (this.#turn !== undefined || (body !== undefined && !body.complete)) this.#settleBusy(body)
-    else if (this.#closing && this.#lingering && !this.#inputEnded) this.#linger()
-    else if (this.#closing) this.#close()
+    else if (this.#closing && this.#lingering && !this.#link.inputEnded) this.#linger()
+    else if (this.#closing) this.#link.close()
     else this.#settleFree()
   }
 
@@ -348,34 +343,34 @@ export class Http1 implements Accepted, TurnHost, BodyHost, TunnelHost {
   #settleBusy(body: RequestBody | undefined): void {
     const { bodyRate, halfCloseMs } = this.#host.limits
     const receiving = body !== undefined && !body.complete && (body.wanted || this.#turn === undefined)
-    if (receiving) this.#patience.startBody(bodyRate.overMs, this.#paused)
-    else if (this.#inputEnded && this.#turn?.waiting === true) this.#patience.startOnce(Wait.HalfClosed, halfCloseMs)
+    if (receiving) this.#patience.startBody(bodyRate.overMs, this.#link.paused)
+    else if (this.#link.inputEnded && this.#turn?.waiting === true) this.#patience.startOnce(Wait.HalfClosed, halfCloseMs)
     else this.#patience.none()
   }
 
   /** Between requests. */
   #settleFree(): void {
     const { headTimeoutMs, idleTimeoutMs } = this.#host.limits
-    if (!this.#input.empty) this.#patience.startOnce(Wait.Head, headTimeoutMs)
-    else if (this.#inputEnded || (this.#host.closingIdle && this.requests > 0)) this.#close()
+    if (!this.#input.empty && !this.#link.inputEnded) this.#patience.startOnce(Wait.Head, headTimeoutMs)
+    else if (this.#link.inputEnded || (this.#host.closingIdle && this.requests > 0)) this.#link.close()
     else if (this.requests > 0) this.#patience.start(Wait.Idle, idleTimeoutMs)
   }
 
   #settleTunnel(): void {
     this.#patience.none()
-    if (!this.#shut) return
-    if (this.#inputEnded) this.#close()
-    else this.#socket.shutdown()
+    if (!this.#finished) return
+    if (this.#link.inputEnded) this.#link.close()
+    else this.#link.shut()
   }
 
   #timeOut(wait: Wait): void {
-    if (this.closed) return
+    if (this.#link.closed) return
     if (wait === Wait.Head) {
       this.#reject(408, "the head took too long")
       this.#settle()
     } else if (wait === Wait.Body) this.#lookAtRate()
     else if (wait === Wait.Send || wait === Wait.Linger) this.destroy()
-    else this.#close()
+    else this.#link.close()
   }
 
   #lookAtRate(): void {
@@ -390,20 +385,13 @@ export class Http1 implements Accepted, TurnHost, BodyHost, TunnelHost {
 
   /** Says that no more comes, and reads on a little, so that the client is not reset before it has read the answer. */
   #linger(): void {
-    if (!this.#shut) {
-      this.#shut = true
-      this.#socket.shutdown()
-      if (this.#paused) this.hold(false)
-      this.#patience.start(Wait.Linger, this.#host.limits.lingerMs)
-    }
-  }
-
-  #close(): void {
-    if (!this.closed) this.#socket.end()
+    if (!this.#link.shut()) return
+    this.hold(false)
+    this.#patience.start(Wait.Linger, this.#host.limits.lingerMs)
   }
 
   /** From a listener that leaves: closes unless something is under way. */
   leave(): void {
-    if (!this.busy && this.#tunnel === undefined) this.#close()
+    if (!this.busy && this.#tunnel === undefined) this.#link.close()
   }
 }

@@ -218,6 +218,18 @@ test("what a client pipelines is bounded, and answered in the end", async () => 
   socket.destroy()
 }, 20_000)
 
+test("a client that pipelines, closes its side and reads slowly gets every answer", async () => {
+  const big = Buffer.alloc(1_000_000, "x")
+  const listener = serve(() => new Reply(200, undefined, big))
+  const socket = await dial(listener)
+  socket.pause()
+  socket.end(get("/").repeat(30))
+  await Bun.sleep(100)
+  const answer = all(socket)
+  socket.resume()
+  expect((await answer).split("HTTP/1.1 200 OK").length - 1).toBe(30)
+})
+
 test("answers of one batch leave in one write", async () => {
   const listener = serve(() => Reply.text(200, "."))
   const socket = await dial(listener)

@@ -1,0 +1,51 @@
+import type { Socket } from "bun"
+import { Output } from "./output.ts"
+
+/** The accepted socket and how far it is open. */
+export class Link {
+  readonly #socket: Socket<unknown>
+  readonly out: Output
+  /** The socket is gone. */
+  closed = false
+  /** The client closed its side; it may still read. */
+  inputEnded = false
+  /** We do not read; then Bun does not show the end of the client's side either. */
+  paused = false
+  #shut = false
+
+  constructor(socket: Socket<unknown>) {
+    this.#socket = socket
+    this.out = new Output(socket)
+  }
+
+  /** Stops or goes on reading; true when that is a change. */
+  hold(on: boolean): boolean {
+    if (on === this.paused || this.closed) return false
+    this.paused = on
+    if (on) this.#socket.pause()
+    else this.#socket.resume()
+    return true
+  }
+
+  /** Closes our side; true the first time. */
+  shut(): boolean {
+    if (this.#shut || this.closed) return false
+    this.#shut = true
+    this.#socket.shutdown()
+    return true
+  }
+
+  /** Both sides; what was not taken by the socket is lost, and unread bytes of the client reset the connection. */
+  close(): void {
+    if (!this.closed) this.#socket.end()
+  }
+
+  /** A reset. */
+  destroy(): void {
+    if (!this.closed) this.#socket.terminate()
+  }
+
+  gone(): void {
+    this.closed = this.out.closed = true
+  }
+}
