@@ -1,17 +1,10 @@
 import { closeSync, openSync, writeFileSync } from "node:fs"
-import { PASS } from "../../src/http/chain.ts"
-import type { Answer, Awaitable } from "../../src/http/chain.ts"
-import type { Exchange } from "../../src/http/exchange.ts"
-import { HeaderList } from "../../src/http/headers.ts"
-import { defaultLimits } from "../../src/http/limits.ts"
-import type { Limits } from "../../src/http/limits.ts"
-import { Reply } from "../../src/http/reply.ts"
-import type { Wire } from "../../src/http/reply.ts"
-import { ByteStream } from "../../src/http/stream.ts"
+import { ByteStream, type Answer, type Awaitable, type Exchange, HeaderList, PASS, Reply, type Wire } from "edge"
 
 /**
- * What answers the wire cases. The first group can be a site.toml (respond, static, an app that shows what it got); the
- * second group does what only a broken handler does, for cases marked `only engine`.
+ * What answers the wire cases: the engine's handler in this process, and that of a plugin in the executable. The first
+ * group another server can have too (an app that shows what it got); the second does what only a broken handler does,
+ * for cases marked `only engine`.
  */
 export function fixture(folder: string): (x: Exchange) => Awaitable<Answer> {
   const file = `${folder}/file.txt`
@@ -72,22 +65,6 @@ export function fixture(folder: string): (x: Exchange) => Awaitable<Answer> {
 }
 
 export const fileText = Array.from({ length: 9000 }, (_, i) => `line ${i}\n`).join("")
-
-/** Short times and small sizes, so that every limit can be met. */
-export const servers: Record<string, Limits> = {
-  plain: defaultLimits,
-  quick: {
-    ...defaultLimits,
-    bodyBytes: 1000,
-    headTimeoutMs: 100,
-    bodyRate: { bytesPerSecond: 1000, overMs: 200 },
-    idleTimeoutMs: 100,
-    sendTimeoutMs: 300,
-    lingerMs: 300,
-    halfCloseMs: 100,
-  },
-  underscores: { ...defaultLimits, underscores: true, server: "wire" },
-}
 
 /** The request as a handler sees it: one line each, then the body. */
 async function show(x: Exchange): Promise<Answer> {

@@ -1,5 +1,5 @@
 import { afterAll, expect, test } from "bun:test"
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs"
+import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import type { Socket } from "bun"
@@ -8,8 +8,9 @@ import { RequestHeadReader } from "../../src/http/codec/request-head.ts"
 import { listen } from "../../src/http/listener.ts"
 import type { Logger } from "../../src/log/logger.ts"
 import { WireClient } from "./client.ts"
-import { fixture, servers } from "./fixture.ts"
-import { parseCases } from "./format.ts"
+import { fixture } from "./fixture.ts"
+import { allCases } from "./play.ts"
+import { servers } from "./servers.ts"
 
 /** Bytes of mutated input per test; EDGE_FUZZ_SEED gives another run than the fixed one. */
 const budget = 10_000_000
@@ -44,10 +45,8 @@ function numbers(start: number): (below: number) => number {
 }
 
 /** Everything that the wire cases send, as the material to spoil. */
-const corpus = readdirSync(join(import.meta.dir, "cases")).flatMap(file =>
-  parseCases(readFileSync(join(import.meta.dir, "cases", file), "utf8"), file).map(one =>
-    Buffer.concat(one.steps.flatMap(step => (step.kind === "send" ? [step.bytes] : []))).subarray(0, 20_000),
-  ),
+const corpus = allCases().flatMap(({ cases }) =>
+  cases.map(one => Buffer.concat(one.steps.flatMap(step => (step.kind === "send" ? [step.bytes] : []))).subarray(0, 20_000)),
 )
 const tasty = ["\r\n", "\n", "\r", "\0", " ", "\t", ":", ",", "0", "chunked", "Content-Length: 5\r\n", "Transfer-Encoding: chunked\r\n", "Host: b\r\n", "\r\n\r\n", "GET / HTTP/1.1\r\n", "\xff", "%2e", "/../", "99999999999999999999"]
 
