@@ -93,14 +93,14 @@ export class SlotClaims extends Layout {
 
   /**
    * A ticket for a request that waits, to be sent on to a busy worker so that it need not wait for it: the worker with the
-   * fewest, or -1. Only after `claim` found none; `cold` are workers that are too slow for it.
+   * fewest, or -1. Only after `claim` found none; `slow` has a 1 at workers that get none.
    */
-  claimAhead(cold: Float64Array, nowMs: number): number {
+  claimAhead(slow: Uint8Array): number {
     let least = 0x7fff_ffff
     let best = -1
     for (const index of this.#usable) {
       const at = this.workerAt(index)
-      if (this.words[at + worker.ahead] === 0 || cold[index]! > nowMs) continue
+      if (this.words[at + worker.ahead] === 0 || slow[index] === 1) continue
       if (Atomics.load(this.words, at + worker.state) !== this.#mine[index]! * 4 + phase.open) continue
       const used = Atomics.load(this.words, at + worker.used)
       if (used >= least || used >= this.words[at + worker.capacity]! + this.words[at + worker.ahead]!) continue

@@ -20,7 +20,7 @@ test("what waits for a busy threaded worker is sent on before it is free, and ru
   await start({ gateway: { workers: 1 } })
   const front = rig.fronts[0]!
   const names = Array.from({ length: 60 }, (_, n) => `r${n}`)
-  const answers = await Promise.all(names.map(name => front.get(`/sleep/1?${name}`)))
+  const answers = await Promise.all(names.map(name => front.get(`/pid?${name}`)))
   expect(answers.every(a => a.status === 200)).toBe(true)
   expect((await begun()).values().next().value).toEqual(names)
   expect((await front.get("/most")).text).toBe("1")
@@ -35,9 +35,9 @@ test("behind a request that hangs: taken back, given to the other worker, and no
     let hung = true
     // both workers have something quick, behind which the others are sent ahead, among them one that hangs
     const names = Array.from({ length: 60 }, (_, n) => `${round}.${n}`)
-    const all = names.map((name, n) => front.get(n === 5 ? `/spin/900?${name}` : `/sleep/2?${name}`))
-    const slow = all[5]!.then(() => (hung = false))
-    await Promise.all(all.filter((_, n) => n !== 5))
+    const all = names.map((name, n) => front.get(n === 25 ? `/spin/900?${name}` : `/pid?${name}`))
+    const slow = all[25]!.then(() => (hung = false))
+    await Promise.all(all.filter((_, n) => n !== 25))
     expect(hung).toBe(true)
     await slow
     const lists = [...(await begun()).values()].flat().filter(name => name.startsWith(`${round}.`))
@@ -74,7 +74,7 @@ test("a POST between GETs has its turn", async () => {
   await start({ gateway: { workers: 1 }, fronts: 2 })
   let going = true
   const client = async (n: number) => {
-    while (going) await rig.fronts[n % 2]!.get("/sleep/1")
+    while (going) await rig.fronts[n % 2]!.get("/pid")
   }
   const clients = [0, 1, 2, 3, 4, 5, 6, 7].map(client)
   for (let i = 0; i < 20; i++) {

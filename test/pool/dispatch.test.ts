@@ -55,6 +55,9 @@ test("the queue is bounded over all fronts: past it 503 with Retry-After, at onc
     const error = await front.get("/pid").then(() => undefined, (e: unknown) => e)
     expect(error).toMatchObject({ status: 503, options: { headers: [["Retry-After", "8"]] } })
   }
+  for (let i = 0; i < 50; i++) expect(await rig.fronts[i % 2]!.status("/pid")).toBe(503)
+  // a flood is a line per front, not one each
+  expect(rig.lines.filter(l => l.message.startsWith("every worker is busy"))).toHaveLength(2)
   expect(await Promise.all(waiting)).toEqual([200, 200, 200])
   expect((await running).status).toBe(200)
   // and there is room again

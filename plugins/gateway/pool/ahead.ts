@@ -22,12 +22,17 @@ export interface AheadHost {
   failed(error: unknown, waiter: Waiter): Promise<Reply>
 }
 
-/** In ticks of the poll, 1 to 2 ms each: an idle worker elsewhere is used after this, */
-const stealTicks = 2
-/** a worker without progress loses all that was sent ahead: soon when another one goes on, as that would take them, */
-const slowTicks = { others: 5, alone: 100 } as const
-/** and gets nothing ahead for this long; doubles each time up to the most. */
-const cold = { firstMs: 100, mostMs: 6400 } as const
+/** In ticks of the poll, 1 to 2 ms each: only a worker that ends requests faster than this on average gets any ahead; */
+const fastTicks = 2
+/** an idle worker takes what has waited so long elsewhere; */
+const stealTicks = 3
+/**
+ * and what a worker without progress was sent is taken back: soon when another one goes on, as that would take it. The one
+ * that is next comes later: the request before it may just be ending, and the answer on its way.
+ */
+const slowTicks = { others: 5, next: 10, alone: 100 } as const
+/** A slow request counts as so many ticks at most: half a dozen quick ones make it good. */
+const mostTicks = 10
 
 interface Sent {
   readonly waiter: Waiter
@@ -47,10 +52,12 @@ export class Ahead {
   readonly #host: AheadHost
   /** By worker, oldest first: those whose turn has not come. */
   readonly #sent: Sent[][]
-  /** By worker: when it last ended a request of ours. */
+  /** By worker: when it last ended a request of ours, */
   readonly #progress: Int32Array
-  readonly #coldUntilMs: Float64Array
-  readonly #coldMs: Float64Array
+  /** how many ticks it takes for one, smoothed, */
+  readonly #pace: Float64Array
+  /** and 1 when that is too slow. */
+  readonly #slow: Uint8Array
   #tick = 0
   size = 0
 
@@ -59,13 +66,14 @@ export class Ahead {
     this.#host = host
     this.#sent = Array.from({ length: claims.workers }, () => [])
     this.#progress = new Int32Array(claims.workers)
-    this.#coldUntilMs = new Float64Array(claims.workers)
-    this.#coldMs = new Float64Array(claims.workers).fill(cold.firstMs)
+    this.#pace = new Float64Array(claims.workers)
+    this.#slow = new Uint8Array(claims.workers)
+    for (let index = 0; index < claims.workers; index++) this.#setPace(index, fastTicks + 0.5)
   }
 
   /** A ticket to send one ahead, or -1. */
   claim(): number {
-    return this.#claims.claimAhead(this.#coldUntilMs, performance.now())
+    return this.#claims.claimAhead(this.#slow)
   }
 
   send(waiter: Waiter, by: { ticket: number; line: Line }): void {
@@ -81,33 +89,53 @@ export class Ahead {
   /** The request before is over: the next one sent ahead has its slot. False when there is none. */
   promote(ticket: number, line: Line): boolean {
     const { index, serial } = line
-    this.#progress[index] = this.#tick
+    this.#measure(index)
     const next = this.#sent[index]![0]
     if (next === undefined || next.line !== line || !this.#claims.reusable(ticket, serial)) return false
     this.#forget(next)
     this.#claims.release(next.ticket, serial)
     next.ticket = ticket
     if (next.state === "ahead") next.state = "running"
-    this.#coldMs[index] = cold.firstMs
     this.#host.left(next.waiter)
     return true
   }
 
-  /** One that waits too long for its turn while another worker is idle; it is taken back. Undefined when there is none. */
-  steal(): Waiter | undefined {
-    let oldest: Sent | undefined
-    for (const list of this.#sent) {
-      const first = list.find(s => s.state === "ahead")
-      if (first !== undefined && (oldest === undefined || first.sinceTick < oldest.sinceTick)) oldest = first
-    }
-    if (oldest === undefined) return undefined
-    this.#recall(oldest)
-    return oldest.waiter
+  #measure(index: number): void {
+    const ticks = Math.min(mostTicks, this.#tick - this.#progress[index]!)
+    this.#progress[index] = this.#tick
+    this.#setPace(index, this.#pace[index]! + (ticks - this.#pace[index]!) / 4)
   }
 
-  /** True when one waits long enough to be given to another worker. */
+  #setPace(index: number, pace: number): void {
+    this.#pace[index] = pace
+    this.#slow[index] = pace > fastTicks ? 1 : 0
+  }
+
+  /** One that had better go to a worker that is idle; it is taken back. Undefined when there is none. */
+  steal(): Waiter | undefined {
+    const sent = this.#ripe()
+    if (sent === undefined) return undefined
+    this.#recall(sent)
+    return sent.waiter
+  }
+
   get ripe(): boolean {
-    return this.size > 0 && this.#sent.some(list => list.length > 0 && this.#tick - list[0]!.sinceTick >= stealTicks)
+    return this.size > 0 && this.#ripe() !== undefined
+  }
+
+  /**
+   * Behind a request that lasts the next one; where the worker goes on the last one, as the next may begin at any moment
+   * and would run twice.
+   */
+  #ripe(): Sent | undefined {
+    for (const [index, list] of this.#sent.entries()) {
+      const first = list[0]
+      if (first === undefined) continue
+      const stands = this.#tick - Math.max(first.sinceTick, this.#progress[index]!) >= slowTicks.next
+      const sent = stands ? list.find(s => s.state === "ahead") : list.length > 1 ? list.at(-1)! : undefined
+      if (sent !== undefined && sent.state === "ahead" && this.#tick - sent.sinceTick >= stealTicks) return sent
+    }
+    return undefined
   }
 
   /** Takes back what was sent to workers that stand still. Called by the poll. */
@@ -120,9 +148,9 @@ export class Ahead {
       const stillSince = Math.max(first.sinceTick, this.#progress[index]!)
       const still = this.#tick - stillSince
       if (still < slowTicks.others || (still < slowTicks.alone && !this.#othersGoOn(index))) continue
-      this.#coldUntilMs[index] = performance.now() + this.#coldMs[index]!
-      this.#coldMs[index] = Math.min(cold.mostMs, this.#coldMs[index]! * 2)
-      for (const sent of list.toReversed()) {
+      this.#setPace(index, mostTicks)
+      const from = still < slowTicks.next ? 1 : 0
+      for (const sent of list.slice(from).toReversed()) {
         if (sent.state !== "ahead") continue
         this.#recall(sent)
         this.#host.back(sent.waiter)

@@ -42,7 +42,7 @@ class Switchboard {
     this.#app = app
     this.#link = link
     this.#claims = claims
-    this.dispatcher = new Dispatcher(claims, (app.options.gateway as PoolOptions).queue)
+    this.dispatcher = new Dispatcher(claims, { options: (app.options.gateway as PoolOptions).queue, log: link.log })
   }
 
   async start(): Promise<void> {
@@ -52,7 +52,7 @@ class Switchboard {
 
   stop(): void {
     this.#stopped = true
-    this.dispatcher.refuseAll()
+    this.dispatcher.stop()
     for (const line of this.dispatcher.lines) {
       this.dispatcher.remove(line)
       line.retire()

@@ -1,9 +1,10 @@
-import type { Exchange, Reply, SlotClaims } from "edge"
+import type { Exchange, Logger, Reply, SlotClaims } from "edge"
 import { HttpError, stamp, wantsWebSocket } from "edge"
 import { Ahead, maySendAhead } from "./ahead.ts"
 import type { Line } from "./line.ts"
 import type { PoolOptions } from "./options.ts"
 import { Queue, Waiter } from "./queue.ts"
+import { Refusals } from "./refusals.ts"
 import { mayRetry } from "./retry.ts"
 
 /** How often the page is looked at while something waits, for a slot that another front freed: at first, and later. */
@@ -29,13 +30,15 @@ export class Dispatcher {
   /** Health checks: before all others, without limits. */
   readonly #urgent = new Queue()
   readonly #ahead: Ahead
+  readonly #refusals: Refusals
   #polling = false
   #polls = 0
 
-  constructor(claims: SlotClaims, options: PoolOptions["queue"]) {
+  constructor(claims: SlotClaims, { options, log }: { options: PoolOptions["queue"]; log: Logger }) {
     this.#claims = claims
     this.#options = options
     this.#bypass = new Set(options.bypass)
+    this.#refusals = new Refusals({ waitMs: options.wait, claims, log })
     this.#lines = Array.from({ length: claims.workers })
     this.#ahead = new Ahead(claims, {
       over: (ticket, line) => this.#over(ticket, line),
@@ -70,10 +73,11 @@ export class Dispatcher {
     return this.#bypass.has(x.path) ? this.#hurry(x) : this.#wait(x)
   }
 
-  /** Every request that waits is answered 503. */
-  refuseAll(): void {
+  /** The end: every request that waits is answered 503. */
+  stop(): void {
     for (const queue of [this.#urgent, this.#waiting])
-      while (queue.head !== undefined) this.#take(queue.head).reject(busy(this.#options.wait))
+      while (queue.head !== undefined) this.#take(queue.head).reject(this.#refusals.next())
+    this.#refusals.stop()
   }
 
   #send(x: Exchange, ticket: number, tries: number): Promise<Reply> {
@@ -157,8 +161,7 @@ export class Dispatcher {
 
   #wait(x: Exchange): Promise<Reply> {
     if (!this.#claims.enqueue(this.#options.size)) {
-      this.#claims.countRefusal()
-      return Promise.reject(busy(this.#options.wait))
+      return Promise.reject(this.#refusals.next())
     }
     return this.#queue(x, this.#waiting)
   }
@@ -268,17 +271,10 @@ export class Dispatcher {
     const nowMs = performance.now()
     for (const queue of [this.#urgent, this.#waiting]) {
       while (queue.head !== undefined && queue.head.when.deadlineMs <= nowMs) {
-        this.#claims.countRefusal()
-        this.#take(queue.head).reject(busy(this.#options.wait))
+        this.#take(queue.head).reject(this.#refusals.next())
       }
     }
   }
 }
 
 function nothing(): void {}
-
-/** RFC 9110, 15.6.4 and 10.2.3: when it is worth to come again. */
-function busy(waitMs: number): HttpError {
-  const seconds = String(Math.max(1, Math.ceil(waitMs / 1000)))
-  return new HttpError(503, "every worker is busy", { headers: [["Retry-After", seconds]] })
-}

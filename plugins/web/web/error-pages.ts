@@ -92,7 +92,7 @@ export class ErrorPages {
       // The engine has to close the connection after these, which is its own business.
       if (error.options.close === true) throw error
       const fields = { method: x.method, target: x.target, status: error.status }
-      if (error.status >= 500) this.#ctx.log.warn(error.message, fields)
+      if (error.status >= 500 && error.options.quiet !== true) this.#ctx.log.warn(error.message, fields)
       else this.#ctx.log.debug(error.message, fields)
       return keep(this.page(x, error.status), error.options.headers ?? [])
     }
