@@ -68,14 +68,14 @@ export class Output {
     else batchEnd = this.#to += batch.utf8Write(text, this.#to)
   }
 
-  /** `unstable`: so many bytes at the front may be changed by their owner once this returns. False: wait for `drain`. */
+  /** `unstable`: so many bytes at the front may be changed by their owner once this returns. False: wait for `drain`, or for the end. */
   bytes(bytes: Uint8Array, unstable = 0): boolean {
     const size = bytes.byteLength
     if (size <= moveLimit && this.#room(size)) {
       batch.set(bytes, this.#to)
       batchEnd = this.#to += size
     } else this.#send(bytes, unstable)
-    return this.#tail.length === 0
+    return this.#tail.length === 0 && !this.closed
   }
 
   /** Bytes of `bytes` that the socket took at once; the caller keeps the rest. Nothing may wait in front. */

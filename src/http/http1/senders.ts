@@ -15,7 +15,7 @@ export interface SenderHost {
   sent(): void
   /** The body cannot be completed: the client must see that it is not. */
   cut(error: Error): void
-  /** The client is slow; `resume` is called when it has caught up. */
+  /** The client is slow, or gone; `resume` is called when it has caught up. */
   blocked(): void
 }
 
@@ -59,6 +59,11 @@ export class StreamSender implements Sender, ByteSink {
       out.text("\r\n")
     } else out.bytes(chunk)
     out.uncork()
+    // The close comes as an event of its own: a source that gives its bytes in one go must not wait for that.
+    if (out.closed) {
+      this.#stop(new Error("the client is gone"))
+      return host.blocked()
+    }
     if (!out.blocked || this.#paused) return
     this.#paused = true
     this.stream.pause()
