@@ -49,7 +49,7 @@ async function answered(run: (hints: readonly Hint[]) => Promise<string[]>, hint
       if (!(error instanceof Unanswered)) throw error
       for (const question of error.questions) {
         const hint = await options.ask(question, goneLike(question, options, hints))
-        if (hint === undefined) throw new Error(explain(question))
+        if (hint === undefined) throw new Error(explain(question), { cause: error })
         hints.push(hint)
       }
     }
