@@ -12,8 +12,9 @@ export function ensurePackages() {
   const stamp = join(root, "node_modules", ".package-lock.json")
   const lock = join(root, "package-lock.json")
   if (!existsSync(stamp) || statSync(stamp).mtimeMs < statSync(lock).mtimeMs || !existsSync(bun)) {
-    console.log("installing npm packages (npm ci)")
-    run("npm", ["ci", "--no-audit", "--no-fund"])
+    // Not `npm ci`: it refuses a lock file that lacks the optional packages of other platforms, which npm itself leaves out.
+    console.log("installing npm packages (npm install)")
+    run("npm", ["install", "--no-save", "--no-audit", "--no-fund"])
   }
   // npm may be told not to run install scripts; Bun's only puts its own binary in place.
   if (spawnSync(bun, ["--version"]).status !== 0) run(process.execPath, [join(root, "node_modules", "bun", "install.js")])
