@@ -141,6 +141,14 @@ test("a body over the limit is refused", async () => {
   }
 })
 
+test("an answer to a body that nobody reads arrives", async () => {
+  writeFileSync(join(folder, "small"), Buffer.alloc(5000))
+  for (let i = 0; i < 20; i++) {
+    const run = Bun.spawn(["sh", "-c", `cat ${join(folder, "small")} | curl -s --http2-prior-knowledge -T - -w "%{http_code}" http://127.0.0.1:${plain.port}/x`], { stdout: "pipe" })
+    expect(await new Response(run.stdout).text()).toBe("hello200")
+  }
+})
+
 test("certificates are chosen by name, the first one else", async () => {
   const shown = (servername: string) =>
     new Promise<string>((resolve, reject) => {

@@ -7,6 +7,7 @@ import { ownReply, plainReply, release } from "../own-replies.ts"
 import { logProblem, reportEnd } from "../protocol-host.ts"
 import type { ProtocolHost } from "../protocol-host.ts"
 import { Reply } from "../reply.ts"
+import { LimitedBody } from "./limited-body.ts"
 import { RequestCarrier, toExchange } from "./request.ts"
 import { toResponse } from "./response.ts"
 
@@ -38,6 +39,11 @@ export class Adapter {
       if (!(error instanceof HttpError)) throw error
       return new Response(`${error.status} ${error.message}\n`, { status: error.status })
     }
+    const response = this.#handle(x)
+    return x.body instanceof LimitedBody ? afterBody(response, x.body) : response
+  }
+
+  #handle(x: Exchange): Response | Promise<Response> {
     if (x.method === "TRACE" || x.method === "CONNECT") return this.#respond(x, ownReply(x.method, x.target)!)
     let answer
     try {
@@ -108,4 +114,10 @@ export class Adapter {
   #problem(x: Exchange, message: string, error: unknown): void {
     logProblem(this.#host, x, { message, error })
   }
+}
+
+async function afterBody(response: Response | Promise<Response>, body: LimitedBody): Promise<Response> {
+  const ready = await response
+  await body.skipRest()
+  return ready
 }

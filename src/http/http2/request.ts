@@ -6,8 +6,8 @@ import type { Carrier, Connection } from "../exchange.ts"
 import { HeaderList } from "../headers.ts"
 import type { Limits } from "../limits.ts"
 import { normalizePath } from "../path.ts"
-import { ByteStream } from "../stream.ts"
-import type { ByteDuplex, ByteSink } from "../stream.ts"
+import type { ByteDuplex } from "../stream.ts"
+import { LimitedBody } from "./limited-body.ts"
 
 /** A request of Bun.serve as an Exchange, with the same rules as over HTTP/1.1 wherever Bun lets us see enough. */
 export function toExchange(request: Request, conn: Connection, limits: Limits): Exchange {
@@ -21,7 +21,7 @@ export function toExchange(request: Request, conn: Connection, limits: Limits): 
   }
   const path = normalizePath(url.path)
   if (path === null) throw new HttpError(400, "a bad path")
-  const body = request.body === null ? null : new LimitedBody(request, limits.bodyBytes)
+  const body = request.body === null ? null : new LimitedBody(request, limits)
   const target = url.query === "" ? url.path : `${url.path}?${url.query}`
   const x = new Exchange(request.method, target, path, url.query, host, headers, "2", conn, new RequestCarrier(request), body, performance.now())
   if (body !== null) body.x = x
@@ -101,55 +101,5 @@ export class RequestCarrier implements Carrier {
     const { signal } = this.#request
     if (signal.aborted) f()
     else signal.addEventListener("abort", f, { once: true })
-  }
-}
-
-/** The body as Bun brings it, bounded by what its exchange allows. */
-class LimitedBody extends ByteStream {
-  readonly length: number
-  readonly #inner: ByteStream
-  readonly #most: number
-  x: Exchange | undefined
-
-  constructor(request: Request, most: number) {
-    super()
-    const length = request.headers.get("content-length")
-    this.length = length === null ? -1 : Number(length)
-    this.#inner = ByteStream.from(request.body!, this.length)
-    this.#most = most
-  }
-
-  pipe(sink: ByteSink): void {
-    const own = this.x?.bodyLimit ?? -1
-    const limit = own >= 0 ? own : this.#most
-    const tooLong = new HttpError(413, "the body is too long")
-    if (this.length > limit) {
-      this.#inner.cancel(tooLong)
-      return sink.fail(tooLong)
-    }
-    let size = 0
-    this.#inner.pipe({
-      data: chunk => {
-        size += chunk.byteLength
-        if (size <= limit) return sink.data(chunk)
-        this.#inner.cancel(tooLong)
-        sink.fail(tooLong)
-      },
-      end: trailers => {
-        if (this.length >= 0 && size !== this.length) sink.fail(new HttpError(400, "a body of another length"))
-        else sink.end(trailers)
-      },
-      fail: error => sink.fail(error),
-    })
-  }
-
-  pause(): void {
-    this.#inner.pause()
-  }
-  resume(): void {
-    this.#inner.resume()
-  }
-  cancel(error?: Error): void {
-    this.#inner.cancel(error)
   }
 }

@@ -1,0 +1,111 @@
+import { HttpError } from "../errors.ts"
+import type { Exchange } from "../exchange.ts"
+import type { HeaderList } from "../headers.ts"
+import type { Limits } from "../limits.ts"
+import { ByteStream } from "../stream.ts"
+import type { ByteSink } from "../stream.ts"
+
+/** An answer waits so long for the rest of a body that nobody reads. */
+const restMs = 500
+
+/** The body of a request of Bun.serve, bounded by what its exchange allows. */
+export class LimitedBody extends ByteStream {
+  readonly length: number
+  readonly #inner: ByteStream
+  readonly #limits: Limits
+  /** Whose body it is. */
+  x: Exchange | undefined
+  #sink: ByteSink | undefined
+  #size = 0
+  /** Nobody wants it, or it is refused: its bytes are counted and dropped. */
+  #dropping = false
+  #dropped = 0
+  #over = false
+  #rest: (() => void) | undefined
+
+  constructor(request: Request, limits: Limits) {
+    super()
+    const length = request.headers.get("content-length")
+    this.length = length === null ? -1 : Number(length)
+    this.#inner = ByteStream.from(request.body!, this.length)
+    this.#limits = limits
+  }
+
+  pipe(sink: ByteSink): void {
+    this.#sink = sink
+    const limit = this.#limit
+    if (this.length > limit) this.#refuse()
+    this.#inner.pipe({
+      data: chunk => this.#data(chunk, limit),
+      end: trailers => this.#end(trailers),
+      fail: error => {
+        if (!this.#dropping) sink.fail(error)
+        this.#finish()
+      },
+    })
+  }
+
+  pause(): void {
+    this.#inner.pause()
+  }
+  resume(): void {
+    this.#inner.resume()
+  }
+
+  cancel(): void {
+    this.#dropping = true
+    this.#inner.resume()
+  }
+
+  /**
+   * Before an answer that did not need the body: Bun ends the stream with it by RST_STREAM, which RFC 9113, 8.1 allows,
+   * and after which curl forgets the answer while it still sends. So the rest of a small body is awaited and dropped.
+   */
+  async skipRest(): Promise<void> {
+    if (this.#over || (this.#sink !== undefined && !this.#dropping)) return
+    const { promise, resolve } = Promise.withResolvers<void>()
+    this.#rest = resolve
+    this.#dropping = true
+    if (this.#sink === undefined) this.pipe({ data() {}, end() {}, fail() {} })
+    else this.#inner.resume()
+    const timer = setTimeout(resolve, restMs)
+    await promise
+    clearTimeout(timer)
+    if (!this.#over) this.#inner.cancel()
+  }
+
+  get #limit(): number {
+    const own = this.x?.bodyLimit ?? -1
+    return own >= 0 ? own : this.#limits.bodyBytes
+  }
+
+  #data(chunk: Uint8Array, limit: number): void {
+    if (this.#over) return
+    this.#size += chunk.byteLength
+    if (!this.#dropping && this.#size > limit) this.#refuse()
+    if (!this.#dropping) return this.#sink!.data(chunk)
+    this.#dropped += chunk.byteLength
+    if (this.#dropped <= this.#limits.drainBytes) return
+    this.#inner.cancel()
+    this.#finish()
+  }
+
+  #end(trailers: HeaderList | undefined): void {
+    if (!this.#dropping) {
+      if (this.length >= 0 && this.#size !== this.length) this.#sink!.fail(new HttpError(400, "a body of another length"))
+      else this.#sink!.end(trailers)
+    }
+    this.#finish()
+  }
+
+  #refuse(): void {
+    if (this.#dropping) return
+    this.#dropping = true
+    this.#sink!.fail(new HttpError(413, "the body is too long"))
+  }
+
+  #finish(): void {
+    this.#over = true
+    this.#rest?.()
+  }
+}
