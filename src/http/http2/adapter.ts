@@ -9,7 +9,7 @@ import type { ProtocolHost } from "../protocol-host.ts"
 import { Reply } from "../reply.ts"
 import { LimitedBody } from "./limited-body.ts"
 import { RequestCarrier, toExchange } from "./request.ts"
-import { toResponse } from "./response.ts"
+import { clientGone, toResponse } from "./response.ts"
 
 /** Counts what is under way on one connection. */
 export interface StreamCounter {
@@ -67,7 +67,7 @@ export class Adapter {
   /** Bun would not look at the body any more, and what it holds open would stay so. */
   #unwanted(x: Exchange, reply: Reply): Response {
     release(reply)
-    this.#ended(x, { status: 499, bytesOut: 0, error: new Error("the client is gone") })
+    this.#ended(x, { status: 499, bytesOut: 0, error: clientGone })
     return new Response(null, { status: 500 })
   }
 
@@ -96,7 +96,10 @@ export class Adapter {
   #respond(x: Exchange, reply: Reply): Response {
     if (!(reply instanceof Reply)) return this.#failed(x, new TypeError("the handler returned no Reply"))
     const { status } = reply
-    const onSent = (bytesOut: number, error?: Error) => this.#ended(x, { status, bytesOut, error })
+    const onSent = (bytesOut: number, error?: Error) => {
+      if (error !== undefined && error !== clientGone) this.#problem(x, "an answer was cut", error)
+      this.#ended(x, { status, bytesOut, error })
+    }
     try {
       return toResponse(reply, { isHead: x.method === "HEAD", server: this.#host.limits.server, onSent })
     } catch (error) {

@@ -9,6 +9,9 @@ import { release } from "../own-replies.ts"
 /** Told once, when the body has been handed over or was given up. */
 export type OnSent = (bytesOut: number, error?: Error) => void
 
+/** The error that is nobody's fault. */
+export const clientGone = new Error("the client is gone")
+
 /** A Reply as Bun.serve takes it. Throws BadReply for what cannot be sent. */
 export function toResponse(reply: Reply, o: { isHead: boolean; server: string | undefined; onSent: OnSent }): Response {
   const { status, body } = reply
@@ -92,8 +95,9 @@ function countedStream(body: ByteStream, o: { expected: number; onSent: OnSent }
   return new ReadableStream<Uint8Array>(
     {
       start(controller) {
+        // Bun prints what a stream fails with, and ours is logged: so it gets nothing.
         const fail = (error: Error) => {
-          if (close(error)) controller.error(error)
+          if (close(error)) controller.error(undefined)
         }
         body.pipe({
           data(chunk) {
@@ -114,9 +118,8 @@ function countedStream(body: ByteStream, o: { expected: number; onSent: OnSent }
         })
       },
       pull: () => body.resume(),
-      cancel(reason) {
-        const error = reason instanceof Error ? reason : new Error("the client is gone")
-        if (close(error)) body.cancel(error)
+      cancel() {
+        if (close(clientGone)) body.cancel(clientGone)
       },
     },
     { highWaterMark: 1 },
@@ -150,10 +153,10 @@ function fileStream(file: FileSlice, onSent: OnSent): ReadableStream<Uint8Array>
           controller.enqueue(piece.subarray(0, size))
         } catch (error) {
           close(error as Error)
-          controller.error(error)
+          controller.error(undefined)
         }
       },
-      cancel: () => close(new Error("the client is gone")),
+      cancel: () => close(clientGone),
     },
     { highWaterMark: 1 },
   )
