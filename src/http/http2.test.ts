@@ -1,6 +1,6 @@
 import { afterAll, expect, test } from "bun:test"
 import { $ } from "bun"
-import { closeSync, mkdtempSync, openSync, rmSync, writeFileSync } from "node:fs"
+import { closeSync, mkdtempSync, openSync, readdirSync, rmSync, writeFileSync } from "node:fs"
 import { connect } from "node:tls"
 import { connect as connectPlain } from "node:net"
 import { tmpdir } from "node:os"
@@ -147,6 +147,12 @@ test("an answer to a body that nobody reads arrives", async () => {
     const run = Bun.spawn(["sh", "-c", `cat ${join(folder, "small")} | curl -s --http2-prior-knowledge -T - -w "%{http_code}" http://127.0.0.1:${plain.port}/x`], { stdout: "pipe" })
     expect(await new Response(run.stdout).text()).toBe("hello200")
   }
+})
+
+test("the folder of the inner sockets may be cleaned away", async () => {
+  expect(await curl("h2c", "/")).toBe("hello 200 2 0")
+  for (const name of readdirSync(tmpdir())) if (name.startsWith(`edge-h2-${process.pid}-`)) rmSync(join(tmpdir(), name), { recursive: true })
+  expect(await curl("h2c", "/")).toBe("hello 200 2 0")
 })
 
 test("certificates are chosen by name, the first one else", async () => {

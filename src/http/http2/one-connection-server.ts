@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, rmSync } from "node:fs"
+import { existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 
@@ -15,7 +15,9 @@ export class OneConnectionServer {
   readonly #server: Bun.Server<undefined>
 
   constructor(fetch: Fetch) {
-    this.path = join((folder ??= makeFolder()), String(++count))
+    // A cleaner of the folder for temporary files takes what looks old.
+    if (folder === undefined || !existsSync(folder)) folder = makeFolder()
+    this.path = join(folder, String(++count))
     this.#server = Bun.serve({
       unix: this.path,
       http2: true,
