@@ -19,6 +19,36 @@ function targets(): readonly string[] {
   return Object.keys(optionalDependencies).map(name => name.replace("@oven/bun-", "")).toSorted()
 }
 
+/**
+ * Drivers that drizzle-kit would load for its own command line, which is not used: it only writes SQL for us. A list,
+ * as a pattern would also let through what is missing by mistake.
+ */
+const absentDrivers = [
+  "@aws/aurora-dsql-node-postgres-connector",
+  "@aws/aurora-dsql-postgresjs-connector",
+  "@aws-sdk/client-rds-data",
+  "@cloudflare/workers-types",
+  "@drizzle-team/minipg",
+  "@duckdb/node-api",
+  "@effect/sql-pg",
+  "@electric-sql/pglite",
+  "@libsql/client",
+  "@neondatabase/serverless",
+  "@op-engineering/op-sqlite",
+  "@planetscale/database",
+  "@sqlitecloud/drivers",
+  "@tursodatabase/database",
+  "@tursodatabase/serverless",
+  "@vercel/postgres",
+  "better-sqlite3",
+  "expo-sqlite",
+  "mssql",
+  "mysql2",
+  "pg",
+  "postgres",
+  "sqlite3",
+].flatMap(name => [name, `${name}/*`])
+
 interface Foreign {
   readonly target: string
   readonly executablePath: string
@@ -48,6 +78,7 @@ async function compile(outfile: string, foreign: Foreign | undefined): Promise<v
     bytecode: true,
     minify: { whitespace: true, syntax: true, identifiers: false },
     sourcemap: "linked",
+    external: absentDrivers,
     define: { EDGE_COMMIT: JSON.stringify(commit()) },
     compile: {
       outfile,

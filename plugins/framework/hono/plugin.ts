@@ -7,5 +7,8 @@ export default definePlugin({
   name: "hono",
   kind: "framework",
   config: v.strictObject({}),
+  modules: {
+    "edge/db": () => import("./db/module.ts"),
+  },
   setup: () => ({ part: { load: toAppModule } }),
 })

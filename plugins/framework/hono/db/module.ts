@@ -1,0 +1,30 @@
+/** "edge/db": models, their fields, queries. */
+export { Database, database, transaction, useDatabase, withDatabase } from "./database.ts"
+export { InUse, NotFound, ValidationError } from "./errors.ts"
+export type { Field, FieldKind, FieldOptions } from "./field.ts"
+export {
+  boolean,
+  choice,
+  date,
+  datetime,
+  decimal,
+  email,
+  file,
+  image,
+  integer,
+  json,
+  many,
+  markdown,
+  number,
+  references,
+  slug,
+  text,
+  url,
+  uuid,
+} from "./fields.ts"
+export type { ManyField, ReferenceField, ReferenceOptions } from "./fields.ts"
+export { model, ModelBase } from "./model.ts"
+export type { AnyModel, Fields, Loaded, Model, ModelOptions, New, Patch, Row } from "./model.ts"
+export { plural, slugify, words } from "./naming.ts"
+export { Query } from "./query.ts"
+export type { Compare, Where } from "./where.ts"
