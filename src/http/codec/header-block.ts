@@ -39,6 +39,8 @@ export class HeaderBlock {
   keepAlive = false
   /** Connection names "upgrade". */
   upgrade = false
+  /** Fields that Connection names: they are for us alone. Null when there are none, as nearly always. */
+  named: Set<string> | null = null
   expect: "" | "100-continue" | "other" = ""
 
   constructor(text: string) {
@@ -69,6 +71,7 @@ export function readBlock(window: Window, from: number, rules: HeadRules, last: 
   }
   const block = new HeaderBlock(text.slice(from, end))
   new BlockReader(window, block, rules, last).lines(from, end - 2)
+  if (block.named !== null) dropNamed(block.flat, block.named)
   if (block.chunked && block.contentLength >= 0) throw new HeadError(400, "Content-Length and Transfer-Encoding")
   return block
 }
@@ -190,8 +193,29 @@ function takeOptions(block: HeaderBlock, value: string): void {
       if (option === "close") block.close = true
       else if (option === "keep-alive") block.keepAlive = true
       else if (option === "upgrade") block.upgrade = true
+      else if (option !== "" && !ours.has(option) && !forged.test(option)) (block.named ??= new Set()).add(option)
     }
   }
+}
+
+/**
+ * Not taken off by being named in Connection: what whoever sends on must see to say it anew, and, as an attack, what a
+ * proxy in front of us says about the client (CVE-2022-31813).
+ */
+const ours = new Set(
+  ("te trailer host connection content-length transfer-encoding expect keep-alive proxy-connection http2-settings " +
+    "forwarded x-real-ip").split(" "),
+)
+
+/** Here, at the border, no field can be one that a middleware of ours has set. */
+function dropNamed(flat: string[], named: ReadonlySet<string>): void {
+  let to = 0
+  for (let i = 0; i < flat.length; i += 2) {
+    if (named.has(flat[i]!.toLowerCase())) continue
+    flat[to++] = flat[i]!
+    flat[to++] = flat[i + 1]!
+  }
+  flat.length = to
 }
 
 /** Only "chunked" alone is understood; the end of the body is known, and so 501 is honest, only if it comes last. */

@@ -29,8 +29,8 @@ interface Section {
 
 /**
  * Writes request heads for one upstream: one well-formed request, whatever the client or a middleware put together.
- * Hop-by-hop fields and those that Connection names go no further (RFC 9110, 7.6.1); the others keep order, case and
- * duplicates. Host, the forwarding fields and the framing are always our own.
+ * Hop-by-hop fields go no further (RFC 9110, 7.6.1; those that Connection names went at the border, header-block.ts); the
+ * others keep order, case and duplicates. Host, the forwarding fields and the framing are always our own.
  */
 export class RequestHead {
   /** After `write`: the protocol to switch to, or "". */
@@ -81,9 +81,6 @@ export class RequestHead {
     const { flat } = x.headers
     const drop = this.#drop
     const connection = readConnection(x.headers.get("connection"))
-    // Once a middleware has set fields of its own, a client's `Connection: X-User` must not take them off again
-    // (CVE-2022-31813); what the client itself sent under that name then goes on, as in most proxies.
-    const named = x.headers.changed ? null : connection
     const got: Received = { host: "", for: "", sentHost: "", prefix: "", forwarded: "" }
     let upgrade = ""
     let expects = false
@@ -104,7 +101,7 @@ export class RequestHead {
         else if (lower === "upgrade") upgrade = upgrade === "" ? value : `${upgrade}, ${value}`
       } else if (forwarding.has(lower)) {
         if (x.conn.trusted) keepForwarded(got, lower, value)
-      } else if (named?.has(lower) !== true && drop?.has(lower) !== true) text += `${name}: ${value}\r\n`
+      } else if (drop?.has(lower) !== true) text += `${name}: ${value}\r\n`
     }
     // HTTP/2 and 3 name the host outside of the fields.
     got.host ||= x.host
