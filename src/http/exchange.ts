@@ -77,7 +77,6 @@ export class Exchange {
   params: Record<string, string>
   /** Offset in `path` of the "/" before what the route's `*` matched; 0 when the route has none: all of it. */
   restAt: number
-  vars: Map<string, unknown> | undefined
   /** Filled by `onEnd`; run by the carrier. Shared with exchanges made by `with`. */
   ends: ((end: ExchangeEnd) => void)[] | null
   #ip: string | undefined
@@ -86,6 +85,7 @@ export class Exchange {
   #abort: AbortController | undefined
   #origin: Exchange | undefined
   #bodyLimit: number
+  #vars: Map<string, unknown> | undefined
 
   constructor(
     method: string,
@@ -114,7 +114,6 @@ export class Exchange {
     this.prefix = ""
     this.params = noParams
     this.restAt = 0
-    this.vars = undefined
     this.ends = null
     this.#ip = undefined
     this.#scheme = undefined
@@ -122,6 +121,16 @@ export class Exchange {
     this.#abort = undefined
     this.#origin = undefined
     this.#bodyLimit = -1
+    this.#vars = undefined
+  }
+
+  /** What parts tell each other and the log about the request; one for an exchange and those made from it by `with`. */
+  get vars(): Map<string, unknown> | undefined {
+    return this.#origin === undefined ? this.#vars : this.#origin.#vars
+  }
+  set vars(vars: Map<string, unknown> | undefined) {
+    if (this.#origin === undefined) this.#vars = vars
+    else this.#origin.#vars = vars
   }
 
   get peer(): string {
@@ -195,7 +204,6 @@ export class Exchange {
     x.prefix = change.prefix ?? this.prefix
     x.params = this.params
     x.restAt = change.path === undefined ? this.restAt : 0
-    x.vars = this.vars
     x.#origin = this.#origin ?? this
     x.#ip = this.#ip
     x.#scheme = this.#scheme

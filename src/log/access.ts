@@ -47,6 +47,7 @@ function jsonLine(x: Exchange, end: ExchangeEnd): string {
     `,"bytes":${end.bytesOut},"ms":${end.ms.toFixed(2)}` +
     optional(x, ',"referer":', "referer") +
     optional(x, ',"ua":', "user-agent") +
+    (x.vars === undefined ? "" : requestId(x.vars)) +
     (end.error === undefined ? "}" : `,"error":${JSON.stringify(String(end.error))}}`)
   )
 }
@@ -54,6 +55,11 @@ function jsonLine(x: Exchange, end: ExchangeEnd): string {
 function optional(x: Exchange, key: string, header: string): string {
   const value = x.headers.get(header)
   return value === null ? "" : key + JSON.stringify(value)
+}
+
+function requestId(vars: ReadonlyMap<string, unknown>): string {
+  const id = vars.get("request_id")
+  return typeof id === "string" ? `,"id":${quote(id)}` : ""
 }
 
 /** JSON.stringify costs 60 ns even for short plain text; targets and addresses nearly always are. */

@@ -91,7 +91,7 @@ export class ErrorPages {
     if (error instanceof HttpError) {
       // The engine has to close the connection after these, which is its own business.
       if (error.options.close === true) throw error
-      const fields = { method: x.method, target: x.target, status: error.status }
+      const fields = { method: x.method, target: x.target, status: error.status, ...named(x) }
       if (error.status >= 500 && error.options.quiet !== true) this.#ctx.log.warn(error.message, fields)
       else this.#ctx.log.debug(error.message, fields)
       return keep(this.page(x, error.status), error.options.headers ?? [])
@@ -102,10 +102,16 @@ export class ErrorPages {
       return this.page(x, 500)
     }
     const stack = error instanceof Error ? (error.stack ?? error.message) : String(error)
-    this.#ctx.log.error("a handler failed", { method: x.method, target: x.target, error: stack })
+    this.#ctx.log.error("a handler failed", { method: x.method, target: x.target, ...named(x), error: stack })
     if (!this.#ctx.dev) return this.page(x, 500)
     return Reply.text(500, `${stack}\n`)
   }
+}
+
+/** The name that the request was given, so that its line is found. */
+function named(x: Exchange): { id?: unknown } {
+  const id = x.vars?.get("request_id")
+  return id === undefined ? {} : { id }
 }
 
 /** Lines that tell of the body which the page replaces. */

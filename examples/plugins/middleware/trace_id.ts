@@ -3,7 +3,7 @@ import * as v from "valibot"
 
 /** Gives every request an id, on its way to the app and on the answer, unless the client's proxy sent one. */
 export default definePlugin({
-  name: "request_id",
+  name: "trace_id",
   kind: "middleware",
   config: v.strictObject({
     header: v.optional(v.pipe(v.string(), v.regex(/^[A-Za-z0-9-]+$/, "must be a header name")), "X-Request-Id"),
