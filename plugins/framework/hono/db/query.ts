@@ -1,9 +1,10 @@
-import { and, asc, count, desc, eq, inArray, type SQL } from "drizzle-orm"
+import { and, asc, count, desc, eq, inArray, type SQL, sql } from "drizzle-orm"
 import { database } from "./database.ts"
 import { explainConstraint, NotFound } from "./errors.ts"
 import type { Field } from "./field.ts"
 import type { AnyModel, Fields, Loaded, ManyKeys, ModelBase, New, Patch, ReferenceKeys, Row } from "./model.ts"
 import { column } from "./naming.ts"
+import { fromCursor, type Page, type PageOptions, segments, type SortKey, sortKeys, toCursor } from "./page.ts"
 import { rowKey, target } from "./tables.ts"
 import { check } from "./values.ts"
 import { toSql, type Where } from "./where.ts"
@@ -16,8 +17,12 @@ interface Parts {
   readonly limit: number | undefined
   readonly offset: number
   readonly load: readonly string[]
+  /** Where nulls go, in sort keys from this one on; undefined: where the database puts them. */
+  readonly nulls: { readonly place: "first" | "last"; readonly from: number } | undefined
+  /** Rows stay as they are read until the transaction ends. */
+  readonly lock: boolean
 }
-const NOTHING: Parts = { where: [], order: [], limit: undefined, offset: 0, load: [] }
+const NOTHING: Parts = { where: [], order: [], limit: undefined, offset: 0, load: [], nulls: undefined, lock: false }
 
 /** Rows to be asked for. Every method gives a new query; awaiting one runs it. */
 export class Query<F extends Fields, L extends string = never> implements PromiseLike<Loaded<F, L>[]> {
@@ -44,6 +49,11 @@ export class Query<F extends Fields, L extends string = never> implements Promis
   }
   offset(rows: number): this {
     return this.#with({ offset: rows })
+  }
+
+  /** Inside a transaction: nobody else changes these rows until it ends. SQLite has one writer at a time anyway. */
+  forUpdate(): this {
+    return this.#with({ lock: true })
   }
 
   /** Loads related rows too, one query for each relation however many rows there are. */
@@ -85,6 +95,54 @@ export class Query<F extends Fields, L extends string = never> implements Promis
       return db.select({ n: count() }).from(table).where(this.#condition(db))
     })
     return Number(rows[0]?.n ?? 0)
+  }
+
+  /** How many rows, counting no further than `most`: `most` means that or more. Reads at most `most` rows of an index. */
+  async countUpTo(most: number): Promise<number> {
+    const rows: { n: number }[] = await database().read(db => {
+      const table = database().tables.of(this.model)
+      const some = db.select({ one: sql`1`.as("one") }).from(table).where(this.#condition(db)).limit(most).as("some")
+      return db.select({ n: count() }).from(some)
+    })
+    return Number(rows[0]?.n ?? 0)
+  }
+
+  /**
+   * A page of rows by keyset: page 20,000 costs what page 1 costs, and rows that come or go meanwhile neither repeat nor
+   * hide others. Nulls of a sort key come last. limit() and offset() do not apply.
+   */
+  async page(options: PageOptions): Promise<Page<Loaded<F, L>>> {
+    const keys = sortKeys(this.model, this.#order())
+    const after = options.after === undefined ? undefined : fromCursor(keys, options.after)
+    const before = options.before === undefined || after !== undefined ? undefined : fromCursor(keys, options.before)
+    const backwards = before !== undefined
+    const found = await this.#walk(keys, { from: after ?? before, backwards, rows: options.size + 1 })
+    // Back at the start with less than a page: show the first page, not its remains.
+    if (backwards && found.length < options.size) return this.page({ size: options.size })
+    const more = found.length > options.size
+    const rows = found.slice(0, options.size)
+    if (backwards) rows.reverse()
+    await this.#loadAll(rows)
+    const cursor = (row: object | undefined) => (row === undefined ? undefined : toCursor(keys, row as Record<string, unknown>))
+    return {
+      rows: rows as Loaded<F, L>[],
+      next: backwards || more ? cursor(rows.at(-1)) : undefined,
+      previous: (backwards && more) || after !== undefined ? cursor(rows[0]) : undefined,
+    }
+  }
+
+  /** Every row, `size` at a time, in constant memory: for exports and jobs. */
+  async *each(size = 500): AsyncGenerator<Loaded<F, L>> {
+    const keys = sortKeys(this.model, this.#order())
+    let from: unknown[] | undefined
+    for (;;) {
+      const rows = await this.#walk(keys, { from, backwards: false, rows: size })
+      const last = rows.at(-1)
+      from = last === undefined ? undefined : keys.map(key => last[key.name])
+      await this.#loadAll(rows)
+      yield* rows as Loaded<F, L>[]
+      if (rows.length < size) return
+    }
   }
 
   async exists(): Promise<boolean> {
@@ -160,8 +218,33 @@ export class Query<F extends Fields, L extends string = never> implements Promis
 
   async #rows(): Promise<Loaded<F, L>[]> {
     const rows: Record<string, unknown>[] = await database().read(db => this.#select(db))
-    for (const key of this.parts.load) await this.#load(key, rows)
+    await this.#loadAll(rows)
     return rows as Loaded<F, L>[]
+  }
+
+  async #loadAll(rows: Record<string, unknown>[]): Promise<void> {
+    for (const key of this.parts.load) await this.#load(key, rows)
+  }
+
+  #order(): readonly string[] {
+    return this.parts.order.length > 0 ? this.parts.order : (this.model.options.order ?? [])
+  }
+
+  /** The next rows from a place on, segment by segment until there are enough. Mostly the first has them. */
+  async #walk(keys: readonly SortKey[], walk: { from: readonly unknown[] | undefined; backwards: boolean; rows: number }): Promise<Record<string, unknown>[]> {
+    const found: Record<string, unknown>[] = []
+    for (const { where, order, sure } of segments(keys, walk.from, walk.backwards)) {
+      const part = this.#with({
+        where: [...this.parts.where, where],
+        order,
+        nulls: { place: walk.backwards ? "first" : "last", from: sure ? 1 : 0 },
+        limit: walk.rows - found.length,
+        offset: 0,
+      })
+      found.push(...(await database().read<Record<string, unknown>[]>(db => part.#select(db))))
+      if (found.length >= walk.rows) break
+    }
+    return found
   }
 
   #condition(db: unknown): SQL | undefined {
@@ -172,9 +255,14 @@ export class Query<F extends Fields, L extends string = never> implements Promis
 
   #select(db: any, fields?: Record<string, unknown>): PromiseLike<any> {
     const table = database().tables.of(this.model)
-    const keys = this.parts.order.length > 0 ? this.parts.order : (this.model.options.order ?? [])
+    const keys = this.#order()
     let query = (fields === undefined ? db.select() : db.select(fields)).from(table).where(this.#condition(db)).$dynamic()
-    query = query.orderBy(...keys.map(key => sortBy(table, key, this.model)), ...(keys.some(key => /^-?id$/.test(key)) ? [] : [lastBy(table, keys)]))
+    if (this.parts.lock && database().dialect === "postgres") query = query.for("update")
+    const { nulls } = this.parts
+    // Not where there are none anyway: saying so would keep an index from being used.
+    const sort = (key: string, i: number) =>
+      nulls === undefined || i < nulls.from ? sortBy(table, key, this.model) : sortNulls(table, key, { model: this.model, place: nulls.place })
+    query = query.orderBy(...keys.map(sort), ...(keys.some(key => /^-?id$/.test(key)) ? [] : [lastBy(table, keys)]))
     if (this.parts.limit !== undefined) query = query.limit(this.parts.limit)
     // SQLite knows OFFSET only after LIMIT.
     else if (this.parts.offset > 0) query = query.limit(Number.MAX_SAFE_INTEGER)
@@ -224,6 +312,12 @@ function sortBy(table: Record<string, any>, key: string, model: AnyModel): SQL {
   const name = key.startsWith("-") ? key.slice(1) : key
   if (table[name] === undefined) throw new Error(`${model.name} cannot be sorted by "${name}"`)
   return key.startsWith("-") ? desc(table[name]) : asc(table[name])
+}
+
+function sortNulls(table: Record<string, any>, key: string, o: { model: AnyModel; place: "first" | "last" }): SQL {
+  const by = sortBy(table, key, o.model)
+  const column = table[key.replace(/^-/, "")] as { notNull: boolean }
+  return column.notNull ? by : sql`${by} nulls ${sql.raw(o.place)}`
 }
 
 /** Equals come in the direction of the first key, so that one index serves both. */
