@@ -1,13 +1,32 @@
-import type { AppModule, Awaitable, RequestFacts } from "edge"
+import type { AppModule, AppSpec, Awaitable, Logger, RequestFacts } from "edge"
+import type { AnyApp } from "./app/app.ts"
+import { isApp } from "./app/mark.ts"
 
 /** Third argument as Hono wants it (`c.executionCtx`); the facts have its methods too. */
 type Fetch = (request: Request, info: RequestFacts, context: RequestFacts) => Awaitable<Response>
+
+export interface AppHosting {
+  readonly spec: AppSpec
+  readonly dev: boolean
+  readonly log: Logger
+}
+
+/** An App of "edge/app": it is started with its folder and environment. */
+function fromApp(app: AnyApp, { spec, dev, log }: AppHosting): AppModule {
+  const boot = { dir: spec.dir, name: spec.name, env: { ...process.env, ...spec.env }, dev, log }
+  return {
+    fetch: (request, info) => app.fetch(request, info, info as never),
+    start: () => app.boot(boot),
+    stop: () => app.shutdown(),
+  }
+}
 
 /**
  * What an app's module means: `export default app` (Hono, or any object with fetch), `export default { fetch, websocket }`,
  * `export default function (request)`, or `export function fetch(request)`.
  */
-export function toAppModule(module: Record<string, unknown>): AppModule {
+export function toAppModule(module: Record<string, unknown>, host?: AppHosting): AppModule {
+  if (isApp(module.default) && host !== undefined) return fromApp(module.default, host)
   const main = module.default as { fetch?: unknown; websocket?: unknown; start?: unknown; stop?: unknown } | undefined | null
   const holder = main !== null && typeof main === "object" ? main : typeof main === "function" ? main : undefined
   const websocket = (holder?.websocket ?? module.websocket) as object | undefined

@@ -8,7 +8,8 @@ export default definePlugin({
   kind: "framework",
   config: v.strictObject({}),
   modules: {
+    "edge/app": () => import("./app/module.ts"),
     "edge/db": () => import("./db/module.ts"),
   },
-  setup: () => ({ part: { load: toAppModule } }),
+  setup: (_config, { log, dev }) => ({ part: { load: (module, spec) => toAppModule(module, { spec, dev, log }) } }),
 })

@@ -1,0 +1,89 @@
+import type { Ctx } from "./env.ts"
+import { CSRF_FIELD, CSRF_HEADER } from "./csrf.ts"
+
+/** Why a request that changes something is not let in, or undefined. */
+export type Refusal = string | undefined
+
+const SAFE = new Set(["GET", "HEAD", "OPTIONS", "TRACE"])
+
+export function isSafe(method: string): boolean {
+  return SAFE.has(method)
+}
+
+/**
+ * Cross-site request forgery: another site lets the visitor's browser send a form, with the visitor's cookies. Browsers
+ * say where a request comes from (Sec-Fetch-Site, Origin); what only a form can send must carry the visitor's token too.
+ * `trusted` are other origins that may.
+ */
+export async function refuse(c: Ctx, trusted: ReadonlySet<string>): Promise<Refusal> {
+  const headers = c.req.raw.headers
+  const origin = headers.get("origin")
+  const isTrusted = origin !== null && trusted.has(origin)
+  if (origin !== null && !isTrusted && origin !== new URL(c.req.url).origin) {
+    return `the request comes from ${origin === "null" ? "a page without an origin" : "another site"}`
+  }
+  const from = headers.get("sec-fetch-site")
+  if (from !== null && from !== "same-origin" && from !== "none" && !isTrusted) return "the request comes from another site"
+  const type = (headers.get("content-type") ?? "").split(";", 1)[0]!.trim().toLowerCase()
+  if (!FORM_TYPES.has(type)) return undefined
+  const { csrf } = c.var
+  const sent = headers.get(CSRF_HEADER)
+  if (sent !== null) return csrf.check(sent) ? undefined : STALE
+  const token = type === "multipart/form-data" ? await firstPart(c) : type === "application/x-www-form-urlencoded" ? await fieldOf(c) : undefined
+  return csrf.check(token) ? undefined : token === undefined ? "the form has no token" : STALE
+}
+
+/** What a page of another site can send without asking first (https://fetch.spec.whatwg.org/#simple-header). */
+const FORM_TYPES = new Set(["application/x-www-form-urlencoded", "multipart/form-data", "text/plain", ""])
+const STALE = "the form is too old, or of another visitor"
+
+/** The body is read and put back, so that the handler can read it in any way. */
+async function fieldOf(c: Ctx): Promise<string | undefined> {
+  const text = await c.req.raw.text()
+  replaceBody(c, text)
+  return new URLSearchParams(text).get(CSRF_FIELD) ?? undefined
+}
+
+/** Most that is read of a multipart body to find the token in its first part, in bytes. */
+const PEEK = 4096
+
+/**
+ * The token must be the form's first field (forms render it so): an upload is then neither held in memory nor read
+ * before it is known to be meant.
+ */
+async function firstPart(c: Ctx): Promise<string | undefined> {
+  const { body } = c.req.raw
+  if (body === null) return undefined
+  const reader = body.getReader()
+  const read: Uint8Array[] = []
+  let size = 0
+  let head = ""
+  let found: string | undefined
+  let done = false
+  while (size < PEEK && found === undefined && !done) {
+    const chunk = await reader.read()
+    done = chunk.done
+    if (chunk.value !== undefined) {
+      read.push(chunk.value)
+      size += chunk.value.byteLength
+      head += Buffer.from(chunk.value).toString("latin1")
+      found = TOKEN_PART.exec(head)?.[1]
+    }
+  }
+  const rest = new ReadableStream<Uint8Array>({
+    pull: async controller => {
+      const chunk = read.length > 0 ? { value: read.shift()!, done: false } : await reader.read()
+      if (chunk.done) controller.close()
+      else controller.enqueue(chunk.value)
+    },
+    cancel: reason => reader.cancel(reason),
+  })
+  replaceBody(c, rest)
+  return found
+}
+const TOKEN_PART = /^--[^\r\n]{1,200}\r\nContent-Disposition: form-data; name="?_csrf"?\r\n\r\n([\w.-]{1,200})\r\n--/i
+
+function replaceBody(c: Ctx, body: BodyInit): void {
+  const { method, headers, signal, url } = c.req.raw
+  c.req.raw = new Request(url, { method, headers, body, signal, duplex: "half" } as RequestInit)
+}

@@ -1,0 +1,38 @@
+import { join } from "node:path"
+import { Database } from "../db/database.ts"
+import { readMigrations } from "../db/migrate/files.ts"
+import { pending, runnerFor } from "../db/migrate/runner.ts"
+import type { AnyApp, Boot } from "./app.ts"
+import { noteQuery } from "./trace.ts"
+
+const DEFAULT = "sqlite:data.db"
+
+export function databaseUrl(app: AnyApp, boot: Boot): string {
+  return boot.env.DATABASE_URL || app.given.database || DEFAULT
+}
+
+/** Opens the app's database. One that is behind the app's migrations is an error here, not at the first query. */
+export async function openDatabase(app: AnyApp, boot: Boot): Promise<Database> {
+  const database = new Database(databaseUrl(app, boot), { dir: boot.dir, ...(boot.dev && { onQuery: noteQuery }) })
+  if (boot.command === true) return database
+  try {
+    await checkMigrations(database, boot)
+    return database
+  } catch (error) {
+    await database.close()
+    throw error
+  }
+}
+
+async function checkMigrations(database: Database, boot: Boot): Promise<void> {
+  const all = readMigrations(join(boot.dir, "migrations"))
+  const applied = await runnerFor(database).applied()
+  // A newer version of the app has migrated already, and this one is on its way out.
+  if (applied.length > all.length && all.every((m, i) => m.name === applied[i]!.name)) return
+  const waiting = pending(all, applied)
+  if (waiting.length > 0) throw new Error(behind(waiting.map(m => m.name), boot.name))
+}
+
+export function behind(names: readonly string[], app: string): string {
+  return `the database is behind: ${names.join(", ")} ${names.length === 1 ? "is" : "are"} to be applied: edge manage ${app} migrate`
+}
