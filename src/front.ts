@@ -135,7 +135,7 @@ class Front {
   /** Accepts no more, finishes what it has, and exits. Told again, it hurries. */
   async leave(times: { graceMs: number; tunnelGraceMs: number }): Promise<void> {
     if (this.#leaving) {
-      if (times.graceMs === 0) for (const listener of this.#listeners) listener.closeNow()
+      if (times.graceMs === 0) for (const listener of this.#listeners) void listener.sayFarewell()
       return
     }
     this.#leaving = true

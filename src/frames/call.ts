@@ -26,6 +26,8 @@ export interface CallOptions {
   readonly link: Link
   /** By performance.now; Infinity for none. */
   readonly deadline: number
+  /** It wants to become a WebSocket: our side stays open behind the head. */
+  readonly socket?: boolean
   /** Called once, when the worker has ended the exchange and we have, or the connection is gone. */
   ended(): void
 }
@@ -35,6 +37,7 @@ export class Call {
   readonly #id: number
   readonly #link: Link
   readonly #ended: () => void
+  readonly #socket: boolean
   #deadline: number
   #request: Outgoing | null = null
   /** The worker has heard of it. */
@@ -54,6 +57,7 @@ export class Call {
     this.#link = options.link
     this.#deadline = options.deadline
     this.#ended = options.ended
+    this.#socket = options.socket ?? false
   }
 
   start(): Promise<Reply> {
@@ -73,11 +77,12 @@ export class Call {
   }
 
   #begin(): void {
-    const head = encodeRequestHead(this.x)
+    const head = encodeRequestHead(this.x, this.#socket)
     const source = this.x.body
     if (source === null) {
-      this.#link.writer.head(REQUEST, this.#id, { head, end: true, body: null })
-      this.#sent = this.#requestOver = true
+      this.#link.writer.head(REQUEST, this.#id, { head, end: !this.#socket, body: null })
+      this.#sent = true
+      this.#requestOver = !this.#socket
       return
     }
     this.#request = new Outgoing(this.#link, this.#id, {
@@ -92,6 +97,14 @@ export class Call {
   expire(now: number): boolean {
     if (now < this.#deadline || this.#answered || this.#cancelled) return false
     this.#give(new HttpError(504, "the app did not answer in time"))
+    return true
+  }
+
+  /** From here on somebody else speaks for it (a WebSocket was accepted); false when it was given up meanwhile. */
+  handOver(reply: Reply): boolean {
+    if (this.#cancelled || this.#over || this.#answered) return false
+    this.#over = this.#answered = true
+    this.#resolve(reply)
     return true
   }
 

@@ -1,11 +1,13 @@
 /** A front's (or the supervisor's) connection to one worker: many exchanges at once over one stream of frames. */
 import type { Exchange } from "../http/exchange.ts"
 import type { Reply } from "../http/reply.ts"
-import { CREDIT, DATA, DRAIN, EARLY, ERROR, FrameError, PING, RESPONSE, STACK, textOf } from "./codec.ts"
+import { CREDIT, DATA, DRAIN, EARLY, ERROR, FrameError, MESSAGE, PING, RESPONSE, STACK, textOf } from "./codec.ts"
 import type { Frame } from "./codec.ts"
 import { Call, WorkerLost } from "./call.ts"
 import { Link, linkHandlers } from "./link.ts"
 import type { Hello, LinkOwner } from "./link.ts"
+import { SocketCall } from "./socket-call.ts"
+import type { SocketLimits } from "./socket-session.ts"
 
 export interface FrameClientOptions {
   /** Unix socket of the worker. */
@@ -19,6 +21,8 @@ export interface FrameClientOptions {
   readonly timeoutMs?: number
   /** Until the worker's HELLO, in ms. */
   readonly helloMs?: number
+  /** For WebSockets; see SocketLimits for what holds without. */
+  readonly sockets?: SocketLimits
   /** The connection is gone without `close`. */
   onLost?(error: Error): void
   /** An exchange passed its deadline; the worker may be stuck. */
@@ -33,7 +37,7 @@ export class FrameClient {
   readonly id: string
   readonly weight: number
   readonly #options: FrameClientOptions
-  readonly #calls = new Map<number, Call>()
+  readonly #calls = new Map<number, Call | SocketCall>()
   #link: Link | undefined
   #hello: Hello | undefined
   #lastId = 0
@@ -101,13 +105,25 @@ export class FrameClient {
    * exchange (which is later than the answer to a cancelled one) or is gone: its slot is free then.
    */
   send(x: Exchange, done?: () => void): Promise<Reply> {
+    return this.#call(x, { done, socket: false })
+  }
+
+  /**
+   * As `send`, for a request that wants to become a WebSocket: resolves with 101 once the worker accepted it and the
+   * client was told; `done` is called when the WebSocket is over on both sides.
+   */
+  socket(x: Exchange, done?: () => void): Promise<Reply> {
+    return this.#call(x, { done, socket: true })
+  }
+
+  #call(x: Exchange, { done, socket }: { done: (() => void) | undefined; socket: boolean }): Promise<Reply> {
     const link = this.#link!
     if (this.down) {
       done?.()
       return Promise.reject(new WorkerLost("the worker is gone", { sent: false, bodyTaken: 0 }))
     }
     const id = this.#nextId()
-    const call = new Call(x, {
+    const options = {
       id,
       link,
       deadline: this.#deadline(),
@@ -116,7 +132,8 @@ export class FrameClient {
         if (this.#retiring && this.#calls.size === 0) this.close()
         done?.()
       },
-    })
+    }
+    const call = socket ? new SocketCall(x, { ...options, limits: this.#options.sockets }) : new Call(x, options)
     this.#calls.set(id, call)
     return call.start()
   }
@@ -230,6 +247,9 @@ export class FrameClient {
         return call.data(frame)
       case CREDIT:
         return call.grant(frame.head)
+      case MESSAGE:
+        if (!(call instanceof SocketCall)) throw new FrameError("MESSAGE for a request")
+        return call.message(frame)
       case EARLY:
         return call.early(frame)
       case ERROR:
@@ -248,7 +268,7 @@ export class FrameClient {
     for (const waiting of [...this.#pings, ...this.#stacks]) waiting.reject(why)
     this.#pings = []
     this.#stacks = []
-    for (const call of this.#calls.values()) call.lost(why)
+    for (const call of this.#calls.values()) call.lost(why, this.#retiring)
     this.#link?.close()
     if (wasUp && !this.#retiring) this.#options.onLost?.(why)
   }

@@ -16,7 +16,7 @@ const creditStep = 65_536
 export interface BodyLink {
   readonly writer: FrameWriter
   /** Calls `body.unblock()` once the socket drained. */
-  whenDrained(body: Outgoing): void
+  whenDrained(body: { unblock(): void }): void
 }
 
 /** A body that comes in frames. The protocol end calls `push`, `finish` and `fail`; the reader uses it as ByteStream. */

@@ -41,8 +41,11 @@ export interface ResponseHead {
 
 const requestFields = 12
 
-/** Throws HttpError 400, here or when it is written, when a field cannot be carried (wider than Latin-1, NUL, a line break). */
-export function encodeRequestHead(x: Exchange): HeadBytes {
+/**
+ * Throws HttpError 400, here or when it is written, when a field cannot be carried (wider than Latin-1, NUL, a line break).
+ * `socket`: it wants to become a WebSocket, so its scheme is ws or wss.
+ */
+export function encodeRequestHead(x: Exchange, socket = false): HeadBytes {
   const { body, conn, headers } = x
   return new EncodedRequest(
     [
@@ -51,7 +54,7 @@ export function encodeRequestHead(x: Exchange): HeadBytes {
       latin1Path(x.path),
       x.query,
       x.prefix === "" ? "" : latin1Path(x.prefix),
-      x.scheme,
+      socket ? (x.scheme === "https" ? "wss" : "ws") : x.scheme,
       x.httpVersion,
       // Nearly all clients send it first.
       (headers.flat[0] === "Host" ? headers.flat[1] : headers.get("host")) ?? x.host,

@@ -2,7 +2,7 @@
 import type { Socket } from "bun"
 import { ERROR, FrameError, FrameReader, FrameWriter, HELLO, PING, PONG, textOf } from "./codec.ts"
 import type { Frame } from "./codec.ts"
-import type { BodyLink, Outgoing } from "./flow.ts"
+import type { BodyLink } from "./flow.ts"
 
 export const protocolVersion = 1
 
@@ -35,7 +35,7 @@ export class Link implements BodyLink {
   readonly #reader = new FrameReader(frame => this.#frame(frame))
   #greeted = false
   #closed = false
-  #blocked: Outgoing[] = []
+  #blocked: { unblock(): void }[] = []
 
   constructor(socket: Socket<Link>, owner: LinkOwner) {
     this.#socket = socket
@@ -61,7 +61,7 @@ export class Link implements BodyLink {
     for (const body of blocked) body.unblock()
   }
 
-  whenDrained(body: Outgoing): void {
+  whenDrained(body: { unblock(): void }): void {
     this.#blocked.push(body)
   }
 

@@ -394,4 +394,8 @@ export class Http1 implements Accepted, TurnHost, BodyHost, TunnelHost {
   leave(): void {
     if (!this.busy && this.#tunnel === undefined) this.#link.close()
   }
+
+  farewell(): void {
+    this.#tunnel?.farewell()
+  }
 }

@@ -43,11 +43,15 @@ export interface HttpListener {
   stop(): void
   /** `stop`, then waits for what is under way; resolves when no connection is left. */
   drain(o: { graceMs: number; tunnelGraceMs: number }): Promise<void>
+  /** Says to WebSockets that they end, and gives them a moment; then `closeNow`. */
+  sayFarewell(): Promise<void>
   closeNow(): void
 }
 
 /** Connections that the kernel had accepted may surface this long after `stop`, those in a TLS handshake too. */
 const lingerMs = 400
+/** A client answers the closing of its WebSocket within it, as a rule. */
+const farewellMs = 1000
 /** A busy client sends its next request until then and is told to close; closing under it would lose that request. */
 const lastRequestMs = 1000
 /** A connection without a request so far: its first one is probably on its way. */
@@ -145,6 +149,8 @@ class Listener implements HttpListener, ProtocolHost {
     const start = performance.now()
     const passed = () => performance.now() - start
     await Bun.sleep(lingerMs)
+    // Not a reload but the end: a WebSocket would only hold it up.
+    if (o.tunnelGraceMs === 0) void this.#farewell()
     const step = async (untilMs: number) => {
       if (this.#open.size > 0 && passed() < untilMs) await Promise.race([this.#empty(), Bun.sleep(untilMs - passed())])
     }
@@ -156,7 +162,22 @@ class Listener implements HttpListener, ProtocolHost {
     await step(o.graceMs)
     for (const { data } of this.#open) if (!data.long) data.destroy()
     await step(o.tunnelGraceMs)
+    await this.sayFarewell()
+  }
+
+  async sayFarewell(): Promise<void> {
+    if (this.#farewell()) await Promise.race([this.#empty(), Bun.sleep(farewellMs)])
     this.closeNow()
+  }
+
+  /** True when somebody was there to hear it. */
+  #farewell(): boolean {
+    let heard = false
+    for (const { data } of this.#open) {
+      data.farewell?.()
+      heard ||= data.long
+    }
+    return heard
   }
 
   closeNow(): void {

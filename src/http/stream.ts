@@ -155,4 +155,6 @@ export interface ByteDuplex {
   /** Close both directions at once. */
   destroy(): void
   onClose(f: () => void): void
+  /** The server leaves and will cut the connection in a moment: last words may be written. */
+  onFarewell?(f: () => void): void
 }

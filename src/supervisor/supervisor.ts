@@ -300,7 +300,7 @@ export class Supervisor {
       await this.#generations.end({ graceMs, tunnelGraceMs })
     } else {
       await this.#closeSockets()
-      await this.#generations.end({ graceMs, tunnelGraceMs: graceMs })
+      await this.#generations.end({ graceMs, tunnelGraceMs: 0 })
     }
     await this.#pools.stop(AbortSignal.any([this.#hurry.signal, AbortSignal.timeout(graceMs + SLACK_MS)]))
     await this.#renewal

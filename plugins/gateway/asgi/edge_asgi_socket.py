@@ -124,7 +124,9 @@ class SocketExchange(Exchange):
                 return
 
     def close(self, code, reason):
-        self.front.emit(self, MESSAGE, 0, struct.pack(">BH", CLOSE, code) + reason.encode("utf-8")[:123])
+        # No character is cut in two.
+        reason = reason.encode("utf-8")[:123].decode("utf-8", "ignore").encode("utf-8")
+        self.front.emit(self, MESSAGE, 0, struct.pack(">BH", CLOSE, code) + reason)
         self.front.emit(self, DATA, END, b"")
         self.end()
 

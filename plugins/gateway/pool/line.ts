@@ -1,5 +1,6 @@
 import type { AppSpec, Exchange, Reply, WorkerInfo } from "edge"
 import { FrameClient, HttpUpstream, parseTarget, SocketRoad, UpstreamError } from "edge"
+import type { PoolOptions } from "./options.ts"
 
 /** A front's way to one worker. */
 export interface Line {
@@ -45,6 +46,7 @@ const helloMs = 5000
 
 async function openFrames(options: LineOptions): Promise<Line> {
   const { app, worker } = options
+  const { websocket } = app.options.gateway as PoolOptions
   let line: FrameLine | undefined
   const client = await FrameClient.connect({
     path: worker.address,
@@ -53,6 +55,7 @@ async function openFrames(options: LineOptions): Promise<Line> {
     id: `${app.name}/${worker.index}`,
     timeoutMs: app.timeoutMs,
     helloMs,
+    sockets: { messageBytes: websocket.max_message, pingMs: websocket.ping },
     onLost: error => line !== undefined && options.lost(line, error),
     onTimeout: x => line !== undefined && options.stuck(line, x),
   })
@@ -90,7 +93,7 @@ class FrameLine implements Line {
   }
 
   socket(x: Exchange, over: () => void): Promise<Reply> {
-    return this.#road === undefined ? this.#client.send(x, over) : this.#road.send(x, over)
+    return this.#road === undefined ? this.#client.socket(x, over) : this.#road.send(x, over)
   }
 
   retire(): void {

@@ -52,6 +52,16 @@ export const poolOptions = v.strictObject({
     v.optional(duration(), "1h"),
     v.description("How long the WebSockets of a worker that is replaced may last"),
   ),
+  websocket: v.pipe(
+    v.optional(
+      v.strictObject({
+        max_message: v.pipe(v.optional(size({ max: "64mb" }), "16mb"), v.description("Largest message of a client, at most 64mb; past it 1009")),
+        ping: v.pipe(v.optional(duration(), "30s"), v.description("A client silent so long is pinged, after as long again closed; 0: never")),
+      }),
+      {},
+    ),
+    v.description("WebSockets of ASGI apps"),
+  ),
   restart: v.pipe(
     v.optional(
       v.strictObject({

@@ -16,6 +16,7 @@ export class Tunnel implements ByteDuplex {
   readonly incoming: TunnelInput
   #drains: (() => void)[] = []
   #closes: (() => void)[] = []
+  #farewells: (() => void)[] = []
   #ended = false
   #closed = false
 
@@ -46,6 +47,15 @@ export class Tunnel implements ByteDuplex {
   onClose(f: () => void): void {
     if (this.#closed) f()
     else this.#closes.push(f)
+  }
+
+  onFarewell(f: () => void): void {
+    this.#farewells.push(f)
+  }
+
+  /** From the listener, a moment before it closes everything. */
+  farewell(): void {
+    for (const f of this.#farewells) f()
   }
 
   /** From the connection: the peer takes bytes again. */
