@@ -45,7 +45,7 @@ export class RawWebSocket {
 
   private constructor(socket: Socket) {
     this.#socket = socket
-    socket.on("data", chunk => {
+    socket.on("data", (chunk: Buffer) => {
       this.#bytes = Buffer.concat([this.#bytes, chunk])
       this.#wake?.()
     })
