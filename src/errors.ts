@@ -109,6 +109,11 @@ export const errors = {
     message: `${what} was not set up within ${seconds} s; setup must not wait for sockets or processes`,
   }),
   startFailed: (what: string, why: string): Said => ({ code: "plugin/start", message: `${what} cannot start: ${why}` }),
+  badState: (stores: readonly string[]): Said => ({
+    code: "config/state",
+    message: `state is "sqlite:FILE", "redis://HOST", "postgres://HOST/DATABASE", or { store = options }; known stores: ${list(stores)}`,
+  }),
+  stateGone: (why: string): Said => ({ code: "state/gone", message: why }),
   part: (why: string): Said => ({ code: "plugin/config", message: why }),
   noCommand: (name: string, known: readonly string[]): Said => ({
     code: "usage/no-command",

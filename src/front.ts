@@ -2,7 +2,7 @@
 import { Config } from "./config/config.ts"
 import { reason } from "./errors.ts"
 import { FrontLinks } from "./front-links.ts"
-import { type Generation, setUp } from "./generation.ts"
+import { type Generation, type GenerationHost, setUp } from "./generation.ts"
 import { type HttpListener, listen } from "./http/listener.ts"
 import { trustedPeers } from "./http/trust.ts"
 import { type AccessLog, openAccessLog } from "./log/access.ts"
@@ -35,6 +35,10 @@ export function run(): Promise<number> {
 
 function say(message: FromFront): void {
   if (process.connected) process.send!(message)
+}
+
+function pagesOf({ pages, front }: FrontStart): Pick<GenerationHost, "pages"> {
+  return pages === undefined ? {} : { pages: { folder: pages, front } }
 }
 
 class Front {
@@ -90,7 +94,7 @@ class Front {
       this.#access = openAccessLog(log.access)
       if (this.#problem === null) {
         this.#links.fill(start, this.log)
-        const generation = await setUp(config, { log: this.log, dev: start.dev, link: app => this.#links.link(app, generation) })
+        const generation = await setUp(config, { log: this.log, dev: start.dev, link: app => this.#links.link(app, generation), ...pagesOf(start) })
         await generation.start()
         this.#generation = generation
       }

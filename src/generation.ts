@@ -7,8 +7,10 @@ import { blame, formatBlame } from "./blame.ts"
 import { ConfigError, EdgeError, errors, type Problem, reason } from "./errors.ts"
 import { HttpError } from "./http/errors.ts"
 import { type BuiltPart, Parts } from "./parts.ts"
+import { type DeclaredPage, FrontPages } from "./front-pages.ts"
 import type { AppLink, Answer, Awaitable, Binding, Exchange, Handler, Live, Logger, Web } from "./plugin.ts"
 import { Registry } from "./registry.ts"
+import { setUpStore, State } from "./state.ts"
 
 export interface GenerationHost {
   readonly log: Logger
@@ -16,6 +18,8 @@ export interface GenerationHost {
   readonly dev: boolean
   /** How this process reaches an app's workers; without it (`edge check`) gateways are not connected. */
   link?(app: string): AppLink
+  /** Where fronts share their pages, and which front this is; without it (`edge check`) pages are this process's own. */
+  readonly pages?: { readonly folder: string; readonly front: number }
   /** Longest that a part may take to be set up; default 10 s. */
   readonly setupMaxMs?: number
 }
@@ -25,6 +29,8 @@ export interface Generation {
   readonly apps: readonly SetUpApp[]
   /** Every part that was set up, children first. */
   readonly parts: readonly BuiltPart[]
+  /** Pages that parts want to share over all fronts. */
+  readonly pages: readonly DeclaredPage[]
   /** Connects the apps, then starts the parts, children first. When one throws, what was started is stopped again. */
   start(): Promise<void>
   /** Stops everything in reverse; `deadline` is aborted when there is no more time. Never throws: what fails is logged. */
@@ -48,11 +54,15 @@ export async function setUp(config: Config, host: GenerationHost): Promise<Gener
     log: host.log,
     dev: host.dev,
     signal: generation.ended.signal,
+    store: generation.state,
+    page: (name, words) => generation.frontPages.declare(name, words),
     appNames: appNames(config),
     setupMaxMs: host.setupMaxMs ?? SETUP_MAX_MS,
     app: name => generation.app(name),
     redispatch: x => generation.redispatch(x),
   })
+  const store = await setUpStore(kernel.server.state, { parts, registry })
+  if (store !== undefined) generation.state.adopt(store)
   const apps: SetUpApp[] = []
   for (const app of kernel.apps) {
     const ready = await setUpApp(app, { parts, registry })
@@ -93,6 +103,8 @@ class LiveGeneration implements Generation {
   bindings: readonly Binding[] = []
   apps: readonly SetUpApp[] = []
   parts: readonly BuiltPart[] = []
+  readonly state: State
+  readonly frontPages: FrontPages
   /** App -> where its requests go; set when its gateway is connected. */
   readonly #connected = new Map<string, Handler>()
   readonly #names: ReadonlySet<string>
@@ -103,12 +115,18 @@ class LiveGeneration implements Generation {
     readonly host: GenerationHost,
   ) {
     this.#names = new Set(appNames(config))
+    this.state = new State(host.log)
+    this.frontPages = new FrontPages(host.pages)
   }
 
   adopt(made: { apps: readonly SetUpApp[]; bindings: readonly Binding[]; parts: readonly BuiltPart[] }): void {
     this.apps = made.apps
     this.bindings = made.bindings
     this.parts = made.parts
+  }
+
+  get pages(): readonly DeclaredPage[] {
+    return this.frontPages.declared
   }
 
   /** Bound late: routes are folded before the apps are connected. */

@@ -4,6 +4,7 @@ import { blame, formatBlame } from "./blame.ts"
 import { patchGlobals } from "./http/bridge.ts"
 import type { AppModule, AppSpec, Context, Logger } from "./plugin.ts"
 import { Registry } from "./registry.ts"
+import { State } from "./state.ts"
 
 export interface LoadAppOptions {
   readonly log: Logger
@@ -47,6 +48,8 @@ function contextOf(app: AppSpec, options: LoadAppOptions): Context {
     at,
     signal: options.signal ?? new AbortController().signal,
     dev: options.dev ?? false,
+    store: new State(options.log),
+    page: not("share pages with fronts"),
     resolve: path => resolve(app.dir, path),
     make: not("make other parts"),
     names: () => [],

@@ -9,7 +9,7 @@ import { formatPath, type Path, valueAt } from "./config/path.ts"
 import { nearest } from "./config/suggest.ts"
 import { EdgeError, errors, type Place, type Problem, reason, type Said } from "./errors.ts"
 import { PASS } from "./http/chain.ts"
-import type { Awaitable, Context, Handler, Kind, Kinds, Live, Logger } from "./plugin.ts"
+import type { Awaitable, Context, FrontPage, Handler, Kind, Kinds, Live, Logger, Store } from "./plugin.ts"
 import { PartPlaces } from "./part-places.ts"
 import type { Registered, Registry } from "./registry.ts"
 
@@ -20,6 +20,8 @@ export interface PartsOptions {
   readonly log: Logger
   readonly dev: boolean
   readonly signal: AbortSignal
+  readonly store: Store
+  page(name: string, words: number): FrontPage
   app(name: string): Handler | undefined
   redispatch: Context["redispatch"]
   readonly appNames: readonly string[]
@@ -197,13 +199,15 @@ export class Parts {
   }
 
   #context(name: string, path: Path): Context {
-    const { config, registry, log, dev, signal, redispatch } = this.options
+    const { config, registry, log, dev, signal, store, redispatch } = this.options
     return {
       log: log.with({ plugin: name }),
       dir: config.dir,
       at: formatPath(path),
       signal,
       dev,
+      store,
+      page: (page, words) => this.options.page(page, words),
       resolve: file => resolve(config.dir, file),
       make: (kind, part, at) => this.#make(kind, part, { parent: path, at }),
       names: kind => registry.names(kind),

@@ -2,12 +2,15 @@
 import type { Config, ConfigJson } from "./config/config.ts"
 import type { LogConfig, Server } from "./config/kernel.ts"
 import type { Generation } from "./generation.ts"
+import type { DeclaredPage } from "./front-pages.ts"
 import type { AppSpec, Launch } from "./plugin.ts"
 
 export interface Plan {
   readonly config: ConfigJson
   readonly addresses: readonly PlannedAddress[]
   readonly apps: readonly PlannedApp[]
+  /** Pages that the fronts share. */
+  readonly pages: readonly DeclaredPage[]
   readonly server: Server
   readonly log: LogConfig
 }
@@ -39,6 +42,7 @@ export function makePlan(generation: Generation, config: Config): Plan {
       gatewayName: spec.gateway,
       external,
     })),
+    pages: generation.pages,
     server,
     log,
   }

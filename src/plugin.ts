@@ -107,6 +107,13 @@ export interface Context {
   readonly signal: AbortSignal
   /** True in `edge dev`. */
   readonly dev: boolean
+  /** What `server.state` names; opened when it is first asked something. Not to be asked before `start`. */
+  readonly store: Store
+  /**
+   * Declares, in `setup`, words that all fronts of this edge share: zero at first, kept over reloads and crashes of fronts.
+   * One name and size is one page, whoever asks.
+   */
+  page(name: string, words: number): FrontPage
   /** `path` made absolute against `dir`. */
   resolve(path: string): string
   /**
@@ -337,6 +344,14 @@ export interface SharedPage {
   readonly words: Int32Array
 }
 
+/** A page that the fronts share. */
+export interface FrontPage extends SharedPage {
+  /** Mapped when first asked for, which is not before `start`. */
+  readonly words: Int32Array
+  /** Number of this front, unique among living ones, 0 to 63. */
+  readonly front: number
+}
+
 // Layer 3 ------------------------------------------------------------------------------------------------------------
 
 /** Gives meaning to what an app's entry exports. */
@@ -364,12 +379,35 @@ export interface RequestFacts {
 
 // Shared state -------------------------------------------------------------------------------------------------------
 
+/**
+ * Shared state. Keys are printable text up to 500 bytes and begin with their owner's name ("cache:..."). Every method
+ * rejects when the store cannot be reached or does not answer within a few seconds; that it is gone, and back, is logged
+ * by the kernel, once.
+ */
 export interface Store {
+  /** Who shares it: the processes of this machine, or every edge with the same `server.state`. */
+  readonly reach: "machine" | "machines"
   get(key: string): Promise<Uint8Array | null>
+  /** False when it was to be set only if absent, and was there. Without `ttlMs` it stays until deleted. */
   set(key: string, value: Uint8Array | string, options?: { ttlMs?: number; onlyIfAbsent?: boolean }): Promise<boolean>
+  /** Sets (null: deletes) only while the value is `expected`, null for absent; false when it is not. */
+  compareAndSet(key: string, change: CompareAndSet): Promise<boolean>
   delete(key: string): Promise<void>
-  /** Adds and returns the new value; the counter ends `ttlMs` after it began. */
+  /** Adds to a counter and returns the new value; the counter ends `ttlMs` after it began. Counters are no values: `get` does not see them. */
   increment(key: string, by: number, ttlMs: number): Promise<number>
+  /** Text up to 4 kB, to every subscriber that is connected now, this process too. */
   publish(channel: string, message: string): Promise<void>
-  subscribe(channel: string, f: (message: string) => void): Promise<() => void>
+  /**
+   * Resolves when messages arrive from now on. `f` gets null when some may have been missed (the store was gone). The
+   * function returned ends it.
+   */
+  subscribe(channel: string, f: (message: string | null) => void): Promise<() => void>
+  /** An operation got no answer in time: what is connected may be dead, so connect anew for the next. */
+  reset?(): void
+}
+
+export interface CompareAndSet {
+  readonly expected: Uint8Array | string | null
+  readonly value: Uint8Array | string | null
+  readonly ttlMs?: number
 }

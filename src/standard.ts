@@ -42,5 +42,9 @@ export const standard: { readonly [K in Kind]: Readonly<Record<string, Load>> } 
   framework: {
     hono: () => import("../plugins/framework/hono/plugin.ts"),
   },
-  store: {},
+  store: {
+    postgres: () => import("../plugins/store/postgres/plugin.ts"),
+    redis: () => import("../plugins/store/redis/plugin.ts"),
+    sqlite: () => import("../plugins/store/sqlite/plugin.ts"),
+  },
 }

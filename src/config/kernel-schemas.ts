@@ -44,7 +44,10 @@ export const server = v.strictObject({
   tunnel_grace: v.pipe(v.optional(duration(), "1h"), say("How long WebSockets and long downloads may outlive a reload")),
   pid_file: v.pipe(v.optional(path()), say("Where the supervisor writes its process id")),
   control: v.pipe(v.optional(path(), "edge.sock"), say("Control socket, mode 0600")),
-  state: v.pipe(v.optional(path(), "sqlite:edge.db"), say("Shared state: sqlite:FILE, redis://... or postgres://...")),
+  state: v.pipe(
+    v.optional(v.union([path(), v.record(v.string(), v.unknown())]), "sqlite:edge.db"),
+    say("Shared state: sqlite:FILE, redis://..., postgres://..., or { store = options } of a plugin"),
+  ),
   user: v.pipe(v.optional(v.string()), say("User of the fronts after binding, when started as root")),
   group: v.pipe(v.optional(v.string()), say("Group of the fronts; default the user's own")),
   trusted_proxies: v.pipe(

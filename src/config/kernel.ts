@@ -23,7 +23,8 @@ export interface Server {
   /** Absolute, as `control`. */
   readonly pidFile?: string
   readonly control: string
-  readonly state: string
+  /** `sqlite:FILE`, a URL whose scheme names a store, or `{ store = options }`. */
+  readonly state: string | Readonly<Record<string, unknown>>
   readonly user?: string
   readonly group?: string
   readonly trustedProxies: readonly string[]

@@ -12,6 +12,8 @@ export interface FrontSetOptions {
   readonly sockets: readonly ListeningSocket[]
   readonly pools: ReadonlyMap<string, Pool>
   readonly dev: boolean
+  /** Folder of the pages that fronts share. */
+  readonly pages?: string
   readonly problem?: string
   readonly log: Logger
   /** Numbers that no living front has. */
@@ -133,13 +135,14 @@ export class FrontSet {
   }
 
   #spawn(): FrontProcess {
-    const { config, pools, dev, sockets } = this.#options
+    const { config, pools, dev, sockets, pages } = this.#options
     const front: FrontProcess = new FrontProcess({
       index: this.#options.takeNumber(),
       start: () => ({
         config,
         apps: Object.fromEntries([...pools].map(([name, pool]) => [name, pool.state])),
         dev,
+        ...(pages !== undefined && { pages }),
         ...(this.#problem !== null && { problem: this.#problem }),
       }),
       sockets,

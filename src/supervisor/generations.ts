@@ -16,6 +16,8 @@ export interface NewSet {
   readonly sockets: readonly ListeningSocket[]
   readonly pools: ReadonlyMap<string, Pool>
   readonly log: Logger
+  /** Folder of the pages that fronts share. */
+  readonly pages?: string
   readonly problem?: string
 }
 

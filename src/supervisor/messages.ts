@@ -22,6 +22,8 @@ export interface FrontStart {
   readonly sockets: readonly InheritedSocket[]
   readonly apps: Readonly<Record<string, AppState>>
   readonly dev: boolean
+  /** Folder of the pages that fronts share; absent when the config needs none. */
+  readonly pages?: string
   /** In dev: shown instead of the site, as the config or an app is broken. */
   readonly problem?: string
 }

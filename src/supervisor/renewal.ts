@@ -8,6 +8,7 @@ import { findIdentity, type Identity, isRoot } from "./identity.ts"
 import { prepareLog } from "./log-files.ts"
 import { type ConfigSource, makePlanInChild } from "./planner.ts"
 import type { PoolTable } from "./pool-table.ts"
+import type { RunFolder } from "./run-folder.ts"
 import type { SocketTable } from "./socket-table.ts"
 import type { ListeningSocket } from "./sockets.ts"
 
@@ -19,6 +20,7 @@ export interface RenewalParts {
   readonly sockets: SocketTable
   readonly controlServer: ControlServer
   readonly pools: PoolTable
+  readonly folder: RunFolder
   readonly generations: Generations
   /** Aborted when edge is to stop. */
   readonly signal: AbortSignal
@@ -57,7 +59,8 @@ export async function renew(parts: RenewalParts, options: { old: Serving | undef
     const pools = await parts.pools.prepare(plan, { fronts, log, patient: old === undefined && !dev })
     undo.push(pools.rollback)
     signal.throwIfAborted()
-    const set = parts.generations.make(plan, { sockets: sockets.sockets, pools: pools.pools, log })
+    const pages = plan.pages.length === 0 ? {} : { pages: parts.folder.pagesFolder(fronts) }
+    const set = parts.generations.make(plan, { sockets: sockets.sockets, pools: pools.pools, log, ...pages })
     undo.push(() => set.kill())
     const ready = set.start()
     ready.catch(() => {})
@@ -73,6 +76,7 @@ export async function renew(parts: RenewalParts, options: { old: Serving | undef
     const unwanted = sockets.commit()
     control.commit()
     pools.commit(old?.set.gone)
+    parts.folder.keepPages(plan.pages)
     if (old !== undefined) parts.generations.retire(old.set, dev ? DEV_TIMES : plan.server)
     setTimeout(() => unwanted.forEach(socket => socket.close()), CLOSE_SOCKET_MS)
     return { set, plan, log, fresh: sockets.fresh }

@@ -1,7 +1,8 @@
 /** The supervisor's private folder: workers' sockets, shared pages, files of runtimes. Made for the first pool. */
-import { chmodSync, chownSync, closeSync, fchownSync, mkdirSync, mkdtempSync, openSync, rmSync, unlinkSync, writeFileSync } from "node:fs"
+import { chmodSync, chownSync, closeSync, existsSync, fchownSync, mkdirSync, mkdtempSync, openSync, readdirSync, rmSync, unlinkSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { type DeclaredPage, pageFile } from "../front-pages.ts"
 import { type Identity, isRoot } from "./identity.ts"
 
 export class RunFolder {
@@ -35,6 +36,22 @@ export class RunFolder {
       chmodSync(path, 0o710)
     }
     return { path, page: `${path}-slots` }
+  }
+
+  /** A folder that all fronts write to: the pages that they share. */
+  pagesFolder(fronts: Identity | undefined): string {
+    const path = join((this.#path ??= this.#make()), "fronts")
+    mkdirSync(path, { recursive: true, mode: 0o700 })
+    if (isRoot() && fronts !== undefined) chownSync(path, fronts.uid, fronts.gid)
+    return path
+  }
+
+  /** Removes the other pages; old fronts that still use them have them mapped. */
+  keepPages(pages: readonly DeclaredPage[]): void {
+    const path = this.#path === undefined ? "" : join(this.#path, "fronts")
+    if (path === "" || !existsSync(path)) return
+    const kept = new Set(pages.map(pageFile))
+    for (const name of readdirSync(path)) if (!kept.has(name)) unlinkQuietly(join(path, name))
   }
 
   remove(): void {

@@ -2,6 +2,7 @@
 import type { PlannedApp } from "../plan.ts"
 import type { Context, Gateway, Plugin, Supervision, WorkerHost } from "../plugin.ts"
 import { standard } from "../standard.ts"
+import { State } from "../state.ts"
 import { type ExternalOptions, superviseInChild } from "./external-supervision.ts"
 
 export async function superviseApp(app: PlannedApp, options: ExternalOptions): Promise<Supervision> {
@@ -23,6 +24,8 @@ async function firstPartyGateway(app: PlannedApp, host: WorkerHost): Promise<Gat
     at,
     signal: new AbortController().signal,
     dev: false,
+    store: new State(host.log),
+    page: none("pages of fronts"),
     resolve: path => path,
     make: none("parts"),
     names: () => [],

@@ -106,6 +106,7 @@ export class Supervisor {
       sockets: this.#sockets,
       controlServer: this.#control,
       pools: this.#pools,
+      folder: this.#folder,
       generations: this.#generations,
       signal: this.#abort.signal,
       openLog: options.openLog,

@@ -1,5 +1,6 @@
 /** A Context for tests of one plugin, with parts that the test hands in. */
-import type { Answer, Awaitable, Context, Exchange, Handler, Kind, Kinds, Logger, Plugin } from "edge"
+import type { Answer, Awaitable, Context, Exchange, FrontPage, Handler, Kind, Kinds, Logger, Plugin, Store } from "edge"
+import { FrontPages } from "../../src/front-pages.ts"
 import { resolve } from "node:path"
 import * as v from "valibot"
 
@@ -9,6 +10,7 @@ export interface ContextOptions {
   plugins?: readonly Plugin<never, never>[]
   apps?: Readonly<Record<string, Handler>>
   redispatch?(x: Exchange): Awaitable<Answer>
+  store?: Store
 }
 
 export interface LogLine {
@@ -26,6 +28,7 @@ export class TestContext implements Context {
   readonly signal: AbortSignal
   readonly #options: ContextOptions
   readonly #end = new AbortController()
+  readonly #pages = new FrontPages(undefined)
   readonly #live: { start?(): Awaitable<void>; stop?(deadline: AbortSignal): Awaitable<void> }[] = []
 
   constructor(options: ContextOptions = {}) {
@@ -33,6 +36,15 @@ export class TestContext implements Context {
     this.dir = options.dir ?? process.cwd()
     this.dev = options.dev ?? false
     this.signal = this.#end.signal
+  }
+
+  get store(): Store {
+    if (this.#options.store === undefined) throw new Error("this test has no store")
+    return this.#options.store
+  }
+
+  page(name: string, words: number): FrontPage {
+    return this.#pages.declare(name, words)
   }
 
   resolve(path: string): string {

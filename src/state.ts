@@ -1,0 +1,103 @@
+/** Shared state as parts see it: the store that `server.state` names, its operations bounded in time, its outages logged once. */
+import { EdgeError, errors, reason } from "./errors.ts"
+import type { Parts } from "./parts.ts"
+import type { CompareAndSet, Logger, Store } from "./plugin.ts"
+import type { Registry } from "./registry.ts"
+
+/** An operation that takes longer has failed: whoever waits has a request to answer. */
+const ANSWER_MS = 3000
+/** Schemes that people write for a store of another name. */
+const otherNames: Readonly<Record<string, string>> = { postgresql: "postgres", rediss: "redis", valkey: "redis", valkeys: "redis" }
+
+/** `sqlite:edge.db` and `redis://...` are short for `{ sqlite = { url = "sqlite:edge.db" } }`. Undefined: told what is wrong. */
+export async function setUpStore(
+  state: string | Readonly<Record<string, unknown>>,
+  { parts, registry }: { parts: Parts; registry: Registry },
+): Promise<{ name: string; store: Store } | undefined> {
+  const path = ["server", "state"]
+  const short = typeof state === "string"
+  const entries = short ? [[/^([a-z][a-z0-9+._-]*):/i.exec(state)?.[1]?.toLowerCase() ?? "", { url: state }] as const] : Object.entries(state)
+  const [scheme = "", options] = entries[0] ?? []
+  if (entries.length !== 1 || scheme === "") {
+    parts.tell(errors.badState(registry.names("store")), path)
+    return undefined
+  }
+  const name = otherNames[scheme] ?? scheme
+  const found = await registry.find("store", name)
+  if (found === undefined) {
+    parts.tellUnknown("store", name, { path: short ? path : [...path, scheme], key: !short })
+    return undefined
+  }
+  const built = await parts.top("store", found, { value: options, path: short ? path : [...path, scheme] })
+  return built && { name, store: built.part }
+}
+
+export class State implements Store {
+  readonly #log: Logger
+  #name = ""
+  #store: Store | undefined
+  #gone = false
+
+  constructor(log: Logger) {
+    this.#log = log
+  }
+
+  adopt({ name, store }: { name: string; store: Store }): void {
+    this.#name = name
+    this.#store = store
+  }
+
+  get reach(): Store["reach"] {
+    return this.#store?.reach ?? "machine"
+  }
+
+  get(key: string): Promise<Uint8Array | null> {
+    return this.#ask(store => store.get(key))
+  }
+
+  set(key: string, value: Uint8Array | string, options?: { ttlMs?: number; onlyIfAbsent?: boolean }): Promise<boolean> {
+    return this.#ask(store => store.set(key, value, options))
+  }
+
+  compareAndSet(key: string, change: CompareAndSet): Promise<boolean> {
+    return this.#ask(store => store.compareAndSet(key, change))
+  }
+
+  delete(key: string): Promise<void> {
+    return this.#ask(store => store.delete(key))
+  }
+
+  increment(key: string, by: number, ttlMs: number): Promise<number> {
+    return this.#ask(store => store.increment(key, by, ttlMs))
+  }
+
+  publish(channel: string, message: string): Promise<void> {
+    return this.#ask(store => store.publish(channel, message))
+  }
+
+  subscribe(channel: string, f: (message: string | null) => void): Promise<() => void> {
+    return this.#ask(store => store.subscribe(channel, f))
+  }
+
+  async #ask<T>(what: (store: Store) => Promise<T>): Promise<T> {
+    const store = this.#store
+    if (store === undefined) throw new EdgeError(errors.stateGone("there is no shared state here"))
+    const { promise, reject } = Promise.withResolvers<never>()
+    const timer = setTimeout(() => {
+      reject(new EdgeError(errors.stateGone(`no answer within ${ANSWER_MS / 1000} s`)))
+      store.reset?.()
+    }, ANSWER_MS)
+    try {
+      const answer = await Promise.race([what(store), promise])
+      if (this.#gone) this.#log.info(`the shared state (${this.#name}) is back`)
+      this.#gone = false
+      return answer
+    } catch (error) {
+      if (!this.#gone) this.#log.error(`the shared state (${this.#name}) is gone; what needs it goes on without`, { error: reason(error) })
+      this.#gone = true
+      throw error
+    } finally {
+      clearTimeout(timer)
+    }
+  }
+}
