@@ -76,6 +76,11 @@ const commands: Readonly<Record<string, Entry>> = {
     load: () => import("./commands/new.ts"),
     describe: c => c.description("start an app: a folder with a config, an app and its test").argument("<name>"),
   },
+  manage: {
+    // Runs before the parser of the command line: what follows belongs to the app.
+    load: () => Promise.reject(new Error("not reached")),
+    describe: c => c.description("commands of an app: migrate, makemigrations, routes, shell, its own").argument("<app>").argument("[command...]"),
+  },
   plugin: {
     load: () => import("./commands/plugin.ts"),
     describe: c =>
@@ -124,6 +129,7 @@ async function main(argv: readonly string[]): Promise<number> {
   if (first !== undefined && !first.startsWith("-") && !Object.hasOwn(commands, first) && first !== "help") {
     throw new EdgeError(errors.noCommand(first, Object.keys(commands)))
   }
+  if (first === "manage") return (await import("./commands/manage.ts")).manage(argv.slice(1))
   return dispatch(argv)
 }
 

@@ -365,6 +365,8 @@ export interface AppModule {
   readonly websocket?: object
   start?(): Awaitable<void>
   stop?(): Awaitable<void>
+  /** `edge manage APP ...`: starts of the app what the command needs. Gives the exit code. */
+  manage?(argv: readonly string[]): Awaitable<number>
 }
 
 /** Second argument of `fetch`: what a standard Request cannot say. Hono sees it as `c.env`. */

@@ -18,6 +18,7 @@ function fromApp(app: AnyApp, { spec, dev, log }: AppHosting): AppModule {
     fetch: (request, info) => app.fetch(request, info, info as never),
     start: () => app.boot(boot),
     stop: () => app.shutdown(),
+    manage: async argv => (await import("./app/manage/run.ts")).runCommand(app, argv, boot),
   }
 }
 

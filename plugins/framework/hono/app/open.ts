@@ -1,4 +1,5 @@
-import { join } from "node:path"
+import { closeSync, openSync } from "node:fs"
+import { join, resolve } from "node:path"
 import { Database } from "../db/database.ts"
 import { readMigrations } from "../db/migrate/files.ts"
 import { pending, runnerFor } from "../db/migrate/runner.ts"
@@ -13,7 +14,9 @@ export function databaseUrl(app: AnyApp, boot: Boot): string {
 
 /** Opens the app's database. One that is behind the app's migrations is an error here, not at the first query. */
 export async function openDatabase(app: AnyApp, boot: Boot): Promise<Database> {
-  const database = new Database(databaseUrl(app, boot), { dir: boot.dir, ...(boot.dev && { onQuery: noteQuery }) })
+  const url = databaseUrl(app, boot)
+  keepPrivate(url, boot.dir)
+  const database = new Database(url, { dir: boot.dir, ...(boot.dev && { onQuery: noteQuery }) })
   if (boot.command === true) return database
   try {
     await checkMigrations(database, boot)
@@ -21,6 +24,17 @@ export async function openDatabase(app: AnyApp, boot: Boot): Promise<Database> {
   } catch (error) {
     await database.close()
     throw error
+  }
+}
+
+/** A new SQLite file holds password hashes soon: for its user only, before SQLite makes it with the usual rights. */
+function keepPrivate(url: string, dir: string): void {
+  const path = url.startsWith("sqlite:") ? url.slice("sqlite:".length).replace(/^\/\/(?=\/)/, "") : ":memory:"
+  if (path === ":memory:") return
+  try {
+    closeSync(openSync(resolve(dir, path), "wx", 0o600))
+  } catch {
+    // It is there already, or cannot be made: SQLite says that better.
   }
 }
 
