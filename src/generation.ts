@@ -27,6 +27,8 @@ export interface GenerationHost {
 export interface Generation {
   readonly bindings: readonly Binding[]
   readonly apps: readonly SetUpApp[]
+  /** Some plugin wants to be told what happens to the server. */
+  readonly hooks: boolean
   /** Every part that was set up, children first. */
   readonly parts: readonly BuiltPart[]
   /** Pages that parts want to share over all fronts. */
@@ -71,7 +73,7 @@ export async function setUp(config: Config, host: GenerationHost): Promise<Gener
   const web = await setUpWeb({ config, parts, registry, name: kernel.layers.web })
   if (problems.length > 0) throw new ConfigError(problems)
   if (web === undefined) throw new EdgeError(errors.part("the web layer could not be set up"))
-  generation.adopt({ apps, bindings: web.bindings, parts: parts.built })
+  generation.adopt({ apps, bindings: web.bindings, parts: parts.built, hooks: registry.hooks.length > 0 })
   return generation
 }
 
@@ -105,6 +107,7 @@ class LiveGeneration implements Generation {
   parts: readonly BuiltPart[] = []
   readonly state: State
   readonly frontPages: FrontPages
+  hooks = false
   /** App -> where its requests go; set when its gateway is connected. */
   readonly #connected = new Map<string, Handler>()
   readonly #names: ReadonlySet<string>
@@ -119,7 +122,8 @@ class LiveGeneration implements Generation {
     this.frontPages = new FrontPages(host.pages)
   }
 
-  adopt(made: { apps: readonly SetUpApp[]; bindings: readonly Binding[]; parts: readonly BuiltPart[] }): void {
+  adopt(made: Pick<Generation, "apps" | "bindings" | "parts" | "hooks">): void {
+    this.hooks = made.hooks
     this.apps = made.apps
     this.bindings = made.bindings
     this.parts = made.parts

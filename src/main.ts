@@ -12,6 +12,7 @@ const hidden: Readonly<Record<string, () => Promise<{ run(argv: readonly string[
   __check: () => import("./check-child.ts"),
   __exec: () => import("./exec-child.ts"),
   __gateway: () => import("./gateway-child.ts"),
+  __hooks: () => import("./hooks-child.ts"),
   __front: () => import("./front.ts"),
   __worker: () => import("./worker.ts"),
 }

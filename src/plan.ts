@@ -13,6 +13,8 @@ export interface Plan {
   readonly pages: readonly DeclaredPage[]
   readonly server: Server
   readonly log: LogConfig
+  /** Some plugin has hooks: they need a process. */
+  readonly hooks: boolean
 }
 
 export interface PlannedAddress {
@@ -45,5 +47,6 @@ export function makePlan(generation: Generation, config: Config): Plan {
     pages: generation.pages,
     server,
     log,
+    hooks: generation.hooks,
   }
 }

@@ -148,12 +148,38 @@ export interface Command {
   run(argv: readonly string[], ctx: { app: AppSpec; log: Logger }): Awaitable<number | void>
 }
 
-/** Hooks run where the thing happens: supervisor hooks in a child of the supervisor, the others in place. */
+/**
+ * What a plugin does when something happens to the server. Hooks run in one process of their own, as `server.user`, in the
+ * order of [plugins], one at a time. What one throws, or does not end within 10 s, is logged and changes nothing. A reload
+ * loads them anew: what a module keeps in memory lasts until then.
+ */
 export interface Hooks {
-  on_start?(): Awaitable<void>
-  worker_ready?(worker: WorkerInfo): Awaitable<void>
-  worker_exit?(worker: WorkerInfo & { code: number | null; signal: string | null }): Awaitable<void>
-  pre_reload?(): Awaitable<void>
+  /** The server serves for the first time. */
+  on_start?(ctx: HookContext): Awaitable<void>
+  /** A reload was asked for; it begins when this has ended. */
+  pre_reload?(ctx: HookContext): Awaitable<void>
+  /** A reload succeeded: the new fronts serve. */
+  on_reload?(ctx: HookContext): Awaitable<void>
+  /** A worker answers. */
+  worker_ready?(worker: WorkerInfo, ctx: HookContext): Awaitable<void>
+  /** A worker's process is gone, as asked or not. */
+  worker_exit?(worker: WorkerExit, ctx: HookContext): Awaitable<void>
+  /** The last request was answered and the last worker is gone; the server ends when this has ended. */
+  on_stop?(ctx: HookContext): Awaitable<void>
+}
+
+export interface HookContext {
+  readonly log: Logger
+  /** Folder of the config file. */
+  readonly dir: string
+  /** True in `edge dev`. */
+  readonly dev: boolean
+}
+
+export interface WorkerExit extends WorkerInfo {
+  /** Null when a signal ended it. */
+  readonly code: number | null
+  readonly signal: string | null
 }
 
 // Layer 1 ------------------------------------------------------------------------------------------------------------

@@ -6,7 +6,9 @@ import type { Config } from "./config/config.ts"
 import { list } from "./config/suggest.ts"
 import { EdgeError, errors, type Problem, showFile } from "./errors.ts"
 import { serveModules, servePluginModules } from "./modules.ts"
-import type { Kind, Plugin } from "./plugin.ts"
+import { didYouMean } from "./config/suggest.ts"
+import { hookNames } from "./hooks.ts"
+import type { Hooks, Kind, Plugin } from "./plugin.ts"
 import { standard } from "./standard.ts"
 
 export interface Registered<K extends Kind = Kind> {
@@ -69,6 +71,13 @@ export class Registry {
     const plugin = (await load()).default as unknown as Plugin<K>
     servePluginModules(plugin.modules ?? {}, `${kind} ${name}`)
     return { plugin }
+  }
+
+  /** Of the third-party plugins, in the order of [plugins]. */
+  get hooks(): readonly { readonly plugin: string; readonly hooks: Hooks }[] {
+    return [...this.#others.values()].flatMap(({ plugin }) =>
+      plugin.hooks === undefined ? [] : [{ plugin: plugin.name, hooks: plugin.hooks }],
+    )
   }
 
   /** False when a plugin could not be loaded: a name that is not known may be one that it would have brought. */
@@ -144,6 +153,10 @@ function whatIsWrong(value: unknown): string | undefined {
   if (!kinds.includes(plugin.kind as Kind)) {
     const has = plugin.kind === undefined ? "it has no kind" : `its kind is ${JSON.stringify(plugin.kind)}`
     return `${has}; a kind is ${list(kinds)}`
+  }
+  for (const [hook, run] of Object.entries((plugin.hooks ?? {}) as object)) {
+    if (!hookNames.includes(hook as never)) return `there is no hook "${hook}"${didYouMean(hook, hookNames, { list: "known" })}`
+    if (typeof run !== "function") return `its hook ${hook} is not a function`
   }
   if (typeof plugin.setup !== "function") return "it has no function setup(config, ctx)"
   const config = plugin.config as { kind?: unknown; "~run"?: unknown } | undefined

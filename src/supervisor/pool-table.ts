@@ -4,6 +4,7 @@ import { didYouMean } from "../config/suggest.ts"
 import type { Logger } from "../log/logger.ts"
 import type { Plan, PlannedApp } from "../plan.ts"
 import type { Guard } from "./guard.ts"
+import type { WorkerEvents } from "./hook-host.ts"
 import type { Identity } from "./identity.ts"
 import { Pool } from "./pools.ts"
 import type { RunFolder } from "./run-folder.ts"
@@ -12,6 +13,7 @@ export interface PoolTableParts {
   readonly folder: RunFolder
   readonly guard: Guard
   onChange(pool: Pool): void
+  readonly onWorker: WorkerEvents
 }
 
 export interface PreparedPools {

@@ -11,6 +11,7 @@ import { findIdentity, type Identity, isRoot } from "./identity.ts"
 import type { AppState } from "./messages.ts"
 import { type RunFolder, writeFiles } from "./run-folder.ts"
 import { superviseApp } from "./supervision.ts"
+import type { WorkerEvents } from "./hook-host.ts"
 import { startWorker } from "./worker-process.ts"
 
 export interface PoolParts {
@@ -24,6 +25,7 @@ export interface PoolParts {
   readonly config: ConfigJson
   /** Its workers changed: the fronts must know. */
   onChange(pool: Pool): void
+  readonly onWorker: WorkerEvents
 }
 
 /** An app that did not boot at the start is tried again after so long, and then ever later. */
@@ -190,12 +192,17 @@ export class Pool implements WorkerHost {
       signal: options.signal,
     })
     this.#running.add(worker)
-    void worker.exited.then(() => this.#running.delete(worker))
+    const info = toInfo(worker)
+    this.#parts.onWorker.ready(info)
+    void worker.exited.then(end => {
+      this.#running.delete(worker)
+      this.#parts.onWorker.exit({ ...info, ...end })
+    })
     return worker
   }
 
   publish(workers: readonly WorkerInfo[]): void {
-    this.#workers = workers.map(({ app, index, serial, pid, transport, address }) => ({ app, index, serial, pid, transport, address }))
+    this.#workers = workers.map(toInfo)
     this.#parts.onChange(this)
   }
 
@@ -216,6 +223,11 @@ export class Pool implements WorkerHost {
   onFrontGone(f: (front: number) => void): void {
     this.#frontGone = f
   }
+}
+
+/** Objects of a gateway may carry more than crosses. */
+function toInfo({ app, index, serial, pid, transport, address }: WorkerInfo): WorkerInfo {
+  return { app, index, serial, pid, transport, address }
 }
 
 async function stackOf(worker: WorkerProcess) {

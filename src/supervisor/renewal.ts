@@ -4,6 +4,7 @@ import type { Plan } from "../plan.ts"
 import type { ControlServer } from "./control-server.ts"
 import type { FrontSet } from "./front-set.ts"
 import type { Generations, Times } from "./generations.ts"
+import type { HookHost } from "./hook-host.ts"
 import { findIdentity, type Identity, isRoot } from "./identity.ts"
 import { prepareLog } from "./log-files.ts"
 import { type ConfigSource, makePlanInChild } from "./planner.ts"
@@ -21,6 +22,7 @@ export interface RenewalParts {
   readonly controlServer: ControlServer
   readonly pools: PoolTable
   readonly folder: RunFolder
+  readonly hooks: HookHost
   readonly generations: Generations
   /** Aborted when edge is to stop. */
   readonly signal: AbortSignal
@@ -49,6 +51,7 @@ export async function renew(parts: RenewalParts, options: { old: Serving | undef
   const undo: (() => unknown)[] = []
   let plan: Plan | undefined
   try {
+    if (old !== undefined) await parts.hooks.beforeReload()
     plan = await makePlanInChild({ source: parts.source, dev }, signal)
     const fronts = frontsIdentity(plan)
     const log = parts.openLog(plan)
@@ -56,6 +59,8 @@ export async function renew(parts: RenewalParts, options: { old: Serving | undef
     const addresses = plan.addresses.map(({ address }) => address)
     const sockets = await parts.sockets.prepare(addresses, { dir: plan.config.dir, ...(fronts !== undefined && { owner: fronts }) })
     undo.push(sockets.rollback)
+    const hooks = await parts.hooks.prepare(plan, { log, dev })
+    undo.push(hooks.rollback)
     const pools = await parts.pools.prepare(plan, { fronts, log, patient: old === undefined && !dev })
     undo.push(pools.rollback)
     signal.throwIfAborted()
@@ -77,6 +82,7 @@ export async function renew(parts: RenewalParts, options: { old: Serving | undef
     control.commit()
     pools.commit(old?.set.gone)
     parts.folder.keepPages(plan.pages)
+    hooks.commit()
     if (old !== undefined) parts.generations.retire(old.set, dev ? DEV_TIMES : plan.server)
     setTimeout(() => unwanted.forEach(socket => socket.close()), CLOSE_SOCKET_MS)
     return { set, plan, log, fresh: sockets.fresh }

@@ -12,6 +12,7 @@ import { EventQueue } from "./events.ts"
 import { Generations, SLACK_MS } from "./generations.ts"
 import { Guard } from "./guard.ts"
 import { HANDOVER, startSuccessor, tellPredecessor } from "./handover.ts"
+import { HookHost } from "./hook-host.ts"
 import { Inherited } from "./inherited.ts"
 import { prepareLog } from "./log-files.ts"
 import { PidFile } from "./pid-file.ts"
@@ -66,6 +67,7 @@ export class Supervisor {
   readonly #sockets: SocketTable
   readonly #generations: Generations
   readonly #pools: PoolTable
+  readonly #hooks = new HookHost()
   readonly #control: ControlServer
   readonly #renewalParts: RenewalParts
   #watcher: Watcher | undefined
@@ -95,6 +97,7 @@ export class Supervisor {
       folder: this.#folder,
       guard: this.#guard,
       onChange: pool => this.#generations.workersChanged(pool),
+      onWorker: this.#hooks,
     })
     this.#control = new ControlServer((command, answer) => this.#events.push({ type: "command", command, answer }), {
       takesOver: process.env[HANDOVER] !== undefined,
@@ -107,6 +110,7 @@ export class Supervisor {
       controlServer: this.#control,
       pools: this.#pools,
       folder: this.#folder,
+      hooks: this.#hooks,
       generations: this.#generations,
       signal: this.#abort.signal,
       openLog: options.openLog,
@@ -305,6 +309,7 @@ export class Supervisor {
     }
     await this.#pools.stop(AbortSignal.any([this.#hurry.signal, AbortSignal.timeout(graceMs + SLACK_MS)]))
     await this.#renewal
+    await this.#hooks.stop()
     this.#sockets.closeAll()
     this.#control.close()
     this.#pidFile.remove()

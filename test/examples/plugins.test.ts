@@ -55,6 +55,34 @@ test("framework: an app's module means what the plugin says", async () => {
   expect((await fetch(edge.url("/x"))).status).toBe(404)
 })
 
+test("hooks: what happens to the server is told in order, and a bad hook harms nothing", async () => {
+  await using edge = await Edge.start(example("hooks"))
+  const lines = () => edge.read("history.log").trimEnd().split("\n").map(line => line.slice(25))
+  const told = (text: string, times = 1) => until(() => lines().filter(line => line === text).length >= times)
+  await told("edge started")
+  expect(lines()).toEqual(["worker 0 of hello is ready", "edge started"])
+  expect(await edge.get("/history")).toContain("worker 0 of hello is ready")
+  const pid = Number((await edge.get("/")).split(" ").at(-1))
+  process.kill(pid, "SIGKILL")
+  await told("worker 0 of hello is ready", 2)
+  expect(lines()).toContain("worker 0 of hello ended: SIGKILL")
+
+  // New code of a hook is loaded by a reload; what it throws is said, and nothing else.
+  edge.write("history.ts", edge.read("history.ts").replace("on_reload: ({ dir }) =>", 'on_reload: ({ dir }) => { void note(dir, "reloaded"); throw new Error("as asked") }, on_reload_old: ({ dir }) =>'))
+  const refused = await edge.command("reload")
+  expect([refused.code, refused.err + refused.out]).toEqual([1, expect.stringContaining('there is no hook "on_reload_old"; did you mean "on_reload"?')])
+  edge.write("history.ts", edge.read("history.ts").replace(/on_reload_old: .*/, ""))
+  expect((await edge.command("reload")).code).toBe(0)
+  await told("reloaded")
+  await edge.heard(/hook on_reload failed plugin=history\s+Error: as asked/)
+  expect(lines().filter(line => line === "a reload begins").length).toBe(2)
+  expect(lines()).not.toContain("a reload succeeded")
+
+  edge.signal("SIGTERM")
+  expect(await edge.exited).toBe(0)
+  expect(lines().slice(-2)).toEqual(["worker 0 of hello ended: exit code 0", "edge stopped"])
+}, 30_000)
+
 test("gateway: workers taken in turn, a killed one replaced, new code rolled in", async () => {
   await using edge = await Edge.start(example("gateway"))
   const seen = async (requests: number) => {

@@ -72,6 +72,7 @@ export class Rig {
       log: logTo(this.lines),
       fronts: undefined,
       config: undefined as never,
+      onWorker: { ready() {}, exit() {} },
       onChange: () => {
         for (const f of this.#heard) f(this.pool.state.workers)
       },
