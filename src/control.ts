@@ -3,7 +3,7 @@
  * can speak it too. POST / takes a Command, the body of the answer is a ControlAnswer.
  */
 import type { FrontStats } from "./supervisor/messages.ts"
-import type { WorkerStatus } from "./plugin.ts"
+import type { PartCommand, WorkerStatus } from "./plugin.ts"
 import { EdgeError } from "./errors.ts"
 
 export type Command =
@@ -14,6 +14,8 @@ export type Command =
   | { readonly do: "status" }
   | { readonly do: "workers"; readonly stack: boolean }
   | { readonly do: "scale"; readonly app: string; readonly workers: number }
+  /** For parts that take commands, in every front that serves; `keep`: fronts that start later are told too, until a reload. */
+  | { readonly do: "tell"; readonly command: PartCommand; readonly keep: boolean }
 
 export type ControlAnswer =
   | { readonly ok: false; readonly error: string }
@@ -23,6 +25,8 @@ export type ControlAnswer =
       readonly generation?: number
       readonly status?: Status
       readonly workers?: readonly AppWorkers[]
+      /** To "tell": the answers of each front's parts. */
+      readonly told?: readonly (readonly unknown[])[]
     }
 
 export interface Status {

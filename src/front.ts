@@ -7,11 +7,11 @@ import { type HttpListener, listen } from "./http/listener.ts"
 import { trustedPeers } from "./http/trust.ts"
 import { type AccessLog, openAccessLog } from "./log/access.ts"
 import { createLogger, type Logger } from "./log/logger.ts"
-import type { Handler } from "./plugin.ts"
+import type { Handler, PartCommand } from "./plugin.ts"
 import { keepPrivateFiles } from "./private-files.ts"
 import { problemPage } from "./problem-page.ts"
 import { become, findIdentity, isRoot } from "./supervisor/identity.ts"
-import type { FrontStart, FromFront, ToFront } from "./supervisor/messages.ts"
+import type { FrontStart, FromFront, Told, ToFront } from "./supervisor/messages.ts"
 
 /** The supervisor is gone: requests in flight get so long, as nobody is left to hurry us. */
 const ORPHAN_GRACE_MS = 5000
@@ -75,6 +75,8 @@ class Front {
         return
       case "stats":
         return say({ type: "stats", id: message.id, stats: this.#stats() })
+      case "tell":
+        return void this.#tell(message.command).then(told => say({ type: "told", id: message.id, told }))
     }
   }
 
@@ -97,6 +99,7 @@ class Front {
         const generation = await setUp(config, { log: this.log, dev: start.dev, link: app => this.#links.link(app, generation), ...pagesOf(start) })
         await generation.start()
         this.#generation = generation
+        for (const command of start.told ?? []) await this.#tell(command)
       }
       say({ type: "ready" })
     } catch (error) {
@@ -159,6 +162,20 @@ class Front {
       this.#access?.reopen()
     } catch (error) {
       this.log.error("the access log cannot be opened anew; the old file goes on", { error: reason(error) })
+    }
+  }
+
+  /** Parts that are alike in every front are told alike; the first one that refuses ends it. */
+  async #tell(command: PartCommand): Promise<Told> {
+    const answers: unknown[] = []
+    try {
+      for (const { live } of this.#generation?.parts ?? []) {
+        const answer = await live.command?.(command)
+        if (answer !== undefined) answers.push(answer)
+      }
+      return { answers }
+    } catch (error) {
+      return { error: (error as Error).message }
     }
   }
 

@@ -73,6 +73,19 @@ const commands: Readonly<Record<string, Entry>> = {
     load: () => import("./commands/scale.ts"),
     describe: c => controlling(c.description("how many workers an app has").argument("<app>").argument("<workers>")),
   },
+  upstream: {
+    load: () => import("./commands/upstream.ts"),
+    describe: c =>
+      controlling(c.description("upstreams of proxies: see and change them while edge runs, until the next reload"))
+        .usage("[list | add URL | remove URL | drain URL | undrain URL | weigh URL N]")
+        .argument("[what]", "list, add, remove, drain, undrain or weigh", "list")
+        .argument("[url]")
+        .argument("[weight]")
+        .option("--to <proxy>", "which proxy: its name, or its place in the config")
+        .option("--weight <n>", "of one that is added")
+        .option("--backup", "add it as a backup")
+        .option("--json", "as JSON"),
+  },
   new: {
     load: () => import("./commands/new.ts"),
     describe: c => c.description("start an app: a folder with a config, an app and its test").argument("<name>"),

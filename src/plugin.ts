@@ -5,6 +5,7 @@
 import type { GenericSchema, InferOutput } from "valibot"
 import type { Awaitable, Handler, Middleware } from "./http/chain.ts"
 import type { Exchange } from "./http/exchange.ts"
+import type { Reply } from "./http/reply.ts"
 import type { TlsOptions } from "./http/tls.ts"
 import type { Logger } from "./log/logger.ts"
 
@@ -94,6 +95,17 @@ export interface Live<T> {
   readonly part: T
   start?(): Awaitable<void>
   stop?(deadline: AbortSignal): Awaitable<void>
+  /**
+   * Takes a command that came by the control socket, in each front alike, while it serves; undefined when it is for
+   * somebody else. Plain data in and out; a throw refuses it.
+   */
+  command?(command: PartCommand): Awaitable<unknown>
+}
+
+/** A command to parts that run: `{ name: "upstream", args: { do: "drain", url: "http://10.0.0.1" } }`. */
+export interface PartCommand {
+  readonly name: string
+  readonly args: Readonly<Record<string, unknown>>
 }
 
 /** What a plugin's `setup` is given. */
@@ -200,6 +212,8 @@ export interface Binding {
 export interface Balancer {
   /** Synchronous: the upstream for this exchange, or undefined when none can take it. */
   pick(upstreams: readonly Upstream[], x: Exchange): Upstream | undefined
+  /** The upstream that was picked has answered: its answer may be changed, as by a cookie that says who it was. */
+  answered?(upstream: Upstream, on: { readonly x: Exchange; readonly reply: Reply }): void
 }
 
 /** One place that answers: a server behind the proxy, or a worker. */

@@ -86,6 +86,7 @@ export class Exchange {
   #origin: Exchange | undefined
   #bodyLimit: number
   #vars: Map<string, unknown> | undefined
+  #upstream: string
 
   constructor(
     method: string,
@@ -122,6 +123,7 @@ export class Exchange {
     this.#origin = undefined
     this.#bodyLimit = -1
     this.#vars = undefined
+    this.#upstream = ""
   }
 
   /** What parts tell each other and the log about the request; one for an exchange and those made from it by `with`. */
@@ -161,6 +163,15 @@ export class Exchange {
   set bodyLimit(bytes: number) {
     if (this.#origin === undefined) this.#bodyLimit = bytes
     else this.#origin.#bodyLimit = bytes
+  }
+
+  /** Who was asked for the answer last, for logs: `http://10.0.0.1:80`; "" when it was made here. */
+  get upstream(): string {
+    return this.#origin === undefined ? this.#upstream : this.#origin.#upstream
+  }
+  set upstream(id: string) {
+    if (this.#origin === undefined) this.#upstream = id
+    else this.#origin.#upstream = id
   }
 
   /** Aborted when the client is gone. */

@@ -114,6 +114,11 @@ function parseCommand(text: string): Command | undefined {
       if (typeof app !== "string" || !Number.isInteger(workers) || (workers as number) < 0) return undefined
       return { do: "scale", app, workers: workers as number }
     }
+    case "tell": {
+      const { name, args } = (json["command"] ?? {}) as { name?: unknown; args?: unknown }
+      if (typeof name !== "string" || typeof args !== "object" || args === null) return undefined
+      return { do: "tell", command: { name, args: args as Record<string, unknown> }, keep: json["keep"] === true }
+    }
   }
   return undefined
 }

@@ -1,4 +1,5 @@
-import type { AppState, FromFront, FrontStart, FrontStats, ToFront } from "./messages.ts"
+import type { PartCommand } from "../plugin.ts"
+import type { AppState, FromFront, FrontStart, FrontStats, Told, ToFront } from "./messages.ts"
 import { selfArgv } from "./self.ts"
 
 export interface FrontExit {
@@ -27,6 +28,7 @@ export class FrontProcess {
   #process: Bun.Subprocess
   #listening = Promise.withResolvers<void>()
   #stats = new Map<number, (stats: FrontStats) => void>()
+  #told = new Map<number, (told: Told) => void>()
   #asked = 0
   /** It was given its start; what is sent before that it could not place. */
   #started = false
@@ -44,6 +46,10 @@ export class FrontProcess {
       else if (message.type === "failed") ready.reject(new Error(message.error))
       else if (message.type === "listening") this.#listening.resolve()
       else if (message.type === "report") options.onReport(message)
+      else if (message.type === "told") {
+        this.#told.get(message.id)?.(message.told)
+        this.#told.delete(message.id)
+      }
       else {
         this.#stats.get(message.id)?.(message.stats)
         this.#stats.delete(message.id)
@@ -111,6 +117,23 @@ export class FrontProcess {
         resolve(stats)
       })
       this.#send({ type: "stats", id })
+    })
+  }
+
+  /** Gives a command to the parts that take it. */
+  tell(command: PartCommand, timeoutMs = 5000): Promise<Told> {
+    // It will be given what the set was told with its start.
+    if (!this.#started) return Promise.resolve({ answers: [] })
+    const id = ++this.#asked
+    return new Promise(resolve => {
+      const done = (told: Told): void => {
+        clearTimeout(timer)
+        this.#told.delete(id)
+        resolve(told)
+      }
+      const timer = setTimeout(() => done({ error: `front ${this.pid} does not answer` }), timeoutMs)
+      this.#told.set(id, done)
+      this.#send({ type: "tell", id, command })
     })
   }
 

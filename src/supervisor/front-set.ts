@@ -1,7 +1,8 @@
 /** The fronts of one generation of the config: all of one plan, all alike. */
 import type { Logger } from "../log/logger.ts"
+import type { PartCommand } from "../plugin.ts"
 import { describeExit, type FrontExit, FrontProcess } from "./front-process.ts"
-import type { FrontStart, FrontStats } from "./messages.ts"
+import type { FrontStart, FrontStats, Told } from "./messages.ts"
 import type { Pool } from "./pools.ts"
 import type { ListeningSocket } from "./sockets.ts"
 
@@ -42,6 +43,8 @@ export class FrontSet {
   #empty = Promise.withResolvers<void>()
   #respawns = new Set<ReturnType<typeof setTimeout>>()
   #problem: string | null
+  /** Commands that fronts which start later must hear too. */
+  readonly #told: PartCommand[] = []
   #watch: ReturnType<typeof setInterval> | undefined
   /** Questions in a row that a front did not answer. */
   readonly #silent = new Map<FrontProcess, number>()
@@ -130,6 +133,20 @@ export class FrontSet {
     return this.#state
   }
 
+  /** One after the other, so that what the first refuses no other does. */
+  async tell(command: PartCommand, { keep }: { keep: boolean }): Promise<readonly Told[]> {
+    const told: Told[] = []
+    if (keep) this.#told.push(command)
+    for (const front of this.#fronts) {
+      const answer = await front.tell(command)
+      told.push(answer)
+      if (!("error" in answer)) continue
+      if (keep) this.#told.splice(this.#told.lastIndexOf(command), 1)
+      break
+    }
+    return told
+  }
+
   async stats(): Promise<readonly (FrontStats | undefined)[]> {
     return await Promise.all([...this.#fronts].map(front => front.stats()))
   }
@@ -144,6 +161,7 @@ export class FrontSet {
         dev,
         ...(pages !== undefined && { pages }),
         ...(this.#problem !== null && { problem: this.#problem }),
+        told: this.#told,
       }),
       sockets,
       onReport: ({ app, report }) => pools.get(app)?.report(report),

@@ -1,6 +1,6 @@
 /** What the supervisor and a front say to each other over IPC. Plain data; JSON on the wire. */
 import type { ConfigJson } from "../config/config.ts"
-import type { WorkerInfo, WorkerReport } from "../plugin.ts"
+import type { PartCommand, WorkerInfo, WorkerReport } from "../plugin.ts"
 
 /** An address that the front accepts from, and the descriptor under which it inherited the listening socket. */
 export interface InheritedSocket {
@@ -26,6 +26,8 @@ export interface FrontStart {
   readonly pages?: string
   /** In dev: shown instead of the site, as the config or an app is broken. */
   readonly problem?: string
+  /** What the fronts of the set were told before this one began. */
+  readonly told?: readonly PartCommand[]
 }
 
 export type ToFront =
@@ -39,6 +41,8 @@ export type ToFront =
   | { readonly type: "reopen" }
   | { readonly type: "problem"; readonly text: string | null }
   | { readonly type: "stats"; readonly id: number }
+  /** For the parts that take commands. Answer: "told". */
+  | { readonly type: "tell"; readonly id: number; readonly command: PartCommand }
 
 export type FromFront =
   | { readonly type: "hello" }
@@ -47,6 +51,10 @@ export type FromFront =
   | { readonly type: "listening" }
   | { readonly type: "report"; readonly app: string; readonly report: WorkerReport }
   | { readonly type: "stats"; readonly id: number; readonly stats: FrontStats }
+  | { readonly type: "told"; readonly id: number; readonly told: Told }
+
+/** The answers of the parts that the command was for, or why it was refused. */
+export type Told = { readonly answers: readonly unknown[] } | { readonly error: string }
 
 export interface FrontStats {
   readonly pid: number

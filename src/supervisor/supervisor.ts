@@ -190,6 +190,8 @@ export class Supervisor {
         return void this.#pools.workers(command.stack).then(workers => answer({ ok: true, workers }))
       case "scale":
         return answer(this.#pools.scale(command.app, command.workers))
+      case "tell":
+        return void this.#tell(command).then(answer)
     }
   }
 
@@ -350,6 +352,14 @@ export class Supervisor {
       this.#log.error(`the access log cannot be opened anew: ${reason(error)}`)
     }
     this.#generations.reopenLogs()
+  }
+
+  async #tell({ command, keep }: Command & { do: "tell" }): Promise<ControlAnswer> {
+    if (this.#serving === undefined) return { ok: false, error: "edge does not serve yet" }
+    const told = await this.#serving.set.tell(command, { keep })
+    const refused = told.find(one => "error" in one)
+    if (refused !== undefined && "error" in refused) return { ok: false, error: refused.error }
+    return { ok: true, told: told.map(one => ("answers" in one ? one.answers : [])) }
   }
 
   #status(): Promise<Status> {

@@ -26,6 +26,19 @@ test("middleware: an id on its way in and on the answer", async () => {
   expect(await kept.text()).toBe("hello\n")
 })
 
+test("balancer: a tenant at its home, the others where there is room", async () => {
+  const [one, two] = ["one", "two"].map(name => Bun.serve({ hostname: "127.0.0.1", port: 0, fetch: () => new Response(name) }))
+  const env = { PORT: "0", ONE: String(one!.port), TWO: String(two!.port) }
+  await using edge = await Edge.start({ ...example("balancer"), env })
+  const ask = async (host: string) => {
+    const response = await fetch(edge.url("/"), { headers: { Host: host } })
+    return [await response.text(), response.headers.get("x-answered-by")]
+  }
+  for (let i = 0; i < 3; i++) expect(await ask("blue.example")).toEqual(["two", `http://127.0.0.1:${two!.port}`])
+  expect(await ask("other.example")).toEqual(["one", `http://127.0.0.1:${one!.port}`])
+  await Promise.all([one!.stop(true), two!.stop(true)])
+})
+
 test("handler: Markdown files are pages, what is not there goes on", async () => {
   await using edge = await Edge.start(example("handler"))
   expect(await edge.get("/")).toContain('<a href="/second">the second</a>')

@@ -59,6 +59,61 @@ describe("who gets a request", () => {
     expect(await many(served, 8)).toBe("bbbbbbbb")
     for (const client of hanging) client.socket.terminate()
   })
+  test("by a field, a cookie, a parameter or the URI: the same one for the same value, round for who has none", async () => {
+    const to = [at(named("a")), at(named("b")), at(named("c"))]
+    const cases: [balance: unknown, init: (key: string) => [path: string, headers: Record<string, string>]][] = [
+      [{ header_hash: "X-User" }, key => ["/", { "X-User": key }]],
+      [{ cookie_hash: "sid" }, key => ["/", { Cookie: `a=b; sid=${key}` }]],
+      [{ query_hash: "id" }, key => [`/?id=${key}`, {}]],
+      ["uri_hash", key => [`/${key}?x`, {}]],
+    ]
+    for (const [balance, init] of cases) {
+      const served = await front({ to, balance })
+      const who = async (key: string) => {
+        const [path, headers] = init(key)
+        return await (await fetch(served.url + path, { headers })).text()
+      }
+      const first = await Promise.all(Array.from({ length: 40 }, (_, i) => who(`k${i}`)))
+      expect(await Promise.all(Array.from({ length: 40 }, (_, i) => who(`k${i}`)))).toEqual(first)
+      expect([...new Set(first)].toSorted()).toEqual(["a", "b", "c"])
+    }
+    expect(await many(await front({ to, balance: { header_hash: "X-User" } }), 6)).toBe("abcabc")
+  })
+  test("sticky: by a cookie that nobody can make up; a new one when its upstream is gone", async () => {
+    const servers = [named("a"), named("b"), named("c")]
+    const served = await front({ to: servers.map(at), balance: { sticky: { secret: "0123456789abcdef", max_age: "1h" } }, health: { max_fails: 1, fail_timeout: "10m" } })
+    const first = await fetch(served.url)
+    const name = await first.text()
+    const cookie = first.headers.get("set-cookie")!
+    expect(cookie).toMatch(/^edge_upstream=[0-9a-f]{32}; Path=\/; HttpOnly; SameSite=Lax; Max-Age=3600$/)
+    expect(cookie).not.toContain(Bun.CryptoHasher.hash("sha256", at(servers["abc".indexOf(name)]!), "hex").slice(0, 32))
+    const headers = { Cookie: cookie.split(";")[0]! }
+    for (let i = 0; i < 6; i++) {
+      const again = await fetch(served.url, { headers })
+      expect([await again.text(), again.headers.get("set-cookie")]).toEqual([name, null])
+    }
+    const forged = await fetch(served.url, { headers: { Cookie: "edge_upstream=00" } })
+    expect(forged.headers.get("set-cookie")).toStartWith("edge_upstream=")
+    servers["abc".indexOf(name)]!.stop()
+    const moved = await fetch(served.url, { headers })
+    expect(await moved.text()).not.toBe(name)
+    expect(moved.headers.get("set-cookie")).toStartWith("edge_upstream=")
+    expect(moved.headers.get("set-cookie")).not.toBe(cookie)
+  })
+  test("no more at once than it may have; 503 with Retry-After when all are full", async () => {
+    const slow = up(listenRaw(() => {}))
+    const served = await front({ to: [{ url: at(slow), max_conns: 2 }] })
+    const hanging: RawClient[] = []
+    for (let i = 0; i < 2; i++) {
+      const client = await RawClient.to(served.port)
+      client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+      hanging.push(client)
+    }
+    while (slow.accepted.length < 2) await Bun.sleep(5)
+    const answer = await fetch(served.url)
+    expect([answer.status, answer.headers.get("retry-after"), slow.accepted.length]).toEqual([503, "5", 2])
+    for (const client of hanging) client.socket.terminate()
+  })
   test("a backup only when the others are down", async () => {
     const a = named("a")
     const served = await front({ to: [at(a), { url: at(named("z")), backup: true }], health: { max_fails: 1 } })
@@ -93,6 +148,16 @@ describe("another upstream is tried", () => {
     expect((await ask(garbage))[0]).toBe(502)
     const slow = await front({ to: [at(up(listenRaw(() => {}))), at(named("b"))], timeout: "100ms" })
     expect((await ask(slow))[0]).toBe(504)
+  })
+  test("when its answer counts as a failure, for safe methods; the last answer is passed on", async () => {
+    const busy = () => up(answering("HTTP/1.1 503 Busy\r\nContent-Length: 4\r\n\r\nbusy"))
+    const health = { fail_status: [503], max_fails: 0 }
+    const served = await front({ to: [at(busy()), at(named("b"))], health })
+    expect(await ask(served)).toEqual([200, "b"])
+    await ask(served)
+    const posted = await front({ to: [at(busy()), at(named("b"))], health })
+    expect(await ask(posted, { method: "POST" })).toEqual([503, "busy"])
+    expect(await ask(await front({ to: [at(busy()), at(busy())], health, retries: 5 }))).toEqual([503, "busy"])
   })
   test("no more often than `retries` says", async () => {
     const all = [dead(), dead(), dead()].map(at)
@@ -153,6 +218,13 @@ describe("what a config may not say", () => {
     [{ to: [{ url: "http://a:70000" }] }, "to.0.url:"],
     [{ to: [] }, "to: names no upstream"],
     [{ to: "http://a", balance: "leest_conn" }, 'balance: no balancer named "leest_conn"'],
+    [{ to: "http://a", balance: "header_hash" }, 'balance: "header_hash" needs the name'],
+    [{ to: "http://a", balance: { header_hash: "a b" } }, "balance.header_hash: must be a name"],
+    [{ to: "http://a", balance: { sticky: { secret: "short" } } }, "balance.sticky: must have 16"],
+    [{ to: "http://a", balance: { random: 1 } }, 'balance: "random" takes no options'],
+    [{ to: ["http://a", "http://a"] }, "to.1: http://a is there already"],
+    [{ to: [{ url: "unix:/x", resolve: "5s" }] }, "a unix socket has no name"],
+    [{ to: [{ url: "http://a", srv: true }] }, '"srv" needs "resolve"'],
     [{ to: "http://a", headers: { set: { Host: "x" } } }, "headers:"],
     [{ to: "http://a", tls: { ca: "nowhere.pem" } }, "tls.ca: cannot be read"],
     [{ to: "http://a", tls: { cert: "c.pem" } }, '"cert" and "key" go together'],

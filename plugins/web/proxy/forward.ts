@@ -1,9 +1,11 @@
-import { HttpError, UpstreamError, type Balancer, type Exchange, type Handler, type Logger, type Reply, type Upstream } from "edge"
+import { ByteStream, HttpError, UpstreamError, type Balancer, type Exchange, type Handler, type Logger, type Reply, type Upstream } from "edge"
 import type { Health } from "./health.ts"
 
 export interface ForwardRules {
   /** Further upstreams that one exchange may try. */
   readonly retries: number
+  /** Answers that count as failures. */
+  readonly failStatus: readonly number[]
 }
 
 /** Methods that change nothing (RFC 9110, 9.2.1): sent to a second upstream after the first may have acted on them. */
@@ -12,11 +14,28 @@ const safe = new Set(["GET", "HEAD", "OPTIONS", "TRACE"])
 /** The handler: picks an upstream, sends, and where that is safe tries another one. */
 export function forward(health: Health, to: { balancer: Balancer; rules: ForwardRules; log: Logger }): Handler {
   const { balancer, rules, log } = to
+  const failStatus = new Set(rules.failStatus)
+  const plain = failStatus.size === 0 && balancer.answered === undefined
 
   function once(x: Exchange, from: readonly Upstream[]): Upstream {
     const upstream = from.length === 1 ? from[0] : balancer.pick(from, x)
     if (upstream !== undefined) return upstream
-    throw new HttpError(503, "no upstream is up", { headers: [["Retry-After", "5"]] })
+    const why = health.full ? "every upstream has as many requests as it may" : "no upstream is up"
+    throw new HttpError(503, why, { headers: [["Retry-After", "5"]] })
+  }
+
+  /** Passes the answer on, or throws where it counts as a failure and another upstream may still be asked. */
+  function judge(x: Exchange, { upstream, reply, tried }: { upstream: Upstream; reply: Reply; tried: readonly Upstream[] }): Reply {
+    if (!failStatus.has(reply.status)) health.answered(upstream)
+    else {
+      if (tried.length <= rules.retries && safe.has(x.method) && x.body === null && health.open.some(one => !tried.includes(one))) {
+        if (reply.body instanceof ByteStream) reply.body.cancel()
+        throw new UpstreamError("status", `it answered ${reply.status}`, { upstream: upstream.id, unsent: false, bodyTaken: false })
+      }
+      health.failed(upstream)
+    }
+    balancer.answered?.(upstream, { x, reply })
+    return reply
   }
 
   async function again(x: Exchange, first: { upstream: Upstream; error: unknown }): Promise<Reply> {
@@ -38,9 +57,9 @@ export function forward(health: Health, to: { balancer: Balancer; rules: Forward
       upstream = once(x, left)
       tried.push(upstream)
       try {
+        x.upstream = upstream.id
         const reply = (await upstream.send(x)) as Reply
-        health.answered(upstream)
-        return reply
+        return judge(x, { upstream, reply, tried })
       } catch (next) {
         error = next
       }
@@ -49,6 +68,8 @@ export function forward(health: Health, to: { balancer: Balancer; rules: Forward
 
   return function proxy(x) {
     const upstream = once(x, health.open)
+    x.upstream = upstream.id
+    if (!plain) return judged(x, upstream)
     return (upstream.send(x) as Promise<Reply>).then(
       reply => {
         health.answered(upstream)
@@ -56,6 +77,14 @@ export function forward(health: Health, to: { balancer: Balancer; rules: Forward
       },
       (error: unknown) => again(x, { upstream, error }),
     )
+  }
+
+  async function judged(x: Exchange, upstream: Upstream): Promise<Reply> {
+    try {
+      return judge(x, { upstream, reply: (await upstream.send(x)) as Reply, tried: [upstream] })
+    } catch (error) {
+      return again(x, { upstream, error })
+    }
   }
 }
 
@@ -65,5 +94,5 @@ export function forward(health: Health, to: { balancer: Balancer; rules: Forward
 function mayTryElsewhere(x: Exchange, error: UpstreamError): boolean {
   if (error.bodyTaken) return false
   if (error.unsent) return true
-  return error.fault === "closed" && safe.has(x.method)
+  return (error.fault === "closed" || error.fault === "status") && safe.has(x.method)
 }

@@ -3,8 +3,13 @@ import type { HttpUpstream } from "edge"
 /** One upstream of a proxy, with what is known of its health. */
 export interface Member {
   readonly upstream: HttpUpstream
-  readonly weight: number
+  /** As the config says; the upstream's own may be less while it starts slowly. */
+  weight: number
   readonly backup: boolean
+  /** Requests at once, in each front; 0: any number. */
+  readonly most: number
+  /** It gets nothing new: somebody wants to take it off. */
+  draining: boolean
   /** The questions of `health.path` go unanswered. */
   failing: boolean
   /** Milliseconds (performance.now) until which it gets nothing, because requests failed; 0: it gets some. */
@@ -12,8 +17,32 @@ export interface Member {
   /** Failed requests since `failsSince`. */
   fails: number
   failsSince: number
+  /** When it came up after it was down or new; 0: it was there from the start. */
+  upSince: number
+  /** Since the front began. */
+  requests: number
+  failures: number
 }
 
-export function toMember(upstream: HttpUpstream, of: { weight: number; backup: boolean }): Member {
-  return { upstream, weight: of.weight, backup: of.backup, failing: false, restsUntil: 0, fails: 0, failsSince: 0 }
+export interface ServerRules {
+  readonly weight: number
+  readonly backup: boolean
+  readonly most: number
+}
+
+export function toMember(upstream: HttpUpstream, { weight, backup, most }: ServerRules): Member {
+  return {
+    upstream,
+    weight,
+    backup,
+    most,
+    draining: false,
+    failing: false,
+    restsUntil: 0,
+    fails: 0,
+    failsSince: 0,
+    upSince: 0,
+    requests: 0,
+    failures: 0,
+  }
 }

@@ -1,4 +1,5 @@
 import type { Exchange, Upstream } from "edge"
+import { keys, rendezvous } from "./hash.ts"
 
 /** Chooses one of at least one upstream. Synchronous; keeps its own count where it needs one. */
 export type Pick = (upstreams: readonly Upstream[], x: Exchange) => Upstream | undefined
@@ -8,11 +9,12 @@ export const picks: Readonly<Record<string, () => Pick>> = {
   round_robin: roundRobin,
   least_conn: leastConn,
   random: () => twoChoices,
-  ip_hash: () => ipHash,
+  ip_hash: () => (upstreams, x) => rendezvous(upstreams, keys.ip(x)),
+  uri_hash: () => (upstreams, x) => rendezvous(upstreams, keys.uri(x)),
 }
 
 /** Smooth and weighted: of a:2 b:1 it makes a b a, not a a b (nginx's way). */
-function roundRobin(): Pick {
+export function roundRobin(): Pick {
   const credit = new WeakMap<Upstream, number>()
   let next = 0
   return upstreams => {
@@ -58,39 +60,22 @@ function leastConn(): Pick {
 
 /** The less busy of two at random: nearly as even as least_conn, without every front rushing to the same one. */
 function twoChoices(upstreams: readonly Upstream[]): Upstream | undefined {
-  const n = upstreams.length
-  const a = Math.floor(Math.random() * n)
-  const b = (a + 1 + Math.floor(Math.random() * (n - 1))) % n
-  const one = upstreams[a]!
-  const other = upstreams[b]!
+  const one = byWeight(upstreams, undefined)
+  const other = byWeight(upstreams, one)
   return other.active / other.weight < one.active / one.weight ? other : one
 }
 
-/**
- * The same upstream for the same address, in every front (rendezvous hashing): when one goes, only its clients move.
- * IPv4 by its first three numbers and IPv6 by its first four groups, so that a client behind a changing address stays.
- */
-function ipHash(upstreams: readonly Upstream[], x: Exchange): Upstream | undefined {
-  const network = networkOf(x.ip)
-  let best: Upstream | undefined
-  let most = -Infinity
+/** One at random, but for `not`: by weight, or an idle one of little weight would get as much as the others. */
+function byWeight(upstreams: readonly Upstream[], not: Upstream | undefined): Upstream {
+  let total = 0
+  for (const upstream of upstreams) if (upstream !== not) total += upstream.weight
+  let left = Math.random() * total
+  let last = upstreams[0]!
   for (const upstream of upstreams) {
-    const score = -upstream.weight / Math.log((hash(`${network} ${upstream.id}`) + 1) / 4_294_967_297)
-    if (score > most) {
-      most = score
-      best = upstream
-    }
+    if (upstream === not) continue
+    last = upstream
+    left -= upstream.weight
+    if (left < 0) break
   }
-  return best
-}
-
-function networkOf(ip: string): string {
-  const dot = ip.lastIndexOf(".")
-  if (dot >= 0 && !ip.includes(":")) return ip.slice(0, dot)
-  return ip.includes("::") ? ip.slice(0, Math.max(ip.indexOf("::"), 1)) : ip.split(":").slice(0, 4).join(":")
-}
-
-/** 32 bits of a good hash: neighbours must not share an upstream. */
-function hash(text: string): number {
-  return Number(Bun.hash(text) & 0xffffffffn)
+  return last
 }

@@ -1,12 +1,14 @@
 import { readFileSync } from "node:fs"
-import { definePlugin, HttpUpstream, parseTarget, type Balancer, type Context, type HttpUpstreamOptions, type UpstreamTls } from "edge"
+import { definePlugin, HttpUpstream, parseTarget, type Context, type HttpUpstreamOptions, type UpstreamTls } from "edge"
+import { makeBalancer } from "./balance.ts"
+import { command } from "./commands.ts"
 import { forward } from "./forward.ts"
 import { Health } from "./health.ts"
 import { receiving } from "./held-body.ts"
-import { toMember, type Member } from "./member.ts"
-import { picks } from "./pick.ts"
+import type { Member } from "./member.ts"
 import { Probe } from "./probe.ts"
-import { defaults, proxySchema, type ProxyOptions } from "./schema.ts"
+import { defaults, plainServer, proxySchema, type ProxyOptions } from "./schema.ts"
+import { Servers } from "./servers.ts"
 
 /** Sends requests on to other servers. */
 export default definePlugin({
@@ -29,62 +31,67 @@ export default definePlugin({
       keepIdleMs: options.keepalive_timeout,
       onBrokenAnswer: error => log.warn("upstream broke its answer off", { upstream: error.upstream, fault: error.fault, reason: error.message }),
     }
-    const members = makeMembers(options, { shared, ctx })
+    checkHeaders(shared, ctx)
     const { health: rules } = options
-    const health = new Health(members, { rules: { maxFails: rules.max_fails, failMs: rules.fail_timeout }, log })
+    const health = new Health({ rules: { maxFails: rules.max_fails, failMs: rules.fail_timeout, slowMs: options.slow_start }, log })
+    const { path } = rules
+    const servers = new Servers({
+      shared,
+      health,
+      ctx,
+      log,
+      resolver: options.resolver,
+      makeProbe: member => (path === undefined ? null : makeProbe(member, { options, shared, health, path })),
+    })
+    addServers(servers, { options, ctx })
     const balancer = await makeBalancer(options.balance, ctx)
-    const probes = rules.path === undefined ? [] : makeProbes(members, { options, shared, health, path: rules.path })
+    const place = { name: options.name, at: ctx.at, servers, health }
     return {
-      part: receiving(options.buffer_request, forward(health, { balancer, rules: { retries: options.retries }, log })),
-      start: () => {
-        for (const probe of probes) probe.start()
-      },
-      stop: () => {
-        for (const probe of probes) probe.stop()
-        for (const member of members) member.upstream.close()
-      },
+      part: receiving(options.buffer_request, forward(health, { balancer, rules: { retries: options.retries, failStatus: rules.fail_status }, log })),
+      start: () => servers.start(),
+      stop: () => servers.stop(),
+      command: asked => command(asked, place),
     }
   },
 })
 
-interface Shared {
-  readonly shared: Omit<HttpUpstreamOptions, "target">
+/** Once, so that a mistake in `headers` is told at its place and not at that of an upstream. */
+function checkHeaders(shared: Omit<HttpUpstreamOptions, "target">, ctx: Context): void {
+  try {
+    void new HttpUpstream({ ...shared, target: parseTarget("http://localhost") })
+  } catch (error) {
+    throw ctx.fail((error as Error).message, ["headers"])
+  }
 }
 
-function makeMembers(options: ProxyOptions, { shared, ctx }: Shared & { ctx: Context }): Member[] {
+function addServers(servers: Servers, { options, ctx }: { options: ProxyOptions; ctx: Context }): void {
   const list = typeof options.to === "string" ? [options.to] : options.to
   if (list.length === 0) throw ctx.fail("names no upstream", ["to"])
-  return list.map((entry, i) => {
-    const server = typeof entry === "string" ? { url: entry, weight: 1, backup: false } : entry
+  for (const [i, entry] of list.entries()) {
+    const server = typeof entry === "string" ? plainServer(entry) : entry
+    if (server.srv && server.resolve === undefined) throw ctx.fail('"srv" needs "resolve"', ["to", i])
     const at = typeof options.to === "string" ? ["to"] : typeof entry === "string" ? ["to", i] : ["to", i, "url"]
-    const target = guard(() => parseTarget(server.url, path => ctx.resolve(path)), why => ctx.fail(why, at))
-    const upstream = guard(() => new HttpUpstream({ ...shared, target, weight: server.weight }), why => ctx.fail(why, ["headers"]))
-    return toMember(upstream, server)
-  })
+    try {
+      servers.add(server, { fresh: false })
+    } catch (error) {
+      throw ctx.fail((error as Error).message, at)
+    }
+  }
 }
 
-async function makeBalancer(balance: string | Record<string, unknown>, ctx: Context): Promise<Balancer> {
-  const builtIn = typeof balance === "string" ? picks[balance] : undefined
-  if (builtIn !== undefined) return { pick: builtIn() }
-  const name = typeof balance === "string" ? balance : (Object.keys(balance)[0] ?? "")
-  const known = [...Object.keys(picks), ...ctx.names("balancer")]
-  if (!known.includes(name)) throw ctx.fail(`no balancer named "${name}"; there are ${known.join(", ")}`, ["balance"])
-  return ctx.make("balancer", balance)
+interface Probing {
+  readonly shared: Omit<HttpUpstreamOptions, "target">
+  readonly options: ProxyOptions
+  readonly health: Health
+  readonly path: string
 }
 
-function makeProbes(members: readonly Member[], of: Shared & { options: ProxyOptions; health: Health; path: string }): Probe[] {
-  const { every, timeout, host, status, fall, rise } = of.options.health
-  const rules = { path: of.path, everyMs: every, host: host ?? "", status: status ?? [], fall, rise }
-  return members.map(member => {
-    // A fresh connection each time: that one of the pool still stands says little.
-    const asking = new HttpUpstream({
-      ...of.shared,
-      target: member.upstream.target,
-      limits: { connectMs: timeout, headMs: timeout, readMs: timeout },
-      keepIdle: 0,
-    })
-    return new Probe(member, { asking, rules, health: of.health })
-  })
+function makeProbe(member: Member, { options, shared, health, path }: Probing): Probe {
+  const { every, timeout, host, status, fall, rise } = options.health
+  const rules = { path, everyMs: every, host: host ?? "", status: status ?? [], fall, rise }
+  // A fresh connection each time: that one of the pool still stands says little.
+  const limits = { connectMs: timeout, headMs: timeout, readMs: timeout }
+  return new Probe(member, { asking: new HttpUpstream({ ...shared, target: member.upstream.target, limits, keepIdle: 0 }), rules, health })
 }
 
 function readTls({ tls }: ProxyOptions, ctx: Context): UpstreamTls {

@@ -5,6 +5,11 @@ const server = v.strictObject({
   url: v.pipe(v.string(), v.description('"http://HOST:PORT", "https://HOST:PORT" or "unix:PATH", each with a path to put in front if you like')),
   weight: v.optional(v.pipe(count({ max: 1000 }), v.description("How much more of the requests it gets than one with weight 1")), 1),
   backup: v.optional(v.pipe(v.boolean(), v.description("Gets requests only when all others are down")), false),
+  max_conns: v.optional(v.pipe(count({ min: 0 }), v.description("Requests at once that it gets from each front; 0: any number")), 0),
+  resolve: v.optional(
+    v.pipe(duration({ min: "1s" }), v.description("Ask DNS for the addresses of the host so often (sooner where their TTL says so): each is an upstream of its own")),
+  ),
+  srv: v.optional(v.pipe(v.boolean(), v.description('The host is the name of SRV records, as "_http._tcp.app.internal": ports, weights and backups come from there')), false),
 })
 
 const health = v.strictObject({
@@ -16,6 +21,13 @@ const health = v.strictObject({
   fall: v.optional(v.pipe(count(), v.description("Wrong answers in a row until it is down")), 2),
   rise: v.optional(v.pipe(count(), v.description("Right answers in a row until it is up again")), 1),
   max_fails: v.optional(v.pipe(count({ min: 0 }), v.description("Failed requests within fail_timeout until it gets none for that time; 0: never")), 3),
+  fail_status: v.optional(
+    v.pipe(
+      v.array(v.pipe(v.number(), v.integer(), v.minValue(400), v.maxValue(599))),
+      v.description("Answers of requests that count as failures; where that is safe another upstream is asked"),
+    ),
+    [],
+  ),
   fail_timeout: v.optional(v.pipe(duration(), v.description("See max_fails")), "10s"),
 })
 
@@ -40,10 +52,17 @@ const options = v.strictObject({
   balance: v.optional(
     v.pipe(
       v.union([v.string(), v.record(v.string(), v.unknown())]),
-      v.description('Who gets a request: "round_robin", "least_conn", "random" (the less busy of two), "ip_hash", or a balancer plugin'),
+      v.description(
+        'Who gets a request: "round_robin", "least_conn", "random" (the less busy of two), "ip_hash", "uri_hash", ' +
+          '{ header_hash = "NAME" }, { cookie_hash = "NAME" }, { query_hash = "NAME" }, ' +
+          "{ sticky = { cookie, secret, max_age, fallback } }, or a balancer plugin",
+      ),
     ),
     "round_robin",
   ),
+  name: v.optional(v.pipe(v.string(), v.regex(/^[a-z][\w-]*$/i, "must be a name"), v.description("What `edge upstream` calls it; without it its place in the config"))),
+  slow_start: v.optional(v.pipe(duration(), v.description("How long an upstream that comes up gets less than its share, more and more")), "0s"),
+  resolver: v.optional(v.pipe(v.string(), v.regex(/^(?:\d+(?:\.\d+){3}|\[[0-9a-f:.]+\])(?::\d{1,5})?$/i, 'must be an address such as "10.0.0.2" or "127.0.0.1:5353"'), v.description("Name server for `resolve`; without it the system's"))),
   retries: v.optional(
     v.pipe(count({ min: 0, max: 100 }), v.description("Other upstreams that are tried when one fails, where that cannot do a thing twice: safe methods, or nothing sent yet")),
     1,
@@ -70,5 +89,7 @@ const options = v.strictObject({
 /** `proxy = "http://..."` is short for `proxy = { to = "http://..." }`. */
 export const proxySchema = v.union([v.pipe(v.string(), v.description("The one upstream")), options])
 
+export type ServerOptions = v.InferOutput<typeof server>
 export type ProxyOptions = v.InferOutput<typeof options>
 export const defaults = (to: string): ProxyOptions => v.parse(options, { to })
+export const plainServer = (url: string): ServerOptions => v.parse(server, { url })

@@ -1,7 +1,7 @@
 import { HttpError } from "../errors.ts"
 
 /** What went wrong with an upstream, in one word for logs and counters. */
-export type UpstreamFault = "connect" | "connect_timeout" | "send_timeout" | "head_timeout" | "read_timeout" | "closed" | "protocol"
+export type UpstreamFault = "connect" | "connect_timeout" | "send_timeout" | "head_timeout" | "read_timeout" | "closed" | "protocol" | "status"
 
 /** An upstream could not answer, or not to the end. 502, or 504 when it was too slow. */
 export class UpstreamError extends HttpError {

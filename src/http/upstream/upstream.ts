@@ -30,7 +30,8 @@ const defaults: CallLimits = { connectMs: 5000, headMs: 30_000, readMs: 300_000,
 /** A server that speaks HTTP/1.1, over TCP, TLS or a unix socket, and the connections kept to it. */
 export class HttpUpstream implements CallHost {
   readonly id: string
-  readonly weight: number
+  /** Changed by whoever lets it start slowly. */
+  weight: number
   readonly limits: CallLimits
   readonly head: RequestHead
   readonly heads: ResponseHeadReader
