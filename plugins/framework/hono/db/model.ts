@@ -68,6 +68,8 @@ export interface ModelOptions<F extends Fields, S extends string = string> {
   readonly indexes?: readonly { readonly fields: readonly (keyof F & string)[]; readonly unique?: boolean }[]
   /** Where a row can be seen, for links, sitemaps and feeds. */
   readonly url?: (row: Row<F>) => string
+  /** A part keeps it for itself: it is not shown in the admin and there are no permissions for it. */
+  readonly internal?: boolean
 }
 
 /** One definition: table, validation, forms, admin. Made by `model()`. */

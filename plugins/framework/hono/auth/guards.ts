@@ -1,0 +1,67 @@
+import type { MiddlewareHandler } from "hono"
+import { HTTPException } from "hono/http-exception"
+import type { AppEnv, Ctx } from "../app/env.ts"
+import type { AnyModel } from "../db/model.ts"
+import { authOf } from "./auth.ts"
+import type { UserRow } from "./models.ts"
+import { type Action, can, hasPermission } from "./permissions.ts"
+
+type Guard = MiddlewareHandler<AppEnv>
+
+/** Lets only users through; others are sent to the login and come back afterwards. */
+export function requireUser(): Guard {
+  return guard(() => true)
+}
+
+/** Lets only staff through (the admin's door). */
+export function requireStaff(): Guard {
+  return guard(user => user.isStaff || user.isSuperuser)
+}
+
+/** `requirePermission("change", Post)`, or one of the app's own by name: `requirePermission("newsletter.send")`. */
+export function requirePermission(action: Action, model: AnyModel): Guard
+export function requirePermission(name: string): Guard
+export function requirePermission(action: string, model?: AnyModel): Guard {
+  return guard(user => (model === undefined ? hasPermission(user, action) : can(user, action, model)))
+}
+
+/** Anything else that must hold of the user. */
+export function requireThat(holds: (user: UserRow) => boolean | Promise<boolean>): Guard {
+  return guard(holds)
+}
+
+/** In a handler: the user; nobody is sent to the login. */
+export function theUser(c: Ctx): UserRow {
+  const { user } = c.var
+  if (user === null) throw new HTTPException(401, { res: toLogin(c) })
+  return user
+}
+
+/** In a handler, for one row: throws 403 (401 to the login when nobody is logged in). */
+export async function allow(c: Ctx, action: Action, model: AnyModel, row?: object): Promise<void> {
+  if (await can(c.var.user, action, model, row)) return
+  if (c.var.user === null) throw new HTTPException(401, { res: toLogin(c) })
+  throw new HTTPException(403, { message: "You may not do this." })
+}
+
+function guard(holds: (user: UserRow) => boolean | Promise<boolean>): Guard {
+  return async function requires(c, next) {
+    const { user } = c.var
+    if (user === null) return toLogin(c)
+    if (!(await holds(user))) throw new HTTPException(403, { message: "You may not do this." })
+    return next()
+  }
+}
+
+/** A page to the login, with the way back; a script's request an answer it can read. */
+export function toLogin(c: Ctx): Response {
+  const { login } = authOf(c.var.app).paths
+  const accept = c.req.header("accept") ?? ""
+  if (accept.includes("application/json") && !accept.includes("text/html")) return c.json({ error: "Please log in" }, 401)
+  const url = new URL(c.req.url)
+  // A post cannot be repeated after the login: back to where its form was is the app's business.
+  const next = c.req.method === "GET" || c.req.method === "HEAD" ? `?next=${encodeURIComponent(url.pathname + url.search)}` : ""
+  // htmx would put the login page into a corner of this one.
+  if (c.req.header("hx-request") === "true") return c.body(null, 204, { "HX-Redirect": `${login}` })
+  return c.redirect(login + next, 303)
+}

@@ -1,0 +1,66 @@
+/** Who is logged in: kept in the app's session, so it ends with it, on whatever machine it is ended. */
+import { sessions } from "../app/session-model.ts"
+import { clientIp } from "../app/request.ts"
+import type { Ctx } from "../app/env.ts"
+import { subjectOf } from "./accounts.ts"
+import { User, type UserRow } from "./models.ts"
+
+/** Where and when a session was logged in, for the list of them. */
+interface Place {
+  readonly at: number
+  readonly ip: string
+  readonly agent: string
+}
+const PLACE = "_login"
+
+/**
+ * From now on the visitor is this user. The session gets a new id, or who planted the old one would be logged in too
+ * (session fixation); another user's session is not taken over but ended, as what is in it is his.
+ */
+export async function logIn(c: Ctx, user: UserRow): Promise<void> {
+  const { session } = c.var
+  const before = await session.subject()
+  if (before !== null && before !== subjectOf(user.id)) session.end()
+  session.rotate()
+  session.belongsTo(subjectOf(user.id))
+  session.set(PLACE, { at: Date.now(), ip: clientIp(c), agent: (c.req.header("user-agent") ?? "").slice(0, 300) } satisfies Place)
+  const lastLogin = new Date()
+  await User.where({ id: user.id }).update({ lastLogin })
+  c.set("user", { ...user, lastLogin })
+}
+
+export function logOut(c: Ctx): void {
+  c.var.session.end()
+  c.set("user", null)
+}
+
+/** The user of this request, asked of the database each time: one who was switched off a moment ago is out. */
+export async function userOf(c: Ctx): Promise<UserRow | null> {
+  const { session } = c.var
+  if (!session.mayExist) return null
+  const subject = await session.subject()
+  const id = Number(/^user (\d+)$/.exec(subject ?? "")?.[1] ?? 0)
+  if (id === 0) return null
+  const user = await User.where({ id, isActive: true }).first()
+  if (user === null) session.end()
+  return user
+}
+
+export interface LoginInfo extends Place {
+  readonly id: number
+}
+
+/** The browsers in which a user is logged in, newest first. */
+export async function loginsOf(user: { id: number }): Promise<LoginInfo[]> {
+  const rows = await sessions.where({ subject: subjectOf(user.id), expiresAt: { gt: new Date() } })
+  return rows.map(row => ({ ...placeOf(row.data), id: row.id })).toSorted((a, b) => b.at - a.at)
+}
+
+function placeOf(data: Record<string, unknown>): Place {
+  return (data[PLACE] as Place | undefined) ?? { at: 0, ip: "", agent: "" }
+}
+
+/** Ends one of them; only one that is the user's own. */
+export async function revokeLogin(user: { id: number }, id: number): Promise<boolean> {
+  return (await sessions.where({ id, subject: subjectOf(user.id) }).delete()) > 0
+}

@@ -1,0 +1,33 @@
+import type { AnyApp } from "../app/app.ts"
+import type { Part } from "../app/part.ts"
+import { Auth, useAuth, type UsersOptions } from "./auth.ts"
+import { changepassword, createsuperuser, unlock } from "./commands.ts"
+import { userOf } from "./logins.ts"
+import { authModels, type UserRow } from "./models.ts"
+
+declare module "../app/env.ts" {
+  interface AppVars {
+    /** Who is logged in, with users(). */
+    readonly user: UserRow | null
+  }
+}
+
+/** Users, groups, permissions, and the pages to sign up, log in and look after an account. */
+export function users(options: UsersOptions = {}): Part {
+  return {
+    name: "users",
+    models: authModels,
+    setup(app: AnyApp) {
+      const auth = new Auth(app, options)
+      useAuth(auth)
+      app.use(async function attachUser(c, next) {
+        const user = await userOf(c)
+        c.set("user", user)
+        if (user?.isStaff === true) await auth.sync()
+        await next()
+      })
+      for (const command of [createsuperuser, changepassword, unlock]) app.command(command)
+      app.onBoot(() => auth.boot())
+    },
+  }
+}
