@@ -9,6 +9,7 @@ export default definePlugin({
   config: v.strictObject({}),
   modules: {
     "edge/app": () => import("./app/module.ts"),
+    "edge/auth": () => import("./auth/module.ts"),
     "edge/db": () => import("./db/module.ts"),
   },
   setup: (_config, { log, dev }) => ({ part: { load: (module, spec) => toAppModule(module, { spec, dev, log }) } }),

@@ -7,7 +7,7 @@ import { randomId } from "./secret.ts"
 import { Session } from "./session.ts"
 
 /** `c.var` of one request: each thing is made when first asked for, as most requests ask for none. */
-export class Vars implements AppVars {
+export class Vars implements Pick<AppVars, "app" | "session" | "messages" | "csrf" | "nonce"> {
   readonly app: AnyApp
   readonly #c: Ctx
   readonly secure: boolean
@@ -15,7 +15,7 @@ export class Vars implements AppVars {
   #messages: Messages | undefined
   #csrf: Csrf | undefined
   #nonce: string | undefined
-  // What middleware and parts set.
+  // What middleware and parts set, as `user`.
   [key: string]: unknown
 
   constructor(app: AnyApp, c: Ctx, secure: boolean) {

@@ -7,7 +7,6 @@ import type { PasswordRule } from "./password-rules.ts"
 import { type ExtraPermissions, syncPermissions } from "./permissions.ts"
 import { SecondFactors } from "./second-factor.ts"
 import { SecretBox } from "./secret-box.ts"
-import type { Pages } from "./pages/pages.ts"
 
 export interface UsersOptions {
   /** Put before every path of auth's pages: "/auth" makes "/auth/login". Default none. */
@@ -21,8 +20,6 @@ export interface UsersOptions {
   readonly hashing?: HashingCost
   /** Permissions beside those of the models: `{ "newsletter.send": "Can send the newsletter" }`. */
   readonly permissions?: ExtraPermissions
-  /** Pages of the app's own, each in place of the built-in one of that name. */
-  readonly pages?: Partial<Pages>
 }
 
 /** Auth of one app: its options and what they make. */
