@@ -140,7 +140,7 @@ function suite(open: Open): void {
   })
 
   test("throttle: by account from anywhere, by address for any account, over after a while", async () => {
-    await using _app = await start()
+    await using app = await start()
     const { attempts, perMs } = LIMITS.login.account
     for (let i = 0; i < attempts; i++) expect(await attempt("login", { account: "a@x.org", address: `10.0.1.${i}` })).toBe(0)
     const wait = await attempt("login", { account: "a@x.org", address: "10.0.2.1" })
@@ -162,13 +162,13 @@ function suite(open: Open): void {
   })
 
   test("throttle: of many at once no more than the limit get through", async () => {
-    await using _app = await start()
+    await using app = await start()
     const all = await Promise.all(Array.from({ length: 40 }, (_, i) => attempt("login", { account: "a@x.org", address: `10.1.0.${i}` })))
     expect(all.filter(wait => wait === 0)).toHaveLength(LIMITS.login.account.attempts)
   })
 
   test("throttle: the table is bounded", async () => {
-    await using _app = await start()
+    await using app = await start()
     await Throttle.createMany(Array.from({ length: 300 }, (_, i) => ({ key: `k${i}`, count: 1, since: Date.now() - i })))
     await sweep(100)
     expect(await Throttle.all.count()).toBe(100)
@@ -179,7 +179,7 @@ function suite(open: Open): void {
   })
 
   test("tokens: once, in time, for their purpose, only as hashes in the table", async () => {
-    await using _app = await start()
+    await using app = await start()
     const token = await issue("reset", { email: "a@x.org" })
     expect(JSON.stringify(await Token.all)).not.toContain(token)
     expect(await peek("reset", token)).not.toBeNull()
