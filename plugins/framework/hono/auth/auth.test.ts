@@ -25,6 +25,12 @@ onBoth(suite)
 function suite(open: Open): void {
   const start = async () => boot(makeApp({ permissions: { "newsletter.send": "Can send the newsletter" } }, { models: [Post, Note] }), await open())
 
+  /** For what needs the tables and no more. */
+  const bare = (f: () => Promise<void>) => async () => {
+    await using app = await start()
+    await app.run(f)
+  }
+
   test("a user, found by any spelling of the address, once", async () => {
     await using app = await start()
     const { accounts } = authOf(app)
@@ -139,8 +145,7 @@ function suite(open: Open): void {
     expect(await can({ ...user, isSuperuser: true }, "delete", Diary)).toBe(true)
   })
 
-  test("throttle: by account from anywhere, by address for any account, over after a while", async () => {
-    await using app = await start()
+  test("throttle: by account from anywhere, by address for any account, over after a while", bare(async () => {
     const { attempts, perMs } = LIMITS.login.account
     for (let i = 0; i < attempts; i++) expect(await attempt("login", { account: "a@x.org", address: `10.0.1.${i}` })).toBe(0)
     const wait = await attempt("login", { account: "a@x.org", address: "10.0.2.1" })
@@ -159,16 +164,14 @@ function suite(open: Open): void {
     } finally {
       setSystemTime()
     }
-  })
+  }))
 
-  test("throttle: of many at once no more than the limit get through", async () => {
-    await using app = await start()
+  test("throttle: of many at once no more than the limit get through", bare(async () => {
     const all = await Promise.all(Array.from({ length: 40 }, (_, i) => attempt("login", { account: "a@x.org", address: `10.1.0.${i}` })))
     expect(all.filter(wait => wait === 0)).toHaveLength(LIMITS.login.account.attempts)
-  })
+  }))
 
-  test("throttle: the table is bounded", async () => {
-    await using app = await start()
+  test("throttle: the table is bounded", bare(async () => {
     await Throttle.createMany(Array.from({ length: 300 }, (_, i) => ({ key: `k${i}`, count: 1, since: Date.now() - i })))
     await sweep(100)
     expect(await Throttle.all.count()).toBe(100)
@@ -176,10 +179,9 @@ function suite(open: Open): void {
     await Throttle.all.update({ since: Date.now() - 7_200_000 })
     await sweep()
     expect(await Throttle.all.count()).toBe(0)
-  })
+  }))
 
-  test("tokens: once, in time, for their purpose, only as hashes in the table", async () => {
-    await using app = await start()
+  test("tokens: once, in time, for their purpose, only as hashes in the table", bare(async () => {
     const token = await issue("reset", { email: "a@x.org" })
     expect(JSON.stringify(await Token.all)).not.toContain(token)
     expect(await peek("reset", token)).not.toBeNull()
@@ -196,7 +198,7 @@ function suite(open: Open): void {
       setSystemTime()
     }
     await revokeTokens(1)
-  })
+  }))
 
   test("second factor: a time step once, neighbours in order, recovery codes once", async () => {
     await using app = await start()
