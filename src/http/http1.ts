@@ -54,7 +54,7 @@ export class Http1 implements Accepted, TurnHost, BodyHost, TunnelHost {
   constructor(socket: Socket<unknown>, facts: ConnectionFacts, host: ProtocolHost, toHttp2?: (chunk: Buffer) => void) {
     this.#host = host
     this.#toHttp2 = toHttp2
-    this.#link = new Link(socket)
+    this.#link = new Link(socket, facts.secure)
     this.#facts = facts
     this.out = this.#link.out
     const { headBytes, headFields, underscores } = host.limits

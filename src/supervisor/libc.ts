@@ -3,6 +3,7 @@
  * owner of our own (Bun.listen ignores `backlog`, and a socket that it made cannot be handed to children).
  */
 import { dlopen, FFIType, ptr, read } from "bun:ffi"
+import { libraryNames } from "../c-library.ts"
 
 const darwin = process.platform === "darwin"
 
@@ -37,7 +38,7 @@ const libc = (): Libc => (library ??= openLibrary())
 
 function openLibrary() {
   const errors: unknown[] = []
-  for (const name of candidates()) {
+  for (const name of libraryNames()) {
     try {
       if (darwin) {
         const { __error, ...rest } = dlopen(name, { ...calls, __error: { args: [], returns: pointer } }).symbols
@@ -53,14 +54,7 @@ function openLibrary() {
       errors.push(error)
     }
   }
-  throw new AggregateError(errors, `no C library found (tried ${candidates().join(", ")})`)
-}
-
-/** glibc, then musl under its usual names. */
-function candidates(): string[] {
-  if (darwin) return ["libSystem.B.dylib"]
-  const arch = process.arch === "arm64" ? "aarch64" : "x86_64"
-  return ["libc.so.6", `libc.musl-${arch}.so.1`, `/lib/ld-musl-${arch}.so.1`, "libc.so"]
+  throw new AggregateError(errors, `no C library found (tried ${libraryNames().join(", ")})`)
 }
 
 /** A failed call: `code` is the symbolic name ("EADDRINUSE") where it is one that listening gives. */

@@ -13,9 +13,9 @@ export class Link {
   paused = false
   #shut = false
 
-  constructor(socket: Socket<unknown>) {
+  constructor(socket: Socket<unknown>, secure: boolean) {
     this.#socket = socket
-    this.out = new Output(socket)
+    this.out = new Output(socket, secure)
   }
 
   /** Stops or goes on reading; true when that is a change. */

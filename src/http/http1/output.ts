@@ -1,4 +1,5 @@
 import type { Socket } from "bun"
+import { canSendFiles, sendFile } from "./sendfile.ts"
 
 /** Bytes up to this size are moved behind each other for one write; above it the copy costs more than a second write. */
 const moveLimit = 32_768
@@ -27,9 +28,13 @@ export class Output {
   #tail: Uint8Array[] = noTail
   /** The socket is gone: bytes are dropped. */
   closed = false
+  /** `sendFile` may be tried. */
+  readonly takesFiles: boolean
 
-  constructor(socket: Socket<unknown>) {
+  /** `secure`: the socket encrypts. */
+  constructor(socket: Socket<unknown>, secure = true) {
     this.#socket = socket
+    this.takesFiles = !secure && canSendFiles
   }
 
   /** The peer is slow: wait for `drain` to return true. */
@@ -86,6 +91,13 @@ export class Output {
     if (taken >= 0) return taken
     this.closed = true
     return 0
+  }
+
+  /** So many bytes of a file, from `at`, went to the socket within the kernel; 0 when it takes none, or cannot. */
+  sendFile(file: number, at: number, size: number): number {
+    this.#flush()
+    if (this.closed || this.#tail.length > 0) return 0
+    return sendFile((this.#socket as Socket<unknown> & { readonly fd: number }).fd, { file, at, size })
   }
 
   /** The socket can take more; true when nothing waits any longer. */

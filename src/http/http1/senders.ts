@@ -1,8 +1,6 @@
-import { readSync } from "node:fs"
 import { lastChunk } from "../codec/chunked.ts"
 import { validName, validValue } from "../codec/fields.ts"
 import type { HeaderList } from "../headers.ts"
-import type { FileSlice } from "../reply.ts"
 import type { ByteSink, ByteStream } from "../stream.ts"
 import type { Output } from "./output.ts"
 import { Framing } from "./reply-head.ts"
@@ -108,84 +106,4 @@ export class StreamSender implements Sender, ByteSink {
 function sendable(trailers: HeaderList): HeaderList | undefined {
   for (const [name, value] of trailers) if (!validName(name) || !validValue(value)) return undefined
   return trailers
-}
-
-/** Bytes per read. One buffer for all: what a socket does not take is read again, a copy from the page cache. */
-const fileBuffer = Buffer.allocUnsafeSlow(262_144)
-/** A fast client on a fast line would keep the whole front for the time of its file. */
-const turnBytes = 2 * 1024 * 1024
-
-/** A part of a file, read and written in constant memory (declined: a buffer per slow client, 256 kB each). */
-export class FileSender implements Sender {
-  #at: number
-  #read = fileBuffer.length
-  #over = false
-
-  constructor(
-    readonly host: SenderHost,
-    readonly file: FileSlice,
-  ) {
-    this.#at = file.start
-  }
-
-  start(): void {
-    const { file, host } = this
-    // With its head in one write.
-    if (file.end - file.start <= 32_768) {
-      const size = this.#fill()
-      if (size < 0) return
-      host.bytesOut += size
-      this.#at += size
-      host.out.bytes(fileBuffer.subarray(0, size), size)
-      if (this.#at === file.end) return this.#finish()
-    }
-    this.resume()
-  }
-
-  resume = (): void => {
-    const { file, host } = this
-    let budget = turnBytes
-    while (!this.#over && this.#at < file.end) {
-      const size = this.#fill()
-      if (size < 0) return
-      const taken = host.out.offer(fileBuffer, 0, size)
-      host.bytesOut += taken
-      this.#at += taken
-      if (taken < size) {
-        // The next read is about what the socket will take, so that little is read twice.
-        this.#read = Math.min(fileBuffer.length, Math.max(16_384, taken * 2))
-        return host.blocked()
-      }
-      if ((budget -= size) <= 0) return void setImmediate(this.resume)
-    }
-    if (!this.#over) this.#finish()
-  }
-
-  abandon(_error: Error): void {
-    if (this.#over) return
-    this.#over = true
-    this.file.close()
-  }
-
-  /** Reads the next bytes into the common buffer; -1 when that ended the answer. */
-  #fill(): number {
-    const { file } = this
-    let size = 0
-    let error = new Error("the file became shorter while it was sent")
-    try {
-      size = readSync(file.fd, fileBuffer, 0, Math.min(this.#read, file.end - this.#at), this.#at)
-    } catch (e) {
-      error = e as Error
-    }
-    if (size > 0 || file.end === this.#at) return size
-    this.abandon(error)
-    this.host.cut(error)
-    return -1
-  }
-
-  #finish(): void {
-    this.#over = true
-    this.file.close()
-    this.host.sent()
-  }
 }
