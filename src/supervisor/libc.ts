@@ -14,6 +14,9 @@ export const C = darwin
 export const IPPROTO_IPV6 = 41
 
 const SOCK_STREAM = 1
+const SOCK_DGRAM = 2
+/** A receiver that is gone must not end us. */
+const MSG_NOSIGNAL = darwin ? 0 : 0x4000
 /** Linux sets both in the call of socket(); on macOS Bun sets them when it adopts or spawns. */
 const SOCK_FLAGS = darwin ? 0 : 0o4000 | 0o2000000
 const F_SETFD = 2
@@ -26,6 +29,7 @@ const calls = {
   bind: { args: [i32, pointer, i32], returns: i32 },
   listen: { args: [i32, i32], returns: i32 },
   close: { args: [i32], returns: i32 },
+  sendto: { args: [i32, pointer, FFIType.u64, i32, pointer, i32], returns: FFIType.i64 },
   setsockopt: { args: [i32, i32, i32, pointer, i32], returns: i32 },
   getsockopt: { args: [i32, i32, i32, pointer, pointer], returns: i32 },
   getsockname: { args: [i32, pointer, pointer], returns: i32 },
@@ -104,6 +108,21 @@ export const bind = (fd: number, address: Uint8Array): number => check("bind", l
 export const listen = (fd: number, backlog: number): number => check("listen", libc().listen(fd, backlog))
 
 export const close = (fd: number): void => void libc().close(fd)
+
+/** One datagram to a unix socket; "@" at the start of its name means Linux's abstract ones. */
+export function sendDatagram(path: string, text: string): void {
+  const name = Buffer.from(path.startsWith("@") ? `\0${path.slice(1)}` : path)
+  const address = new Uint8Array(2 + name.length + (name[0] === 0 ? 0 : 1))
+  address[darwin ? 1 : 0] = C.AF_UNIX
+  address.set(name, 2)
+  const bytes = Buffer.from(text)
+  const fd = check("socket", libc().socket(C.AF_UNIX, SOCK_DGRAM | SOCK_FLAGS, 0))
+  try {
+    check("sendto", Number(libc().sendto(fd, ptr(bytes), bytes.length, MSG_NOSIGNAL, ptr(address), address.length)))
+  } finally {
+    close(fd)
+  }
+}
 
 export function setOption(fd: number, level: number, option: number, value: number): void {
   check("setsockopt", libc().setsockopt(fd, level, option, ptr(new Int32Array([value])), 4))

@@ -15,6 +15,7 @@ import { HANDOVER, startSuccessor, tellPredecessor } from "./handover.ts"
 import { HookHost } from "./hook-host.ts"
 import { Inherited } from "./inherited.ts"
 import { prepareLog } from "./log-files.ts"
+import { Notify } from "./notify.ts"
 import { PidFile } from "./pid-file.ts"
 import type { ConfigSource } from "./planner.ts"
 import { PoolTable } from "./pool-table.ts"
@@ -68,6 +69,7 @@ export class Supervisor {
   readonly #generations: Generations
   readonly #pools: PoolTable
   readonly #hooks = new HookHost()
+  readonly #notify: Notify
   readonly #control: ControlServer
   readonly #renewalParts: RenewalParts
   #watcher: Watcher | undefined
@@ -91,6 +93,7 @@ export class Supervisor {
     this.#options = options
     this.#log = log
     this.#inherited = new Inherited(process.env, log)
+    this.#notify = new Notify(process.env, log)
     this.#sockets = new SocketTable(this.#inherited)
     this.#generations = new Generations({ dev, onFrontGone: front => this.#pools.frontGone(front) })
     this.#pools = new PoolTable({
@@ -145,6 +148,7 @@ export class Supervisor {
         return this.#want({ rollAll: false })
       case "successor serves":
         this.#log.info("a new edge serves in our place", { pid: event.pid })
+        this.#notify.replacedBy(event.pid)
         return this.#stop("replaced")
       case "no successor":
         this.#replacing = false
@@ -211,6 +215,7 @@ export class Supervisor {
     if (this.#renewing !== undefined || this.#wish === undefined) return
     const wish = (this.#renewing = this.#wish)
     this.#wish = undefined
+    if (this.#serving !== undefined) this.#notify.reloading()
     this.#renewal = renew(this.#renewalParts, { old: this.#serving, rollAll: wish.rollAll }).then(
       serving => this.#events.push({ type: "renewed", serving }),
       (error: unknown) => this.#events.push({ type: "not renewed", error }),
@@ -231,12 +236,15 @@ export class Supervisor {
     this.#watcher?.follow(serving.plan)
     this.#announce(serving)
     if (first) tellPredecessor()
+    this.#notify.ready(`serving generation ${serving.set.generation}`)
     this.#answer({ ok: true, pid: process.pid, generation: serving.set.generation })
   }
 
   #notRenewed(error: unknown): void {
     const text = reason(error)
     if (this.#stopping === undefined) this.#complain(text)
+    // For systemd a reload ends with READY, whatever came of it.
+    if (this.#serving !== undefined) this.#notify.ready(`the last reload failed: ${text.split("\n")[0]}`)
     this.#answer({ ok: false, error: text })
   }
 
@@ -301,6 +309,7 @@ export class Supervisor {
   async #finish(): Promise<void> {
     const { graceMs, tunnelGraceMs } = this.#serving?.plan.server ?? { graceMs: 0, tunnelGraceMs: 0 }
     this.#watcher?.close()
+    if (this.#stopping !== "replaced") this.#notify.stopping(graceMs + SLACK_MS)
     if (this.#stopping === "replaced") {
       this.#sockets.letGo()
       this.#control.close()
