@@ -11,6 +11,7 @@ export default definePlugin({
     "edge/app": () => import("./app/module.ts"),
     "edge/auth": () => import("./auth/module.ts"),
     "edge/db": () => import("./db/module.ts"),
+    "edge/forms": () => import("./forms/module.ts"),
   },
   setup: (_config, { log, dev }) => ({ part: { load: (module, spec) => toAppModule(module, { spec, dev, log }) } }),
 })

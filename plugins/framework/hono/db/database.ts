@@ -13,7 +13,7 @@ export class Database {
   readonly dialect: Dialect
   readonly tables: Tables
   readonly #backend: Backend
-  readonly #open = new AsyncLocalStorage<Handle>()
+  readonly #open = new AsyncLocalStorage<Open>()
 
   constructor(
     readonly url: string,
@@ -30,19 +30,37 @@ export class Database {
 
   /** Runs a reading statement. */
   read<T>(f: (db: Handle) => PromiseLike<T>): Promise<T> {
-    return Promise.resolve(f(this.#open.getStore() ?? this.#backend.main))
+    return Promise.resolve(f(this.#open.getStore()?.db ?? this.#backend.main))
   }
 
   /** Runs one writing statement; inside a transaction it is part of it. */
   write<T>(f: (db: Handle) => PromiseLike<T>): Promise<T> {
     const open = this.#open.getStore()
-    return open === undefined ? this.#backend.write(f) : Promise.resolve(f(open))
+    return open === undefined ? this.#backend.write(f) : Promise.resolve(f(open.db))
   }
 
   /** All or nothing; the queries of `f`, however deep, are part of it. One within another joins it. */
-  transaction<T>(f: () => Promise<T>): Promise<T> {
+  async transaction<T>(f: () => Promise<T>): Promise<T> {
     if (this.#open.getStore() !== undefined) return f()
-    return this.#backend.transaction(db => this.#open.run(db, f))
+    const settled: Open["settled"] = []
+    let done = false
+    try {
+      const result = await this.#backend.transaction(db => this.#open.run({ db, settled }, f))
+      done = true
+      return result
+    } finally {
+      for (const tell of settled) tell(done)
+    }
+  }
+
+  /**
+   * Calls `f` once the transaction around is committed (true) or rolled back (false); at once, with true, when there is
+   * none. For what no database takes back: files, mails.
+   */
+  onSettled(f: (committed: boolean) => void): void {
+    const open = this.#open.getStore()
+    if (open === undefined) f(true)
+    else open.settled.push(f)
   }
 
   /** The driver's own: bun:sqlite's Database or Bun.SQL. For migrations, backups and what queries cannot say. */
@@ -53,6 +71,12 @@ export class Database {
   close(): Promise<void> {
     return this.#backend.close()
   }
+}
+
+/** A transaction under way. */
+interface Open {
+  readonly db: Handle
+  readonly settled: ((committed: boolean) => void)[]
 }
 
 interface Backend {

@@ -1,0 +1,81 @@
+import { mkdirSync } from "node:fs"
+import { copyFile, mkdir, rename, rm, stat } from "node:fs/promises"
+import { dirname, join } from "node:path"
+import { extension, isKey, makeKey } from "./keys.ts"
+import { sniff, SNIFF_BYTES, typeOf } from "./sniff.ts"
+import type { FileSource, FileStorage, PutOptions, StoredFile } from "./storage.ts"
+
+/** Files in a folder of this machine. Workers of one machine share it; more machines want S3Files. */
+export class LocalFiles implements FileStorage {
+  readonly dir: string
+  readonly tempDir: string
+  readonly #base: string
+
+  /** `url` is the path below which the app serves them. */
+  constructor(options: { dir: string; url?: string }) {
+    this.dir = options.dir
+    this.tempDir = join(options.dir, ".uploads")
+    this.#base = (options.url ?? "/media").replace(/\/+$/, "")
+  }
+
+  async put(source: FileSource, options: PutOptions = {}): Promise<string> {
+    const type = options.type ?? sniff(await headOf(source), options.name)
+    const key = makeKey(type, options.name)
+    const path = this.pathOf(key)
+    await mkdir(dirname(path), { recursive: true })
+    if ("path" in source) await move(source.path, path)
+    else await Bun.write(path, source as Blob)
+    return key
+  }
+
+  async open(key: string): Promise<StoredFile | null> {
+    if (!isKey(key)) return null
+    const path = this.pathOf(key)
+    try {
+      const facts = await stat(path)
+      if (!facts.isFile()) return null
+      const file = Bun.file(path)
+      return { size: facts.size, type: typeOf(extension(key)), modified: facts.mtime, slice: (start, end) => (start === 0 && end === facts.size ? file : file.slice(start, end)) }
+    } catch (error) {
+      if ((error as { code?: string }).code === "ENOENT") return null
+      throw error
+    }
+  }
+
+  async delete(key: string): Promise<void> {
+    if (isKey(key)) await rm(this.pathOf(key), { force: true })
+  }
+
+  url(key: string, options: { width?: number } = {}): string {
+    return options.width === undefined ? `${this.#base}/${key}` : `${this.#base}/w${options.width}/${key}`
+  }
+
+  /** Absolute path of a key; the key must be one (isKey). */
+  pathOf(key: string): string {
+    return join(this.dir, key)
+  }
+
+  /** A folder for what is made from files and can be made again. */
+  cacheDir(): string {
+    const dir = join(this.dir, ".thumbnails")
+    mkdirSync(dir, { recursive: true })
+    return dir
+  }
+}
+
+async function headOf(source: FileSource): Promise<Uint8Array> {
+  if (source instanceof Uint8Array) return source.subarray(0, SNIFF_BYTES)
+  const blob = "path" in source ? Bun.file(source.path) : source
+  return new Uint8Array(await blob.slice(0, SNIFF_BYTES).arrayBuffer())
+}
+
+/** Free on one disk; copied where the temp folder is on another. */
+async function move(from: string, to: string): Promise<void> {
+  try {
+    await rename(from, to)
+  } catch (error) {
+    if ((error as { code?: string }).code !== "EXDEV") throw error
+    await copyFile(from, to)
+    await rm(from, { force: true })
+  }
+}

@@ -1,0 +1,52 @@
+/** What is kept of a file beside its bytes. */
+export interface FileFacts {
+  /** In bytes. */
+  readonly size: number
+  readonly type: string
+  readonly modified: Date
+}
+
+export interface StoredFile extends FileFacts {
+  /** Its bytes, `end` not included; lazily. */
+  slice(start: number, end: number): Blob
+}
+
+/** Bytes to be kept: in memory, or a file on disk that may be moved away. */
+export type FileSource = Blob | Uint8Array | { readonly path: string; readonly size: number }
+
+export interface PutOptions {
+  /** Name the file had; only its letters and digits go into the key. */
+  readonly name?: string
+  /** As found from its bytes (sniff); default found here. */
+  readonly type?: string
+}
+
+/** Where an app keeps the files that people upload. A key is what a `file` or `image` field holds. */
+export interface FileStorage {
+  put(source: FileSource, options?: PutOptions): Promise<string>
+  /** Null when there is none, or when the key is none of ours. */
+  open(key: string): Promise<StoredFile | null>
+  /** Deleting what is not there is no error. */
+  delete(key: string): Promise<void>
+  /** Where a browser finds it; `width` in pixels asks for a smaller picture. */
+  url(key: string, options?: { width?: number }): string
+  /** Folder on the same disk for uploads under way; undefined where there is none. */
+  readonly tempDir?: string
+}
+
+let current: FileStorage | undefined
+
+/** The storage that file fields use; the app sets it when it starts. */
+export function useFiles(storage: FileStorage | undefined): void {
+  current = storage
+}
+
+export function files(): FileStorage {
+  if (current === undefined) throw new Error("no file storage: the app sets one when it starts, or call useFiles(new LocalFiles({ dir }))")
+  return current
+}
+
+/** The storage, where it is no fault to have none. */
+export function filesIfAny(): FileStorage | undefined {
+  return current
+}

@@ -1,0 +1,46 @@
+/** Moments as people write them in a form: the wall clock of a time zone, without an offset. */
+
+const LOCAL = /^(\d{4})-(\d{2})-(\d{2})[T ](\d{2}):(\d{2})(?::(\d{2})(?:\.(\d{1,3}))?)?$/
+
+/** "2026-11-23T14:05" of a zone as a Date; undefined when there is no such moment. */
+export function fromLocal(text: string, timeZone: string): Date | undefined {
+  const match = LOCAL.exec(text)
+  if (match === null) return undefined
+  const [year, month, day, hour, minute, second = 0, ms = 0] = match.slice(1).map((part, i) => (part === undefined ? undefined : Number(i === 6 ? part.padEnd(3, "0") : part))) as number[]
+  const asUtc = Date.UTC(year!, month! - 1, day, hour, minute, second, ms)
+  const given = new Date(asUtc)
+  // Date rolls 31 February over.
+  if (given.getUTCMonth() !== month! - 1 || given.getUTCDate() !== day || hour! > 23 || minute! > 59) return undefined
+  if (year! < 100) return undefined
+  // The offset before and after: the first guess may lie on the other side of a change of the clocks.
+  const first = asUtc - offset(asUtc, timeZone)
+  return new Date(asUtc - offset(first, timeZone))
+}
+
+/** A Date as the value of a datetime-local input; seconds only when there are some. */
+export function toLocal(date: Date, timeZone: string): string {
+  const ms = date.getTime()
+  if (Number.isNaN(ms)) return ""
+  const text = new Date(ms + offset(ms, timeZone)).toISOString().slice(0, -1)
+  return text.replace(/\.000$/, "").replace(/(T\d{2}:\d{2}):00$/, "$1")
+}
+
+/** Milliseconds that the wall clock is ahead of UTC. */
+function offset(ms: number, timeZone: string): number {
+  if (timeZone === "UTC") return 0
+  const parts = new Map(formatOf(timeZone).formatToParts(ms).map(({ type, value }) => [type, Number(value)]))
+  const wall = Date.UTC(parts.get("year")!, parts.get("month")! - 1, parts.get("day"), parts.get("hour"), parts.get("minute"), parts.get("second"))
+  return wall - Math.floor(ms / 1000) * 1000
+}
+
+/** Making one costs 50 us. */
+const formats = new Map<string, Intl.DateTimeFormat>()
+function formatOf(timeZone: string): Intl.DateTimeFormat {
+  let format = formats.get(timeZone)
+  if (format === undefined) {
+    const number = "numeric"
+    format = new Intl.DateTimeFormat("en-US", { timeZone, hourCycle: "h23", year: number, month: number, day: number, hour: number, minute: number, second: number })
+    formats.set(timeZone, format)
+  }
+  return format
+}
