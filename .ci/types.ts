@@ -11,7 +11,7 @@ const made = join(root, "dist", "types.zst")
 const emitted = join(root, "dist", ".types")
 
 /** Public modules of edge and the file that each is. */
-const edgeModules = { edge: "plugin", "edge/test": "testing" } as const
+const edgeModules = { edge: "plugin", "edge/plugin-test": "testing" } as const
 /** Packages, and which of their folders hold declarations. */
 const packages = {
   hono: ["dist/types"],

@@ -8,7 +8,7 @@ type Load = () => Promise<object>
 
 const builtIn: Readonly<Record<string, Load>> = {
   edge: () => import("./plugin.ts"),
-  "edge/test": () => import("./testing.ts"),
+  "edge/plugin-test": () => import("./testing.ts"),
   valibot: () => import("valibot"),
   hono: () => import("hono"),
   "hono/accepts": () => import("hono/accepts"),

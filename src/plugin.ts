@@ -53,6 +53,8 @@ export type { TlsOptions } from "./http/tls.ts"
 export type { Logger } from "./log/logger.ts"
 export { readPrivateFile } from "./private-files.ts"
 export { selfArgv } from "./supervisor/self.ts"
+export { start, test } from "./testing.ts"
+export type { TestServer } from "./testing.ts"
 
 /** Every kind of part a config may name. */
 export interface Kinds {

@@ -1,4 +1,4 @@
-/** The module "edge/test": tests of apps and plugins, run by `edge test` with nothing but the executable. */
+/** The module "edge/plugin-test": tests of plugins and whole sites, run by `edge test` with nothing but the executable. */
 import { mkdtemp, rm } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join, resolve } from "node:path"
@@ -22,7 +22,7 @@ export function takeTests(): readonly Test[] {
 }
 
 /** A running edge. */
-export interface TestSite extends AsyncDisposable {
+export interface TestServer extends AsyncDisposable {
   /** URLs of the config's addresses. */
   readonly urls: readonly string[]
   /** Asks the first address; redirects are not followed. */
@@ -37,7 +37,7 @@ const START_MS = 30_000
  * Starts edge with a config and resolves when it serves. `PORT` is 0 in its environment unless `env` says otherwise, so
  * `listen = ["127.0.0.1:${PORT:-8080}"]` takes a free port. Rejects with what edge said when it does not start.
  */
-export async function start(config: string, options: { env?: Readonly<Record<string, string>> } = {}): Promise<TestSite> {
+export async function start(config: string, options: { env?: Readonly<Record<string, string>> } = {}): Promise<TestServer> {
   const folder = await mkdtemp(join(tmpdir(), "edge-test-"))
   const child = Bun.spawn([...selfArgv("run"), "--config", resolve(config), "--control", join(folder, "control.sock")], {
     env: { ...cleanEnv(), PORT: "0", ...options.env },

@@ -2,11 +2,12 @@
 import { resolve } from "node:path"
 import { blame, formatBlame } from "../blame.ts"
 import { EdgeError, errors, showFile } from "../errors.ts"
-import { serveModules } from "../modules.ts"
+import { Registry } from "../registry.ts"
 import { takeTests, type Test } from "../testing.ts"
 
 export async function run(_options: object, given: readonly string[]): Promise<number> {
-  serveModules()
+  // Tests import the framework's modules ("edge/test") before any app is loaded.
+  await new Registry().find("framework", "hono")
   const files = given.length > 0 ? given.map(file => resolve(file)) : findTests()
   if (files.length === 0) throw new EdgeError(errors.noTests())
   let failed = 0

@@ -65,14 +65,14 @@ describe("scaffolds, with nothing but the executable", () => {
   test("a test that fails is told with its line", async () => {
     using folder = new Folder()
     folder.write({
-      "a.test.ts": `import { test } from "edge/test"\ntest("good", () => {})\ntest("bad", () => {\n  throw new Error("no")\n})\n`,
-      "b.test.ts": `import { nothing } from "edge/test"\nnothing()\n`,
+      "a.test.ts": `import { test } from "edge/plugin-test"\ntest("good", () => {})\ntest("bad", () => {\n  throw new Error("no")\n})\n`,
+      "b.test.ts": `import { nothing } from "edge/plugin-test"\nnothing()\n`,
     })
     const { code, stdout } = await folder.edge(["test"])
     expect(code).toBe(1)
     expect(stdout).toBe(
       "a.test.ts\n  ok    good\n  FAIL  bad\n        a.test.ts:4:13: no\n" +
-        "b.test.ts\n  FAIL  is imported\n        b.test.ts:1:10: Export named 'nothing' not found in module 'edge/test'.\n1 passed, 2 failed\n",
+        "b.test.ts\n  FAIL  is imported\n        b.test.ts:1:10: Export named 'nothing' not found in module 'edge/plugin-test'.\n1 passed, 2 failed\n",
     )
   })
 })

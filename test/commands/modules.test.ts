@@ -9,7 +9,7 @@ beforeAll(executable, 120_000)
 const site = `[[site]]\nlisten = ["127.0.0.1:\${PORT:-8080}"]\n[[site.route]]\napp = "a"\n[app.a]\nentry = "app.tsx"\n`
 
 /** A test that starts the site and prints what `/` answers. */
-const ask = `import { start, test } from "edge/test"
+const ask = `import { start, test } from "edge/plugin-test"
 test("ask", async () => {
   await using site = await start("site.toml")
   const response = await site.fetch("/")

@@ -12,6 +12,7 @@ export default definePlugin({
     "edge/auth": () => import("./auth/module.ts"),
     "edge/db": () => import("./db/module.ts"),
     "edge/forms": () => import("./forms/module.ts"),
+    "edge/test": () => import("./test/module.ts"),
   },
   setup: (_config, { log, dev }) => ({ part: { load: (module, spec) => toAppModule(module, { spec, dev, log }) } }),
 })

@@ -28,7 +28,9 @@ export function rendererFor(c: Ctx, layout: Layout | undefined): (content: Child
     if (layout !== undefined) c.header("Vary", "HX-Request", { append: true })
     const Page = layout
     const tree = Page === undefined || fragment ? <>{page}</> : <Page {...props}>{page}</Page>
-    return c.html(html`${raw(fragment ? "" : "<!DOCTYPE html>")}${(<RequestContext.Provider value={c}>{tree}</RequestContext.Provider>)}`)
+    const made = await html`${raw(fragment ? "" : "<!DOCTYPE html>")}${(<RequestContext.Provider value={c}>{tree}</RequestContext.Provider>)}`
+    // A String object would be sent as a stream of unknown length; helpers that add to it later (hono/css) need it.
+    return c.html((made as { callbacks?: unknown[] }).callbacks === undefined ? String(made) : made)
   }
 }
 

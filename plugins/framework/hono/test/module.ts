@@ -1,0 +1,13 @@
+/** "edge/test": tests of an app, run by `edge test`. */
+export { start, test } from "edge"
+export type { TestServer } from "edge"
+export { Client } from "./client.ts"
+export type { Ask, Fields } from "./client.ts"
+export { factory } from "./factory.ts"
+export type { Factory } from "./factory.ts"
+export type { Logged } from "./logged.ts"
+export { Page } from "./page.ts"
+export { open, TestSite } from "./site.ts"
+export type { TestOptions } from "./site.ts"
+export { travel } from "./travel.ts"
+export type { Travel } from "./travel.ts"
