@@ -115,11 +115,12 @@ describe("a test's site", () => {
   })
 
   test("factories make rows, with the rows they need", async () => {
-    await using _site = await open(app)
+    await using site = await open(app)
     const authors = factory(Author, n => ({ name: `Author ${n}` }))
     const posts = factory(Post, n => ({ title: `Post ${n}`, author: authors }))
     const [first] = await posts.many(3)
     const named = await posts({ title: "Mine" })
+    expect(site.logged).toEqual([])
     expect([first!.title, named.title, await Post.all.count(), await Author.all.count()]).toEqual(["Post 1", "Mine", 4, 4])
   })
 })
