@@ -26,6 +26,7 @@ export const standard: { readonly [K in Kind]: Readonly<Record<string, Load>> } 
     mirror: () => import("../plugins/web/mirror/plugin.ts"),
     request_id: () => import("../plugins/web/request_id/plugin.ts"),
     rewrite: () => import("../plugins/web/rewrite/plugin.ts"),
+    rate_limit: () => import("../plugins/web/rate_limit/plugin.ts"),
     send_file: () => import("../plugins/web/send_file/plugin.ts"),
   },
   balancer: {},
