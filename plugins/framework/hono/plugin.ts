@@ -11,6 +11,7 @@ export default definePlugin({
     "edge/app": () => import("./app/module.ts"),
     "edge/auth": () => import("./auth/module.ts"),
     "edge/db": () => import("./db/module.ts"),
+    "edge/files": () => import("./files/module.ts"),
     "edge/forms": () => import("./forms/module.ts"),
     "edge/test": () => import("./test/module.ts"),
   },

@@ -1,10 +1,14 @@
+import { resolve } from "node:path"
 import type { Awaitable, Logger } from "edge"
 import { Hono } from "hono"
 import type { GenericSchema, InferOutput } from "valibot"
 import { type Database, useDatabase, withDatabase } from "../db/database.ts"
 import type { AnyModel } from "../db/model.ts"
+import { LocalFiles } from "../files/local.ts"
+import { serveFile } from "../files/serve.ts"
+import { type FileStorage, useFiles } from "../files/storage.ts"
 import { Assets } from "./assets.ts"
-import { enter, isAlone, leave, within } from "./current.ts"
+import { currentApp, enter, isAlone, leave, within } from "./current.ts"
 import type { AppEnv } from "./env.ts"
 import { MARK } from "./mark.ts"
 import { answerError, answerNotFound } from "./failures.ts"
@@ -35,6 +39,8 @@ export interface AppSettings<S extends GenericSchema = GenericSchema> {
   readonly settings?: S
   /** Where the site is, "https://example.com": for links in mails, feeds and sitemaps. SITE_URL wins. */
   readonly url?: string
+  /** Where uploads are kept: a folder (default "media" in the app's), served at /media/, or S3Files and the like. */
+  readonly files?: string | FileStorage
   readonly session?: Partial<SessionOptions>
   readonly security?: SecurityOptions
 }
@@ -71,6 +77,7 @@ export class App<S extends GenericSchema = GenericSchema> extends Hono<AppEnv> {
   #database: Database | undefined
   #ownsDatabase = false
   #assets: Assets | undefined
+  #files: FileStorage | undefined
   #secret: { secret: string; source: SecretSource; signer: Signer } | undefined
   #settings: { value: InferOutput<S> } | undefined
 
@@ -83,6 +90,7 @@ export class App<S extends GenericSchema = GenericSchema> extends Hono<AppEnv> {
     this.notFound(answerNotFound)
     this.use(middleware(this))
     this.get("/static/*", async (c, next) => this.#assetsNow().answer(c, decodeURIComponent(c.req.path.slice("/static/".length))) ?? next())
+    this.get("/media/*", async (c, next) => (await serveFile(c, this.files, c.req.path.slice("/media/".length))) ?? next())
     for (const part of this.parts) part.setup(this)
     const answer = this.fetch
     this.fetch = (request, env, context) => this.#enter(() => answer(request, env, context))
@@ -127,7 +135,9 @@ export class App<S extends GenericSchema = GenericSchema> extends Hono<AppEnv> {
     this.#secret = undefined
     this.#settings = undefined
     this.#assets = undefined
+    this.#files = undefined
     enter(this)
+    useFiles(() => currentApp().files)
     try {
       if (this.given.settings !== undefined) void this.settings
       void this.signer
@@ -183,6 +193,11 @@ export class App<S extends GenericSchema = GenericSchema> extends Hono<AppEnv> {
   }
   get secretSource(): SecretSource {
     return this.#secretNow().source
+  }
+  /** Where uploads are kept. */
+  get files(): FileStorage {
+    const { files = "media" } = this.given
+    return (this.#files ??= typeof files === "string" ? new LocalFiles({ dir: resolve(this.booted.dir, files) }) : files)
   }
   asset(path: string): string {
     return this.#assetsNow().url(path)

@@ -1,4 +1,5 @@
 import type { MiddlewareHandler } from "hono"
+import { releaseBody } from "../forms/body.ts"
 import type { AnyApp } from "./app.ts"
 import type { AppEnv, Ctx } from "./env.ts"
 import { forbidden } from "./failures.ts"
@@ -19,6 +20,8 @@ export function middleware(app: AnyApp): MiddlewareHandler<AppEnv> {
     const refusal = isSafe(c.req.method) || isExempt(app, c.req.path) ? undefined : await refuse(c, trusted)
     if (refusal !== undefined) c.res = await forbidden(c, refusal)
     else await next()
+    // Uploads that nobody kept. Hono's next() does not throw: an error is an answer by now.
+    if (!isSafe(c.req.method)) await releaseBody(c)
     // What failed halfway is not kept.
     if (vars.touched && (c.error === undefined || c.res.status < 500)) await sendCookies(c, vars)
     headers ??= new SecurityHeaders(app.given.security ?? {}, app.dev)

@@ -1,8 +1,8 @@
-import { mkdirSync } from "node:fs"
 import { copyFile, mkdir, rename, rm, stat } from "node:fs/promises"
 import { dirname, join } from "node:path"
 import { extension, isKey, makeKey } from "./keys.ts"
 import { sniff, SNIFF_BYTES, typeOf } from "./sniff.ts"
+import { forget, widthFor } from "./thumbnails.ts"
 import type { FileSource, FileStorage, PutOptions, StoredFile } from "./storage.ts"
 
 /** Files in a folder of this machine. Workers of one machine share it; more machines want S3Files. */
@@ -43,23 +43,18 @@ export class LocalFiles implements FileStorage {
   }
 
   async delete(key: string): Promise<void> {
-    if (isKey(key)) await rm(this.pathOf(key), { force: true })
+    if (!isKey(key)) return
+    await rm(this.pathOf(key), { force: true })
+    await forget(this, key)
   }
 
   url(key: string, options: { width?: number } = {}): string {
-    return options.width === undefined ? `${this.#base}/${key}` : `${this.#base}/w${options.width}/${key}`
+    return options.width === undefined || !isKey(key) ? `${this.#base}/${key}` : `${this.#base}/w${widthFor(options.width)}/${key}`
   }
 
   /** Absolute path of a key; the key must be one (isKey). */
   pathOf(key: string): string {
     return join(this.dir, key)
-  }
-
-  /** A folder for what is made from files and can be made again. */
-  cacheDir(): string {
-    const dir = join(this.dir, ".thumbnails")
-    mkdirSync(dir, { recursive: true })
-    return dir
   }
 }
 

@@ -34,19 +34,20 @@ export interface FileStorage {
   readonly tempDir?: string
 }
 
-let current: FileStorage | undefined
+let current: (() => FileStorage | undefined) | undefined
 
-/** The storage that file fields use; the app sets it when it starts. */
-export function useFiles(storage: FileStorage | undefined): void {
-  current = storage
+/** The storage that file fields use, or who says which; the app sets it. */
+export function useFiles(storage: FileStorage | (() => FileStorage | undefined) | undefined): void {
+  current = storage === undefined || typeof storage === "function" ? storage : () => storage
 }
 
 export function files(): FileStorage {
-  if (current === undefined) throw new Error("no file storage: the app sets one when it starts, or call useFiles(new LocalFiles({ dir }))")
-  return current
+  const found = filesIfAny()
+  if (found === undefined) throw new Error("no file storage: the app has one once it is started, or call useFiles(new LocalFiles({ dir }))")
+  return found
 }
 
 /** The storage, where it is no fault to have none. */
 export function filesIfAny(): FileStorage | undefined {
-  return current
+  return current?.()
 }

@@ -1,7 +1,7 @@
 import { createWriteStream } from "node:fs"
 import { Readable } from "node:stream"
 import { pipeline } from "node:stream/promises"
-import { Busboy, type BusboyInstance } from "@fastify/busboy"
+import type { BusboyInstance } from "@fastify/busboy"
 import type { Context } from "hono"
 import { HTTPException } from "hono/http-exception"
 import { filesIfAny } from "../files/storage.ts"
@@ -121,7 +121,7 @@ async function parseParts(request: Request, type: string, how: Parsing): Promise
   let fileBytes = 0
   let files = 0
   const stop = new AbortController()
-  const parts = makeBusboy(type, limits)
+  const parts = await makeBusboy(type, limits)
   const fail = (error: Error) => {
     stop.abort(error)
     parts.destroy(error)
@@ -175,7 +175,9 @@ function reserve(body: FormBody, name: string): { fill(upload: Upload): void } {
   return { fill: upload => void (list[at] = upload) }
 }
 
-function makeBusboy(type: string, limits: BodyLimits): BusboyInstance {
+/** Loaded with the first upload: most apps and most requests have none. */
+async function makeBusboy(type: string, limits: BodyLimits): Promise<BusboyInstance> {
+  const { Busboy } = await import("@fastify/busboy")
   try {
     return new Busboy({
       headers: { "content-type": type },
