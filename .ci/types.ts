@@ -10,8 +10,21 @@ const root = join(import.meta.dir, "..")
 const made = join(root, "dist", "types.zst")
 const emitted = join(root, "dist", ".types")
 
-/** Public modules of edge and the file that each is. */
-const edgeModules = { edge: "plugin", "edge/plugin-test": "testing" } as const
+/** Public modules of edge and the file that each is, without its .ts. */
+const edgeModules: Readonly<Record<string, string>> = {
+  edge: "src/plugin",
+  "edge/plugin-test": "src/testing",
+  ...frameworkModules(),
+}
+
+/** Those of the framework, as its plugin serves them: `"edge/db": () => import("./db/module.ts")`. */
+function frameworkModules(): Record<string, string> {
+  const home = "plugins/framework/hono"
+  const source = readFileSync(join(root, home, "plugin.ts"), "utf8")
+  const found = [...source.matchAll(/"(edge\/\w+)": \(\) => import\("\.\/([\w/-]+)\.tsx?"\)/g)]
+  return Object.fromEntries(found.map(([, name, file]) => [name!, `${home}/${file!}`]))
+}
+
 /** Packages, and which of their folders hold declarations. */
 const packages = {
   hono: ["dist/types"],
@@ -23,7 +36,7 @@ const packages = {
 
 /** Does nothing when no source is newer. */
 export function makeTypes(): void {
-  const inputs = [join(root, "package-lock.json"), import.meta.path, ...filesBelow(join(root, "src"), /\.ts$/)]
+  const inputs = [join(root, "package-lock.json"), import.meta.path, ...["src", "plugins/framework"].flatMap(folder => filesBelow(join(root, folder), /\.tsx?$/))]
   if (existsSync(made) && inputs.every(file => statSync(file).mtimeMs < statSync(made).mtimeMs)) return
   const files: Record<string, string> = {}
   for (const [path, text] of edgeTypes()) files[`node_modules/edge/${path}`] = text
@@ -42,8 +55,8 @@ function edgeTypes(): (readonly [string, string])[] {
   rmSync(emitted, { recursive: true, force: true })
   mkdirSync(emitted, { recursive: true })
   const config = join(emitted, "tsconfig.json")
-  const compilerOptions = { noEmit: false, emitDeclarationOnly: true, declaration: true, noEmitOnError: false, rootDir: "../../src", outDir: "out" }
-  const files = ["assets.d", ...Object.values(edgeModules)].map(name => `../../src/${name}.ts`)
+  const compilerOptions = { noEmit: false, emitDeclarationOnly: true, declaration: true, noEmitOnError: false, rootDir: "../..", outDir: "out", paths: { edge: ["../../src/plugin.ts"] } }
+  const files = ["src/assets.d", ...Object.values(edgeModules)].map(name => `../../${name}.ts`)
   writeFileSync(config, JSON.stringify({ extends: "../../tsconfig.json", compilerOptions, files, include: [] }))
   try {
     execFileSync(join(root, "node_modules", ".bin", "tsc"), ["-p", config], { stdio: "pipe" })

@@ -94,6 +94,33 @@ test("edge types finds mistakes, and leaves a tsconfig.json alone", async () => 
   expect(readFileSync(join(folder.path, "tsconfig.json"), "utf8")).toContain("noUnusedLocals")
 })
 
+test("edge types knows models: an unknown field or a wrong value is a type error", async () => {
+  using folder = new Folder()
+  folder.write({
+    "app.tsx": `import { App } from "edge/app"
+import { datetime, model, references, text } from "edge/db"
+const Author = model("author", { name: text() })
+const Post = model("post", { title: text(), author: references(Author), at: datetime({ optional: true }) })
+const app = new App({ models: [Author, Post], layout: ({ title, children }) => <html><title>{title}</title>{children}</html> })
+app.get("/", async c => {
+  const post = await Post.with("author").get(1)
+  const name: string = post.author.name
+  const at: Date | null = post.at
+  const wrong: number = post.title
+  post.nope
+  await Post.create({ title: name })
+  await Post.where({ titel: "x" })
+  c.var.session.set("seen", [at, wrong])
+  c.var.nobody
+  return c.render(<p>{name}</p>, { title: "x" })
+})
+export default app
+`,
+  })
+  const told = (await typesOf(folder, "")).split("\n").filter(line => line.startsWith("app.tsx("))
+  expect(told.map(line => Number(/\((\d+),/.exec(line)![1]))).toEqual([10, 11, 12, 13, 15])
+})
+
 test("edge schema describes sites, parts and apps, with the plugins of a config", async () => {
   using folder = new Folder()
   folder.write({

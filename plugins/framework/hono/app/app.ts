@@ -9,6 +9,7 @@ import { serveFile } from "../files/serve.ts"
 import { type FileStorage, useFiles } from "../files/storage.ts"
 import { Assets } from "./assets.ts"
 import { currentApp, enter, isAlone, leave, within } from "./current.ts"
+import { DevGate } from "./dev-gate.tsx"
 import type { AppEnv } from "./env.ts"
 import { MARK } from "./mark.ts"
 import { answerError, answerNotFound } from "./failures.ts"
@@ -78,6 +79,7 @@ export class App<S extends GenericSchema = GenericSchema> extends Hono<AppEnv> {
   #ownsDatabase = false
   #assets: Assets | undefined
   #files: FileStorage | undefined
+  #devGate: DevGate | undefined
   #secret: { secret: string; source: SecretSource; signer: Signer } | undefined
   #settings: { value: InferOutput<S> } | undefined
 
@@ -143,6 +145,7 @@ export class App<S extends GenericSchema = GenericSchema> extends Hono<AppEnv> {
       void this.signer
       this.#ownsDatabase = boot.database === undefined
       this.#database = boot.database ?? (this.keepsData ? await openDatabase(this, boot) : undefined)
+      this.#devGate = boot.dev && this.#ownsDatabase && this.#database !== undefined ? new DevGate(this) : undefined
       useDatabase(this.#database)
       await this.#enter(async () => {
         for (const hook of this.#boots) await hook()
@@ -171,6 +174,9 @@ export class App<S extends GenericSchema = GenericSchema> extends Hono<AppEnv> {
   }
   get dev(): boolean {
     return this.#boot?.dev === true
+  }
+  get devGate(): DevGate | undefined {
+    return this.#devGate
   }
   get title(): string {
     return this.given.name ?? this.#boot?.name ?? "app"

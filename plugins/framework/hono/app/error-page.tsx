@@ -52,6 +52,47 @@ export function plainPage({ title, text, status }: { title: string; text: string
   )
 }
 
+interface Note {
+  readonly title: string
+  readonly text: string
+  readonly commands: readonly string[]
+  readonly button?: string
+  readonly failed?: string
+  readonly action: string
+  readonly back: string
+  readonly field: string
+  readonly token: string
+}
+
+/** Something to be done before the app can go on, with a button that does it. Dev only. */
+export function notePage(note: Note): ReturnType<typeof html> {
+  return whole(
+    page(
+      note.title,
+      <main>
+        <h1>{note.title}</h1>
+        <p>{note.text}</p>
+        {note.failed !== undefined && <pre class="at">{note.failed}</pre>}
+        {note.button !== undefined && (
+          <form method="post" action={note.action}>
+            <input type="hidden" name={note.field} value={note.token} />
+            <input type="hidden" name="back" value={note.back} />
+            <p>
+              <button>{note.button}</button>
+            </p>
+          </form>
+        )}
+        {note.commands.length > 0 && (
+          <>
+            <h2>Or in the terminal</h2>
+            <pre>{note.commands.join("\n")}</pre>
+          </>
+        )}
+      </main>,
+    ),
+  )
+}
+
 /** What whoever writes the app sees of an error: where, the request, what was asked of the database. Dev only. */
 export function errorPage(error: Error, c: Ctx, trace: Trace | undefined): ReturnType<typeof html> {
   const place = placeOf(error, c.var.app.booted.dir)

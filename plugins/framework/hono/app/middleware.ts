@@ -19,7 +19,11 @@ export function middleware(app: AnyApp): MiddlewareHandler<AppEnv> {
     c.setRenderer(rendererFor(c, app.given.layout))
     const refusal = isSafe(c.req.method) || isExempt(app, c.req.path) ? undefined : await refuse(c, trusted)
     if (refusal !== undefined) c.res = await forbidden(c, refusal)
-    else await next()
+    else {
+      const gate = app.dev ? await app.devGate?.answer(c) : undefined
+      if (gate === undefined) await next()
+      else c.res = gate
+    }
     // Uploads that nobody kept. Hono's next() does not throw: an error is an answer by now.
     if (!isSafe(c.req.method)) await releaseBody(c)
     // What failed halfway is not kept.

@@ -1,7 +1,7 @@
 import { closeSync, openSync } from "node:fs"
 import { join, resolve } from "node:path"
 import { Database } from "../db/database.ts"
-import { readMigrations } from "../db/migrate/files.ts"
+import { type Migration, readMigrations } from "../db/migrate/files.ts"
 import { pending, runnerFor } from "../db/migrate/runner.ts"
 import type { AnyApp, Boot } from "./app.ts"
 import { noteQuery } from "./trace.ts"
@@ -44,7 +44,18 @@ async function checkMigrations(database: Database, boot: Boot): Promise<void> {
   // A newer version of the app has migrated already, and this one is on its way out.
   if (applied.length > all.length && all.every((m, i) => m.name === applied[i]!.name)) return
   const waiting = pending(all, applied)
-  if (waiting.length > 0) throw new Error(behind(waiting.map(m => m.name), boot.name))
+  if (waiting.length === 0) return
+  // In dev a file is applied as soon as it is there; another server's database is left to the one who writes the app.
+  if (boot.dev && database.dialect === "sqlite") return applyAll(waiting, database, boot)
+  if (!boot.dev) throw new Error(behind(waiting.map(m => m.name), boot.name))
+}
+
+async function applyAll(waiting: readonly Migration[], database: Database, boot: Boot): Promise<void> {
+  const runner = runnerFor(database)
+  for (const migration of waiting) {
+    await runner.apply(migration)
+    boot.log.info(`applied ${migration.name}`)
+  }
 }
 
 export function behind(names: readonly string[], app: string): string {

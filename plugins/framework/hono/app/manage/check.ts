@@ -1,7 +1,7 @@
 import type { AnyApp } from "../app.ts"
 import type { AppCommand, Finding } from "../part.ts"
 import { options } from "./args.ts"
-import { modelsDiffer, standingOf } from "./migrations.ts"
+import { modelsDiffer, standingOf } from "../migrations.ts"
 
 export const check: AppCommand = {
   name: "check",

@@ -7,7 +7,7 @@ import { column } from "../../db/naming.ts"
 import type { AnyApp } from "../app.ts"
 import { CommandError, type AppCommand } from "../part.ts"
 import { options } from "./args.ts"
-import { standingOf } from "./migrations.ts"
+import { standingOf } from "../migrations.ts"
 import { ask, choose, isInteractive } from "./terminal.ts"
 
 const known = {

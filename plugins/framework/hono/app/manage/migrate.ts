@@ -1,6 +1,6 @@
 import type { AppCommand } from "../part.ts"
 import { options } from "./args.ts"
-import { modelsDiffer, standingOf } from "./migrations.ts"
+import { modelsDiffer, standingOf } from "../migrations.ts"
 
 export const migrate: AppCommand = {
   name: "migrate",

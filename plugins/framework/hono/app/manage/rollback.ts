@@ -1,6 +1,6 @@
 import { CommandError, type AppCommand } from "../part.ts"
 import { options } from "./args.ts"
-import { standingOf } from "./migrations.ts"
+import { standingOf } from "../migrations.ts"
 
 export const rollback: AppCommand = {
   name: "rollback",

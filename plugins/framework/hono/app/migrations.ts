@@ -1,8 +1,8 @@
 import { join } from "node:path"
-import { type Migration, readMigrations } from "../../db/migrate/files.ts"
-import { makeMigration } from "../../db/migrate/make.ts"
-import { pending, type Runner, runnerFor } from "../../db/migrate/runner.ts"
-import type { AnyApp } from "../app.ts"
+import { type Migration, readMigrations } from "../db/migrate/files.ts"
+import { makeMigration } from "../db/migrate/make.ts"
+import { pending, type Runner, runnerFor } from "../db/migrate/runner.ts"
+import type { AnyApp } from "./app.ts"
 
 /** Where the app and its database stand. */
 export interface Standing {
