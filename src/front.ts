@@ -5,7 +5,7 @@ import { FrontLinks } from "./front-links.ts"
 import { type Generation, type GenerationHost, setUp } from "./generation.ts"
 import { type HttpListener, listen } from "./http/listener.ts"
 import { trustedPeers } from "./http/trust.ts"
-import { type AccessLog, openAccessLog } from "./log/access.ts"
+import { type AccessLog, openAccessLog, reopenAccessLogs } from "./log/access.ts"
 import { createLogger, type Logger } from "./log/logger.ts"
 import type { Handler, PartCommand } from "./plugin.ts"
 import { keepPrivateFiles } from "./private-files.ts"
@@ -93,7 +93,7 @@ class Front {
         keepPrivateFiles(config)
         become(findIdentity(server.user, server.group))
       }
-      this.#access = openAccessLog(log.access)
+      this.#access = openAccessLog(log.access, this.log)
       if (this.#problem === null) {
         this.#links.fill(start, this.log)
         const generation = await setUp(config, { log: this.log, dev: start.dev, link: app => this.#links.link(app, generation), ...pagesOf(start) })
@@ -125,7 +125,8 @@ class Front {
           ...(binding?.tls !== undefined && { tls: binding.tls }),
           onExchangeEnd: (x, end) => {
             this.#requests++
-            access?.write(x, end)
+            if (x.accessLog !== undefined) x.accessLog?.write(x, end)
+            else access?.write(x, end)
           },
         }),
       )
@@ -159,9 +160,9 @@ class Front {
 
   #reopen(): void {
     try {
-      this.#access?.reopen()
+      reopenAccessLogs()
     } catch (error) {
-      this.log.error("the access log cannot be opened anew; the old file goes on", { error: reason(error) })
+      this.log.error("an access log cannot be opened anew; the old file goes on", { error: reason(error) })
     }
   }
 

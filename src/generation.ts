@@ -26,6 +26,8 @@ export interface GenerationHost {
 
 export interface Generation {
   readonly bindings: readonly Binding[]
+  /** Files that the web layer appends to; absolute. */
+  readonly logFiles: readonly string[]
   readonly apps: readonly SetUpApp[]
   /** Some plugin wants to be told what happens to the server. */
   readonly hooks: boolean
@@ -73,7 +75,7 @@ export async function setUp(config: Config, host: GenerationHost): Promise<Gener
   const web = await setUpWeb({ config, parts, registry, name: kernel.layers.web })
   if (problems.length > 0) throw new ConfigError(problems)
   if (web === undefined) throw new EdgeError(errors.part("the web layer could not be set up"))
-  generation.adopt({ apps, bindings: web.bindings, parts: parts.built, hooks: registry.hooks.length > 0 })
+  generation.adopt({ apps, bindings: web.bindings, logFiles: web.logFiles ?? [], parts: parts.built, hooks: registry.hooks.length > 0 })
   return generation
 }
 
@@ -103,6 +105,7 @@ interface Running {
 class LiveGeneration implements Generation {
   readonly ended = new AbortController()
   bindings: readonly Binding[] = []
+  logFiles: readonly string[] = []
   apps: readonly SetUpApp[] = []
   parts: readonly BuiltPart[] = []
   readonly state: State
@@ -122,10 +125,11 @@ class LiveGeneration implements Generation {
     this.frontPages = new FrontPages(host.pages)
   }
 
-  adopt(made: Pick<Generation, "apps" | "bindings" | "parts" | "hooks">): void {
+  adopt(made: Pick<Generation, "apps" | "bindings" | "logFiles" | "parts" | "hooks">): void {
     this.hooks = made.hooks
     this.apps = made.apps
     this.bindings = made.bindings
+    this.logFiles = made.logFiles
     this.parts = made.parts
   }
 

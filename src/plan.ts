@@ -13,6 +13,8 @@ export interface Plan {
   readonly pages: readonly DeclaredPage[]
   readonly server: Server
   readonly log: LogConfig
+  /** Files that fronts append to, beside the access log of `log`; absolute. */
+  readonly logFiles: readonly string[]
   /** Some plugin has hooks: they need a process. */
   readonly hooks: boolean
 }
@@ -47,6 +49,7 @@ export function makePlan(generation: Generation, config: Config): Plan {
     pages: generation.pages,
     server,
     log,
+    logFiles: generation.logFiles,
     hooks: generation.hooks,
   }
 }

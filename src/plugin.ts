@@ -13,6 +13,7 @@ export { forAll } from "./config/for-all.ts"
 export { didYouMean } from "./config/suggest.ts"
 export { duration, parseDuration, parseSize, size } from "./config/units.ts"
 export type { Bounds } from "./config/units.ts"
+export { accessLog, toAccess } from "./config/access-log.ts"
 export { address, cidr, count, path } from "./config/values.ts"
 export { AppHost } from "./app-host.ts"
 export { SocketRoad, wantsWebSocket } from "./app-sockets.ts"
@@ -50,6 +51,8 @@ export { SlotKeeper } from "./slot-keeper.ts"
 export { maxAhead, maxFronts, stamp } from "./slots.ts"
 export type { FrontLife } from "./slots.ts"
 export type { TlsOptions } from "./http/tls.ts"
+export { AccessLog } from "./log/access.ts"
+export type { AccessSettings } from "./log/access.ts"
 export type { Logger } from "./log/logger.ts"
 export { readPrivateFile } from "./private-files.ts"
 export { selfArgv } from "./supervisor/self.ts"
@@ -200,6 +203,8 @@ export interface WorkerExit extends WorkerInfo {
 
 export interface Web {
   readonly bindings: readonly Binding[]
+  /** Absolute paths of log files: made for the fronts' user at the start, after a reload and after USR1. */
+  readonly logFiles?: readonly string[]
 }
 
 /** One address, as in the config ("127.0.0.1:8080", "[::]:80", "unix:run/x.sock"), and what answers there. */

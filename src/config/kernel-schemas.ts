@@ -1,5 +1,6 @@
 /** Schemas of the sections that the kernel owns: type, default, limits and help of every key sit together. */
 import * as v from "valibot"
+import { accessLog } from "./access-log.ts"
 import { duration, size } from "./units.ts"
 import { address, cidr, count, path } from "./values.ts"
 
@@ -65,16 +66,7 @@ export const server = v.strictObject({
 export const log = v.strictObject({
   level: v.pipe(v.optional(v.picklist(["debug", "info", "warn", "error"]), "info"), say("Least weight that is logged")),
   format: v.pipe(v.optional(v.picklist(["text", "json"]), "text"), say("Lines of the event log, on standard error")),
-  access: v.pipe(
-    v.optional(
-      v.strictObject({
-        path: v.pipe(v.optional(path(), "-"), say('"-" is stdout')),
-        format: v.pipe(v.optional(v.picklist(["json", "combined", "off"]), "json"), say("One line per request")),
-      }),
-      {},
-    ),
-    say("Access log"),
-  ),
+  access: v.pipe(v.optional(accessLog, {}), say("Access log, of sites that have none of their own")),
 })
 
 export const layers = v.strictObject({

@@ -3,6 +3,8 @@ import { resolve } from "node:path"
 import * as v from "valibot"
 import type { Problem } from "../errors.ts"
 import type { Limits } from "../http/limits.ts"
+import type { AccessSettings } from "../log/access.ts"
+import { toAccess } from "./access-log.ts"
 import { check, type Checked } from "./check.ts"
 import { appCommon, layers, type limits, log, plugins, server } from "./kernel-schemas.ts"
 import { keysOf } from "./schema.ts"
@@ -35,8 +37,7 @@ export interface Server {
 export interface LogConfig {
   readonly level: "debug" | "info" | "warn" | "error"
   readonly format: "text" | "json"
-  /** `path` is absolute, or "-". */
-  readonly access: { readonly path: string; readonly format: "json" | "combined" | "off" }
+  readonly access: AccessSettings
 }
 
 /** The common half of one `[app.x]`. */
@@ -154,6 +155,5 @@ function toLimits(l: v.InferOutput<typeof limits>, header: string | undefined): 
 }
 
 function toLog(l: v.InferOutput<typeof log>, dir: string): LogConfig {
-  const { path: file, format } = l.access
-  return { ...l, access: { format, path: file === "-" ? file : resolve(dir, file) } }
+  return { ...l, access: toAccess(l.access, file => resolve(dir, file)) }
 }

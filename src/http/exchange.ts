@@ -37,6 +37,13 @@ export interface ExchangeEnd {
   readonly bytesOut: number
   readonly ms: number
   readonly error?: unknown
+  /** Of the answer, as the handler made them. */
+  readonly headers?: HeaderList | undefined
+}
+
+/** Writes the line of one exchange. */
+export interface ExchangeLog {
+  write(x: Exchange, end: ExchangeEnd): void
 }
 
 /** The standard view is made by whoever knows how; set once by bridge.ts, to keep this file free of it. */
@@ -87,6 +94,7 @@ export class Exchange {
   #bodyLimit: number
   #vars: Map<string, unknown> | undefined
   #upstream: string
+  #accessLog: ExchangeLog | null | undefined
 
   constructor(
     method: string,
@@ -124,6 +132,7 @@ export class Exchange {
     this.#bodyLimit = -1
     this.#vars = undefined
     this.#upstream = ""
+    this.#accessLog = undefined
   }
 
   /** What parts tell each other and the log about the request; one for an exchange and those made from it by `with`. */
@@ -172,6 +181,15 @@ export class Exchange {
   set upstream(id: string) {
     if (this.#origin === undefined) this.#upstream = id
     else this.#origin.#upstream = id
+  }
+
+  /** Where its line goes: undefined to the server's access log, null nowhere. */
+  get accessLog(): ExchangeLog | null | undefined {
+    return this.#origin === undefined ? this.#accessLog : this.#origin.#accessLog
+  }
+  set accessLog(log: ExchangeLog | null | undefined) {
+    if (this.#origin === undefined) this.#accessLog = log
+    else this.#origin.#accessLog = log
   }
 
   /** Aborted when the client is gone. */

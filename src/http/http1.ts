@@ -241,7 +241,7 @@ export class Http1 implements Accepted, TurnHost, BodyHost, TunnelHost {
   }
 
   ended(turn: Turn, error?: unknown): void {
-    reportEnd(this.#host, turn.x, { status: turn.status, bytesOut: turn.bytesOut, error })
+    reportEnd(this.#host, turn.x, { status: turn.status, bytesOut: turn.bytesOut, error, headers: turn.headers })
     if (this.#turn !== turn) return
     this.#turn = undefined
     if (!turn.keepAlive) this.#closing = true

@@ -1,5 +1,6 @@
 import type { Handler } from "./chain.ts"
 import type { Exchange, ExchangeEnd } from "./exchange.ts"
+import type { HeaderList } from "./headers.ts"
 import type { Limits } from "./limits.ts"
 import type { Logger } from "../log/logger.ts"
 
@@ -15,11 +16,18 @@ export interface ProtocolHost {
   readonly closingIdle: boolean
 }
 
+export interface Sent {
+  readonly status: number
+  readonly bytesOut: number
+  readonly error: unknown
+  readonly headers: HeaderList | undefined
+}
+
 /** Tells everybody who waits for the end of an exchange. */
-export function reportEnd(host: ProtocolHost, x: Exchange, sent: { status: number; bytesOut: number; error: unknown }): void {
+export function reportEnd(host: ProtocolHost, x: Exchange, sent: Sent): void {
   if (x.ends === null && host.onExchangeEnd === undefined) return
-  const { status, bytesOut, error } = sent
-  const end: ExchangeEnd = { status, bytesOut, ms: performance.now() - x.startMs, error }
+  const { status, bytesOut, error, headers } = sent
+  const end: ExchangeEnd = { status, bytesOut, ms: performance.now() - x.startMs, error, headers }
   for (const f of x.ends ?? []) {
     try {
       f(end)

@@ -19,12 +19,15 @@ const hostile = {
   httpVersion: "1.1",
   scheme: "http",
   headers: new HeaderList(["User-Agent", 'evil"\u0001\n{"forged":1}']),
+  upstream: "",
 } as unknown as Exchange
+const settings = { fields: [], redact: [], maskIp: false, sample: 1, slowMs: 0 }
+const open = (path: string, format: string, more = {}) => new AccessLog({ ...settings, path, format, ...more })
 const end: ExchangeEnd = { status: 200, bytesOut: 5, ms: 1.234 }
 
 test("a JSON access line is one valid object whatever the client sent", async () => {
   const path = join(dir, "a.json")
-  const log = new AccessLog(new LineSink(path), "json")
+  const log = open(path, "json")
   log.write(hostile, end)
   log.write(hostile, { ...end, error: new Error("cut\nshort") })
   await log.close()
@@ -36,7 +39,7 @@ test("a JSON access line is one valid object whatever the client sent", async ()
 
 test("a combined access line escapes what could forge another", async () => {
   const path = join(dir, "a.log")
-  const log = new AccessLog(new LineSink(path), "combined")
+  const log = open(path, "combined")
   log.write(hostile, { ...end, bytesOut: 0 })
   await log.close()
   expect(readFileSync(path, "utf8")).toMatch(

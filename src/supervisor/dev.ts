@@ -68,5 +68,5 @@ export async function serveProblem(parts: RenewalParts, problem: string): Promis
 function emptyPlan({ file }: ConfigSource): Plan {
   const config = new Config({ file, dir: dirname(file), files: [file], tree: {}, spots: {}, variables: [] })
   const { server, log } = config.kernel
-  return { config: config.toJSON(), addresses: [{ address: DEFAULT_ADDRESS, urls: [`http://${DEFAULT_ADDRESS}/`] }], apps: [], pages: [], server, log, hooks: false }
+  return { config: config.toJSON(), addresses: [{ address: DEFAULT_ADDRESS, urls: [`http://${DEFAULT_ADDRESS}/`] }], apps: [], pages: [], logFiles: [], server, log, hooks: false }
 }

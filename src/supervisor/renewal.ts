@@ -6,7 +6,7 @@ import type { FrontSet } from "./front-set.ts"
 import type { Generations, Times } from "./generations.ts"
 import type { HookHost } from "./hook-host.ts"
 import { findIdentity, type Identity, isRoot } from "./identity.ts"
-import { prepareLog } from "./log-files.ts"
+import { prepareLogs } from "./log-files.ts"
 import { type ConfigSource, makePlanInChild } from "./planner.ts"
 import type { PoolTable } from "./pool-table.ts"
 import type { RunFolder } from "./run-folder.ts"
@@ -55,7 +55,7 @@ export async function renew(parts: RenewalParts, options: { old: Serving | undef
     plan = await makePlanInChild({ source: parts.source, dev }, signal)
     const fronts = frontsIdentity(plan)
     const log = parts.openLog(plan)
-    prepareLog(plan.log, fronts)
+    prepareLogs(plan, fronts)
     const addresses = plan.addresses.map(({ address }) => address)
     const sockets = await parts.sockets.prepare(addresses, { dir: plan.config.dir, ...(fronts !== undefined && { owner: fronts }) })
     undo.push(sockets.rollback)

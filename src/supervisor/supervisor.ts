@@ -14,7 +14,7 @@ import { Guard } from "./guard.ts"
 import { HANDOVER, startSuccessor, tellPredecessor } from "./handover.ts"
 import { HookHost } from "./hook-host.ts"
 import { Inherited } from "./inherited.ts"
-import { prepareLog } from "./log-files.ts"
+import { prepareLogs } from "./log-files.ts"
 import { Notify } from "./notify.ts"
 import { PidFile } from "./pid-file.ts"
 import type { ConfigSource } from "./planner.ts"
@@ -356,7 +356,7 @@ export class Supervisor {
     const plan = this.#serving?.plan
     if (plan === undefined) return
     try {
-      prepareLog(plan.log, frontsIdentity(plan))
+      prepareLogs(plan, frontsIdentity(plan))
     } catch (error) {
       this.#log.error(`the access log cannot be opened anew: ${reason(error)}`)
     }

@@ -3,10 +3,12 @@ import type { Binding, Context, Exchange, Handler, TlsOptions } from "edge"
 import { encodePath, forAll, HeaderList, readPrivateFile, Reply } from "edge"
 import { type Listen, parseListen, toUrl } from "./address.ts"
 import { ErrorPages } from "./error-pages.ts"
+import { toNames } from "./canonical.ts"
 import { HostTable } from "./hosts.ts"
 import { listOf } from "./match.ts"
 import type { SiteConfig, WebConfig } from "./schema.ts"
 import { guard, makeSite, type Path } from "./site.ts"
+import type { SiteLogs } from "./site-log.ts"
 
 type Certificate = TlsOptions["certificates"][number]
 
@@ -22,10 +24,10 @@ interface Open {
   readonly urls: Set<string>
 }
 
-export async function makeBindings(config: WebConfig, ctx: Context): Promise<Binding[]> {
+export async function makeBindings(config: WebConfig, { ctx, logs }: { ctx: Context; logs: SiteLogs }): Promise<Binding[]> {
   if (config.site.length === 0) throw ctx.fail("there is no site; add [[site]] with at least one [[site.route]]")
   const addresses = new Map<string, Open>()
-  await forAll(config.site.entries(), ([i, site]) => addSite(site, { ctx, at: ["site", i], addresses }))
+  await forAll(config.site.entries(), ([i, site]) => addSite(site, { ctx, logs, at: ["site", i], addresses }))
   const misdirected = new ErrorPages(new Map(), { intercept: false, ctx })
   return [...addresses.values()].map(({ listen, hosts, certificates, urls }) => ({
     address: listen.address,
@@ -45,11 +47,14 @@ function byHost(hosts: HostTable<Handler>, errors: ErrorPages): Handler {
 
 interface Adding {
   readonly ctx: Context
+  readonly logs: SiteLogs
   readonly at: Path
   readonly addresses: Map<string, Open>
 }
 
-async function addSite(site: SiteConfig, { ctx, at, addresses }: Adding): Promise<void> {
+async function addSite(written: SiteConfig, { ctx, logs, at, addresses }: Adding): Promise<void> {
+  const names = guard(ctx, [...at, "canonical"], () => toNames(written))
+  const site = { ...written, hosts: [...names.hosts] }
   const certificate = readCertificate(site, { ctx, at })
   const listens = listOf(site.listen).map((text, i) => {
     const place = typeof site.listen === "string" ? [...at, "listen"] : [...at, "listen", i]
@@ -59,12 +64,12 @@ async function addSite(site: SiteConfig, { ctx, at, addresses }: Adding): Promis
   if (certificate !== undefined && secure === undefined) {
     throw ctx.fail("the site has TLS, but no address for it: each is on port 80 or written http://", [...at, "listen"])
   }
-  const handler = await makeSite(site, { ctx, at })
+  const handler = logs.around(site.log, await makeSite(written, { ctx, at }))
   for (const { listen, place } of listens) {
-    const open = openAddress(listen, { ctx, at: place, addresses })
+    const open = openAddress(listen, { ctx, logs, at: place, addresses })
     const redirects = secure !== undefined && !listen.secure && site.https_redirect
-    addHosts(site, { ctx, at, open, handler: redirects ? toHttps(secure.listen.port) : handler })
-    for (const host of site.hosts.length === 0 ? [undefined] : site.hosts) open.urls.add(toUrl(listen, host))
+    addHosts(site, { ctx, at, open, listed: written.hosts.length, handler: redirects ? toHttps(secure.listen.port) : handler })
+    for (const host of written.hosts.length === 0 ? [undefined] : written.hosts) open.urls.add(toUrl(listen, host))
     if (!listen.secure || certificate === undefined) continue
     // The first certificate is for clients that name no host or an unknown one: that of the site for any host.
     if (site.hosts.length === 0) open.certificates.unshift(certificate)
@@ -86,9 +91,9 @@ function openAddress(listen: Listen, { ctx, at, addresses }: Adding): Open {
   return known
 }
 
-function addHosts(site: SiteConfig, { ctx, at, open, handler }: { ctx: Context; at: Path; open: Open; handler: Handler }): void {
+function addHosts(site: SiteConfig, { ctx, at, open, listed, handler }: { ctx: Context; at: Path; open: Open; listed: number; handler: Handler }): void {
   const hosts: readonly [string, Path][] =
-    site.hosts.length === 0 ? [["", at]] : site.hosts.map((host, i) => [host, [...at, "hosts", i]])
+    site.hosts.length === 0 ? [["", at]] : site.hosts.map((host, i) => [host, i < listed ? [...at, "hosts", i] : [...at, "canonical"]])
   for (const [host, place] of hosts) {
     const key = host.toLowerCase()
     if (guard(ctx, place, () => open.hosts.set(host, handler))) {

@@ -1,11 +1,16 @@
 import { definePlugin } from "edge"
 import { makeBindings } from "./bindings.ts"
 import { webSchema } from "./schema.ts"
+import { SiteLogs } from "./site-log.ts"
 
 /** Layer 1: sites by host, routes by path, the middleware around them. */
 export default definePlugin({
   name: "web",
   kind: "web",
   config: webSchema,
-  setup: async (config, ctx) => ({ part: { bindings: await makeBindings(config, ctx) } }),
+  setup: async (config, ctx) => {
+    const logs = new SiteLogs(ctx)
+    const bindings = await makeBindings(config, { ctx, logs })
+    return { part: { bindings, logFiles: logs.files }, start: () => logs.open(), stop: () => logs.close() }
+  },
 })

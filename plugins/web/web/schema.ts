@@ -1,4 +1,5 @@
 /** What `[[site]]`, `[[site.route]]` and `[tls]` may hold. */
+import { accessLog } from "edge"
 import * as v from "valibot"
 
 /** A name, or a one-key table `{ name = options }`; checked by the part itself. */
@@ -38,6 +39,7 @@ export const routeSchema = v.pipe(
       v.description("Prefix that is taken off the path before the handler sees it."),
     ),
     use,
+    log: v.pipe(v.optional(v.boolean(), true), v.description("false: no line in the access log.")),
   }),
   v.metadata({ keys: "handler" }),
 )
@@ -69,6 +71,18 @@ export const siteSchema = v.strictObject({
   https_redirect: v.pipe(
     v.optional(v.boolean(), true),
     v.description("With tls, answer plain addresses with 308 to https; false: serve the site there too."),
+  ),
+  canonical: v.pipe(
+    v.optional(v.pipe(v.string(), v.regex(/^(?:www|bare|[a-z0-9-]+(?:\.[a-z0-9-]+)*)$/, 'must be "www", "bare" or a host'))),
+    v.description('The one name of the site; others answer 308 to it. "bare" or "www": each host with and without www., whichever is listed; or a host.'),
+  ),
+  trailing_slash: v.pipe(
+    v.optional(v.picklist(["add", "remove", "keep"], 'must be "add", "remove" or "keep"'), "keep"),
+    v.description("Paths without (or with) a slash at the end answer 308 to those with (or without) one; files with an extension get none."),
+  ),
+  log: v.pipe(
+    v.optional(v.union([v.boolean(), v.string(), accessLog], "must be false, a file, or a table such as { path, format }")),
+    v.description("An access log of the site's own, instead of the server's: a file, or { path, format, ... }; false: none."),
   ),
   use,
   errors: v.pipe(

@@ -5,9 +5,11 @@ import { didYouMean, fold, forAll } from "edge"
 import type { RouteEntry } from "./routes.ts"
 import { RouteTree } from "./routes.ts"
 import { ErrorPages, type Pages } from "./error-pages.ts"
+import { canonical, redirect } from "./canonical.ts"
 import { listOf, toMatch } from "./match.ts"
 import { parsePattern, type Pattern } from "./pattern.ts"
 import { routeSchema, type RouteConfig, type SiteConfig } from "./schema.ts"
+import { unlogged } from "./site-log.ts"
 import { stripped } from "./strip.ts"
 
 export type Path = readonly (string | number)[]
@@ -23,9 +25,10 @@ export async function makeSite(site: SiteConfig, { ctx, at }: { ctx: Context; at
   })
   // Inside the site's middleware, so that its headers are on error pages too; and outside, for what it throws itself.
   const routes = pages.around(tree.handle, { end: true })
-  if (site.use.length === 0) return routes
+  if (site.use.length === 0) return canonical(routes, { site, redirecting: redirect })
   const use = await makeUse(site.use, { ctx, at: [...at, "use"] })
-  return pages.around(fold(routes, use), { end: true })
+  const all = canonical(fold(routes, use), { site, redirecting: fold(redirect, use) })
+  return pages.around(all, { end: true })
 }
 
 async function makeRoute(route: RouteConfig, { ctx, at }: { ctx: Context; at: Path }): Promise<Handler> {
@@ -33,7 +36,8 @@ async function makeRoute(route: RouteConfig, { ctx, at }: { ctx: Context; at: Pa
   const handler = await ctx.make("handler", { [name]: route[name] }, at)
   // Middleware sees the path as the client asked for it: what it keeps or checks is about that.
   const inner = route.strip === undefined ? handler : stripped(route.strip, handler)
-  return fold(inner, await makeUse(route.use, { ctx, at: [...at, "use"] }))
+  const all = fold(inner, await makeUse(route.use, { ctx, at: [...at, "use"] }))
+  return route.log ? all : unlogged(all)
 }
 
 const routeKeys = new Set(Object.keys(routeSchema.entries))

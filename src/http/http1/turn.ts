@@ -48,6 +48,8 @@ export class Turn implements Carrier, SenderHost, HeadFacts {
   /** The client wishes to keep the connection; after the head of the answer: it was told so. */
   keepAlive: boolean
   status = 0
+  /** Of the answer. */
+  headers: HeaderList | undefined = undefined
   bytesOut = 0
   #state = State.Waiting
   #framing = Framing.None
@@ -129,6 +131,7 @@ export class Turn implements Carrier, SenderHost, HeadFacts {
     this.#inSend = true
     this.keepAlive &&= this.#host.keep(reply.body)
     this.status = reply.status
+    this.headers = reply.headers
     const { wire } = reply
     this.out.cork()
     try {

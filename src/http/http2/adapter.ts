@@ -5,7 +5,7 @@ import type { Connection, Exchange } from "../exchange.ts"
 import { BadReply } from "../http1/reply-head.ts"
 import { ownReply, plainReply, release } from "../own-replies.ts"
 import { logProblem, reportEnd } from "../protocol-host.ts"
-import type { ProtocolHost } from "../protocol-host.ts"
+import type { ProtocolHost, Sent } from "../protocol-host.ts"
 import { Reply } from "../reply.ts"
 import { LimitedBody } from "./limited-body.ts"
 import { RequestCarrier, toExchange } from "./request.ts"
@@ -67,7 +67,7 @@ export class Adapter {
   /** Bun would not look at the body any more, and what it holds open would stay so. */
   #unwanted(x: Exchange, reply: Reply): Response {
     release(reply)
-    this.#ended(x, { status: 499, bytesOut: 0, error: clientGone })
+    this.#ended(x, { status: 499, bytesOut: 0, error: clientGone, headers: undefined })
     return new Response(null, { status: 500 })
   }
 
@@ -95,10 +95,10 @@ export class Adapter {
 
   #respond(x: Exchange, reply: Reply): Response {
     if (!(reply instanceof Reply)) return this.#failed(x, new TypeError("the handler returned no Reply"))
-    const { status } = reply
+    const { status, headers } = reply
     const onSent = (bytesOut: number, error?: Error) => {
       if (error !== undefined && error !== clientGone) this.#problem(x, "an answer was cut", error)
-      this.#ended(x, { status, bytesOut, error })
+      this.#ended(x, { status, bytesOut, error, headers })
     }
     try {
       return toResponse(reply, { isHead: x.method === "HEAD", server: this.#host.limits.server, onSent })
@@ -109,7 +109,7 @@ export class Adapter {
     }
   }
 
-  #ended(x: Exchange, sent: { status: number; bytesOut: number; error: Error | undefined }): void {
+  #ended(x: Exchange, sent: Sent): void {
     this.#counter.ended()
     reportEnd(this.#host, x, sent)
   }
