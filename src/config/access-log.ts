@@ -7,10 +7,17 @@ import { path } from "./values.ts"
 
 const say = v.description
 
+const line = v.pipe(
+  // Not a string with a check: an alternative that fits but for that would be taken for what was meant.
+  v.custom<string>(value => typeof value === "string" && value.includes("{")),
+  v.metadata({ expects: "a line with {names}" }),
+  v.check(text => wrongFormat(text) === null, issue => wrongFormat(issue.input) ?? ""),
+)
+
 export const accessLog = v.strictObject({
   path: v.pipe(v.optional(path(), "-"), say('"-" is stdout')),
   format: v.pipe(
-    v.optional(v.pipe(v.string(), v.check(text => wrongFormat(text) === null, issue => wrongFormat(issue.input) ?? "")), "json"),
+    v.optional(v.union([v.picklist(["json", "combined", "common", "off"]), line]), "json"),
     say(`One line per request: ${formatHelp}`),
   ),
   fields: v.pipe(

@@ -28,7 +28,6 @@ export const formatHelp =
 /** What is wrong with a format; null when nothing is. */
 export function wrongFormat(format: string): string | null {
   if (["json", "combined", "common", "off"].includes(format)) return null
-  if (!format.includes("{")) return `expected ${formatHelp}`
   const bad = [...format.matchAll(/\{([^{}]*)\}/g)].find(match => !isName(match[1]!))
   return bad === undefined ? null : `no {${bad[1]}} in a log format; there are ${names.replaceAll(/\S+/g, "{$&}")} {header.NAME} {answer.NAME} {cookie.NAME} {var.NAME}`
 }

@@ -3,14 +3,11 @@ import * as v from "valibot"
 
 const token = v.pipe(v.string(), v.regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/, "must be a name without spaces"))
 
-/** Its other key names a handler: `proxy`, `app`, ... */
-const group = v.pipe(
-  v.looseObject({
-    name: v.pipe(token, v.description("Name of the group: the cookie's value, and what `header` asks for.")),
-    weight: v.pipe(v.optional(count({ min: 0, max: 1_000_000 }), 1), v.description("How many of the requests it gets, against the others; 0: only who asks for it.")),
-  }),
-  v.metadata({ keys: "handler" }),
-)
+/** Its other key names a handler: `proxy`, `app`, ... Not told to editors as a route's is: a split may hold splits. */
+const group = v.looseObject({
+  name: v.pipe(token, v.description("Name of the group: the cookie's value, and what `header` asks for.")),
+  weight: v.pipe(v.optional(count({ min: 0, max: 1_000_000 }), 1), v.description("How many of the requests it gets, against the others; 0: only who asks for it.")),
+})
 
 const cookie = v.strictObject({
   name: v.pipe(v.optional(token, "edge_split"), v.description("Name of the cookie.")),
