@@ -1,7 +1,7 @@
 /** Memory of a server that holds idle connections. */
 import { family, pssKb } from "./processes.ts"
 
-/** Opens the connections, one GET on each, and looks 1 s later how much more memory the server has. */
+/** Opens the connections, one GET on each, and looks 12 s later how much more memory the server has. */
 export async function holdIdle({ pid, port, connections }: { pid: number; port: number; connections: number }): Promise<{ kb: number; held: number }> {
   const pids = family(pid)
   const before = pssKb(pids)
@@ -17,7 +17,7 @@ export async function holdIdle({ pid, port, connections }: { pid: number; port: 
   }
   const deadline = Date.now() + 10_000
   while (answered < connections && Date.now() < deadline) await Bun.sleep(50)
-  await Bun.sleep(1000)
+  await Bun.sleep(12_000)
   const kb = pssKb(pids) - before
   for (const one of open) one.end()
   return { kb, held: open.length }

@@ -12,6 +12,8 @@ export interface Accepted {
   gone(): void
   /** The listener leaves: close unless something is under way. */
   leave(): void
+  /** Called every few seconds: whoever was idle since the last call lets go of what only makes the next request quicker. */
+  rest?(): void
   /** It will be closed in a moment: whoever took it over may say so. */
   farewell?(): void
   /** Close now. */

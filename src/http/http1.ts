@@ -1,7 +1,7 @@
 import type { Socket } from "bun"
 import type { Accepted } from "./accepted.ts"
 import { HeadError } from "./codec/header-block.ts"
-import { RequestHeadReader } from "./codec/request-head.ts"
+import { headRules, RequestHeadReader } from "./codec/request-head.ts"
 import type { ConnectionFacts } from "./connection-facts.ts"
 import { HttpError } from "./errors.ts"
 import { InputBuffer } from "./http1/input-buffer.ts"
@@ -23,6 +23,9 @@ import type { ReplyBody } from "./reply.ts"
 import { ByteStream } from "./stream.ts"
 import type { ByteDuplex } from "./stream.ts"
 
+/** What to do with a connection whose client starts in HTTP/2. One function for all: there are many idle connections. */
+export type ToHttp2 = (socket: Socket<unknown>, chunk: Buffer) => void
+
 /**
  * One HTTP/1.1 connection (RFC 9112). Requests are answered one after the other: what a client pipelines waits as
  * bytes, so answers are in order, a handler never runs ahead of the one before, and memory is bounded.
@@ -32,10 +35,10 @@ export class Http1 implements Accepted, TurnHost, BodyHost, TunnelHost {
   readonly #link: Link
   readonly #facts: ConnectionFacts
   readonly #reader: RequestHeadReader
-  readonly #toHttp2: ((chunk: Buffer) => void) | undefined
+  readonly #toHttp2: ToHttp2 | undefined
   readonly out: Output
   readonly #input: InputBuffer
-  readonly #patience = new Patience(wait => this.#timeOut(wait))
+  readonly #patience = new Patience(this)
   #turn: Turn | undefined
   #body: RequestBody | undefined
   #tunnel: Tunnel | undefined
@@ -47,19 +50,20 @@ export class Http1 implements Accepted, TurnHost, BodyHost, TunnelHost {
   /** Whoever took the connection over has sent everything. */
   #finished = false
   #continueSent = false
-  /** Requests so far. */
+  /** Requests so far, and at the last rest. */
   requests = 0
+  #restedAt = 0
 
   /** `toHttp2`: what to do with a client that starts in HTTP/2; without it that is an error. */
-  constructor(socket: Socket<unknown>, facts: ConnectionFacts, host: ProtocolHost, toHttp2?: (chunk: Buffer) => void) {
+  constructor(socket: Socket<unknown>, facts: ConnectionFacts, host: ProtocolHost, toHttp2?: ToHttp2) {
     this.#host = host
     this.#toHttp2 = toHttp2
     this.#link = new Link(socket, facts.secure)
     this.#facts = facts
     this.out = this.#link.out
-    const { headBytes, headFields, underscores } = host.limits
-    this.#reader = new RequestHeadReader({ headBytes, headFields, underscores, trusted: facts.trusted })
-    this.#input = new InputBuffer(headBytes)
+    const rules = headRules(host.limits, facts.trusted)
+    this.#reader = new RequestHeadReader(rules)
+    this.#input = new InputBuffer(rules.headBytes)
     this.#patience.start(Wait.Idle, host.limits.headTimeoutMs)
   }
 
@@ -77,7 +81,7 @@ export class Http1 implements Accepted, TurnHost, BodyHost, TunnelHost {
   data(chunk: Buffer): void {
     if (this.#lingering || this.#link.closed) return
     if (this.#tunnel !== undefined) return this.#tunnel.incoming.feed(chunk)
-    if (this.requests === 0 && chunk[0] === 80 && this.#toHttp2 !== undefined && isPreface(chunk)) return this.#toHttp2(chunk)
+    if (this.requests === 0 && chunk[0] === 80 && this.#toHttp2 !== undefined && isPreface(chunk)) return this.#toHttp2(this.#link.socket, chunk)
     this.out.cork()
     try {
       const at = this.#body === undefined ? 0 : this.#feedBody(this.#body, chunk)
@@ -125,6 +129,11 @@ export class Http1 implements Accepted, TurnHost, BodyHost, TunnelHost {
     this.#turn?.abort(error)
     this.#input.take()
     this.#reader.forget()
+  }
+
+  rest(): void {
+    if (this.#restedAt === this.requests && this.#turn === undefined) this.#reader.forget()
+    this.#restedAt = this.requests
   }
 
   // Requests --------------------------------------------------------------------------------------------------------
@@ -363,7 +372,7 @@ export class Http1 implements Accepted, TurnHost, BodyHost, TunnelHost {
     else this.#link.shut()
   }
 
-  #timeOut(wait: Wait): void {
+  timeOut(wait: Wait): void {
     if (this.#link.closed) return
     if (wait === Wait.Head) {
       this.#reject(408, "the head took too long")

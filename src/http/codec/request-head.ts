@@ -6,6 +6,16 @@ import { parseHost } from "./host.ts"
 /** Bytes turned into text at first: nearly every head is shorter, and a batch of pipelined ones is not copied n times. */
 const firstWindow = 2048
 
+const known = new WeakMap<object, HeadRules[]>()
+
+/** The rules for all connections that have these limits: an object of its own for each would cost memory. */
+export function headRules(limits: Omit<HeadRules, "trusted">, trusted: boolean): HeadRules {
+  const { headBytes, headFields, underscores } = limits
+  let both = known.get(limits)
+  if (both === undefined) known.set(limits, (both = [false, true].map(t => ({ headBytes, headFields, underscores, trusted: t }))))
+  return both[trusted ? 1 : 0]!
+}
+
 /**
  * Reads the head of a request (RFC 9112, 2 to 5). Strict: what two servers could read in two ways is an error.
  * One reader per connection: it keeps the last header section, because clients repeat theirs word for word, and the

@@ -3,7 +3,7 @@ import { Output } from "./output.ts"
 
 /** The accepted socket and how far it is open. */
 export class Link {
-  readonly #socket: Socket<unknown>
+  readonly socket: Socket<unknown>
   readonly out: Output
   /** The socket is gone. */
   closed = false
@@ -14,7 +14,7 @@ export class Link {
   #shut = false
 
   constructor(socket: Socket<unknown>, secure: boolean) {
-    this.#socket = socket
+    this.socket = socket
     this.out = new Output(socket, secure)
   }
 
@@ -22,8 +22,8 @@ export class Link {
   hold(on: boolean): boolean {
     if (on === this.paused || this.closed) return false
     this.paused = on
-    if (on) this.#socket.pause()
-    else this.#socket.resume()
+    if (on) this.socket.pause()
+    else this.socket.resume()
     return true
   }
 
@@ -31,18 +31,18 @@ export class Link {
   shut(): boolean {
     if (this.#shut || this.closed) return false
     this.#shut = true
-    this.#socket.shutdown()
+    this.socket.shutdown()
     return true
   }
 
   /** Both sides; what was not taken by the socket is lost, and unread bytes of the client reset the connection. */
   close(): void {
-    if (!this.closed) this.#socket.end()
+    if (!this.closed) this.socket.end()
   }
 
   /** A reset. */
   destroy(): void {
-    if (!this.closed) this.#socket.terminate()
+    if (!this.closed) this.socket.terminate()
   }
 
   gone(): void {

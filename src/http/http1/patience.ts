@@ -11,23 +11,29 @@ export const enum Wait {
   HalfClosed,
 }
 
+/** An object and not a function: a closure for each of many idle connections would be memory for nothing. */
+export interface PatienceOwner {
+  /** The deadline has passed. */
+  timeOut(wait: Wait): void
+}
+
 /** The one deadline that a connection has at a time, and how fast a body comes. */
 export class Patience implements Timed {
   deadline = Infinity
   dueTick = -1
   wait = Wait.Idle
-  readonly #over: (wait: Wait) => void
+  readonly #owner: PatienceOwner
   /** Bytes of the body in this window of time, and whether it was we who did not read. */
   #bytes = 0
   #held = false
 
-  constructor(over: (wait: Wait) => void) {
-    this.#over = over
+  constructor(owner: PatienceOwner) {
+    this.#owner = owner
   }
 
   onDeadline(): void {
     this.deadline = Infinity
-    this.#over(this.wait)
+    this.#owner.timeOut(this.wait)
   }
 
   start(wait: Wait, ms: number): void {
