@@ -11,13 +11,19 @@ import { join } from "node:path"
 export class Upload extends File {
   readonly path: string
   readonly #size: number
+  readonly #type: string
 
   constructor(facts: { path: string; size: number; name: string; type: string }) {
     super([], facts.name, { type: facts.type })
     this.path = facts.path
     this.#size = facts.size
+    this.#type = facts.type
   }
 
+  /** Bun's own adds a charset to texts. */
+  override get type(): string {
+    return this.#type
+  }
   override get size(): number {
     return this.#size
   }
