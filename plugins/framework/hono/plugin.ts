@@ -10,6 +10,7 @@ export default definePlugin({
   modules: {
     "edge/app": () => import("./app/module.ts"),
     "edge/auth": () => import("./auth/module.ts"),
+    "edge/mail": () => import("./mail/module.ts"),
     "edge/db": () => import("./db/module.ts"),
     "edge/files": () => import("./files/module.ts"),
     "edge/forms": () => import("./forms/module.ts"),

@@ -8,7 +8,10 @@ export function safeNext(value: unknown, fallback = "/"): string {
   // oxlint-disable-next-line no-control-regex
   if (typeof value !== "string" || value.length > 2000 || !/^\/(?![/\\])[^\\\u0000-\u001f\u007f]*$/.test(value)) return fallback
   const url = URL.parse(value, "http://here.invalid")
-  return url?.origin === "http://here.invalid" ? url.pathname + url.search + url.hash : fallback
+  if (url?.origin !== "http://here.invalid") return fallback
+  const path = url.pathname + url.search + url.hash
+  // `/.//evil.example` is `//evil.example` once its dots are resolved.
+  return path.startsWith("//") ? fallback : path
 }
 
 /** The visitor's address, trusted proxies applied; "" where there is none (tests without a socket). */

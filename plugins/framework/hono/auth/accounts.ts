@@ -88,7 +88,11 @@ export class Accounts {
    * account is no longer locked. Throws ValidationError at "password".
    */
   async setPassword(user: UserRow, password: string, options: { keep?: string } = {}): Promise<void> {
-    const hash = await this.hashChecked(password, user)
+    await this.setHash(user, await this.hashChecked(password, user), options)
+  }
+
+  /** Like setPassword, with a hash that `hashChecked` gave. */
+  async setHash(user: UserRow, hash: string, options: { keep?: string } = {}): Promise<void> {
     await transaction(async () => {
       const changed = await Password.where({ user: { id: user.id } }).update({ hash, changedAt: new Date() })
       if (changed === 0) await Password.create({ user, hash })
@@ -98,9 +102,9 @@ export class Accounts {
     await forgive(user.email)
   }
 
-  /** Whether the user has a password to log in with. */
-  hasPassword(user: UserRow): Promise<boolean> {
-    return Password.where({ user: { id: user.id } }).exists()
+  /** When the user's password was last changed, in ms; 0 when there is none. */
+  async passwordStamp(user: { id: number }): Promise<number> {
+    return (await Password.where({ user: { id: user.id } }).first())?.changedAt.getTime() ?? 0
   }
 }
 

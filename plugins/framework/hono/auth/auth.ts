@@ -2,7 +2,9 @@ import type { AnyApp } from "../app/app.ts"
 import { currentApp } from "../app/current.ts"
 import { Accounts, hasTables } from "./accounts.ts"
 import { Hashing, type HashingCost } from "./hashing.ts"
+import { builtInMails, type Mails } from "./mails.tsx"
 import type { UserRow } from "./models.ts"
+import { builtInPages, type Pages } from "./pages/pages.ts"
 import type { PasswordRule } from "./password-rules.ts"
 import { type ExtraPermissions, syncPermissions } from "./permissions.ts"
 import { SecondFactors } from "./second-factor.ts"
@@ -20,6 +22,11 @@ export interface UsersOptions {
   readonly hashing?: HashingCost
   /** Permissions beside those of the models: `{ "newsletter.send": "Can send the newsletter" }`. */
   readonly permissions?: ExtraPermissions
+  /** Pages and mails of the app's own, each in place of the built-in one of that name. */
+  readonly pages?: Partial<Pages>
+  readonly mails?: Partial<Mails>
+  /** "app": the pages stand in the app's own layout. Default: in a plain document of their own. */
+  readonly layout?: "app"
 }
 
 /** Auth of one app: its options and what they make. */
@@ -48,6 +55,12 @@ export class Auth {
     }
   }
 
+  get pages(): Pages {
+    return { ...builtInPages, ...this.options.pages }
+  }
+  get mails(): Mails {
+    return { ...builtInMails, ...this.options.mails }
+  }
   get home(): string {
     return this.options.home ?? "/"
   }

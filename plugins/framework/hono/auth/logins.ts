@@ -1,5 +1,8 @@
 /** Who is logged in: kept in the app's session, so it ends with it, on whatever machine it is ended. */
+import { cookieName, readCookie } from "../app/cookies.ts"
 import { sessions } from "../app/session-model.ts"
+import { endSessionsOf } from "../app/session.ts"
+import { isSecure } from "../app/security.ts"
 import { clientIp } from "../app/request.ts"
 import type { Ctx } from "../app/env.ts"
 import { subjectOf } from "./accounts.ts"
@@ -48,12 +51,26 @@ export async function userOf(c: Ctx): Promise<UserRow | null> {
 
 export interface LoginInfo extends Place {
   readonly id: number
+  /** True of the session whose cookie was given. */
+  readonly here: boolean
 }
 
-/** The browsers in which a user is logged in, newest first. */
-export async function loginsOf(user: { id: number }): Promise<LoginInfo[]> {
+/** The browsers in which a user is logged in, newest first. `cookie` is that of this request's session. */
+export async function loginsOf(user: { id: number }, cookie?: string): Promise<LoginInfo[]> {
   const rows = await sessions.where({ subject: subjectOf(user.id), expiresAt: { gt: new Date() } })
-  return rows.map(row => ({ ...placeOf(row.data), id: row.id })).toSorted((a, b) => b.at - a.at)
+  const key = cookie === undefined ? "" : new Bun.CryptoHasher("sha256").update(cookie).digest("base64url")
+  return rows.map(row => ({ ...placeOf(row.data), id: row.id, here: row.key === key })).toSorted((a, b) => b.at - a.at)
+}
+
+/** The id of this request's session, as its cookie says. */
+export function sessionCookie(c: Ctx): string | undefined {
+  return readCookie(c.req.header("cookie"), cookieName(c.var.app.sessionOptions.cookie, isSecure(c)))
+}
+
+/** Ends every other session of the user. */
+export function endOthers(c: Ctx, user: { id: number }): Promise<number> {
+  const except = sessionCookie(c)
+  return endSessionsOf(subjectOf(user.id), except === undefined ? {} : { except })
 }
 
 function placeOf(data: Record<string, unknown>): Place {

@@ -1,10 +1,13 @@
 /** "edge/auth": users, groups, permissions, guards. */
 export { deactivate, type NewUser } from "./accounts.ts"
 export { auth, authOf, createUser, setPassword, type UsersOptions } from "./auth.ts"
+export type { Mails, MailText } from "./mails.tsx"
+export type { Pages } from "./pages/pages.ts"
 export { allow, requirePermission, requireStaff, requireThat, requireUser, theUser } from "./guards.ts"
 export { logIn, loginsOf, logOut, revokeLogin } from "./logins.ts"
 export { Group, Permission, User, type UserRow } from "./models.ts"
 export { longEnough, type PasswordOwner, type PasswordRule, standardRules } from "./password-rules.ts"
 export { type Action, ACTIONS, can, hasPermission, permissionName, permissionsOf, policy, type Policy } from "./permissions.ts"
+export { sendResetLink } from "./routes/reset.ts"
 export { forgive, isLocked } from "./throttle.ts"
 export { users } from "./users.ts"

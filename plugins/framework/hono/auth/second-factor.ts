@@ -34,13 +34,21 @@ export class SecondFactors {
   async enable(user: UserRow, secret: string, code: string): Promise<string[] | undefined> {
     const counter = this.#counterOf(secret, code)
     if (counter === undefined) return undefined
-    const codes = Array.from({ length: CODES }, newRecoveryCode)
-    await transaction(async () => {
+    return transaction(async () => {
       await this.disable(user)
       await SecondFactor.create({ user, secret: this.box.seal(secret, String(user.id)), counter })
-      await RecoveryCode.createMany(codes.map(recovery => ({ user, hash: hashOf(recovery) })))
+      return this.renewCodes(user)
     })
-    return codes
+  }
+
+  /** New recovery codes; the old ones are worth nothing. */
+  renewCodes(user: { id: number }): Promise<string[]> {
+    const codes = Array.from({ length: CODES }, newRecoveryCode)
+    return transaction(async () => {
+      await RecoveryCode.where({ user: { id: user.id } }).delete()
+      await RecoveryCode.createMany(codes.map(code => ({ user: user.id, hash: hashOf(code) })))
+      return codes
+    })
   }
 
   async disable(user: { id: number }): Promise<void> {

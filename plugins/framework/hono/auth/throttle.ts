@@ -1,4 +1,4 @@
-import { sql } from "drizzle-orm"
+import { and, eq, gt, sql } from "drizzle-orm"
 import { database } from "../db/database.ts"
 import { Throttle } from "./models.ts"
 
@@ -39,6 +39,14 @@ export async function attempt(act: Act, who: { account?: string; address: string
   const byAddress = await count(keyOf(act, "address", network(who.address)), limits.address)
   if (byAddress > 0 || who.account === undefined) return byAddress
   return count(keyOf(act, "account", who.account), limits.account)
+}
+
+/** The attempt was right: it does not count against the address, behind which a whole office may sit. */
+export async function refund(act: Act, address: string): Promise<void> {
+  await database().write(db => {
+    const t = database().tables.of(Throttle)
+    return db.update(t).set({ count: sql`${t.count} - 1` }).where(and(eq(t.key, keyOf(act, "address", network(address))), gt(t.count, 0)))
+  })
 }
 
 /** The attempt was right, or the person proved in another way who it is: the account's count starts anew. */

@@ -4,6 +4,12 @@ import { Auth, useAuth, type UsersOptions } from "./auth.ts"
 import { changepassword, createsuperuser, unlock } from "./commands.ts"
 import { userOf } from "./logins.ts"
 import { authModels, type UserRow } from "./models.ts"
+import { accountRoutes } from "./routes/account.ts"
+import { Desk } from "./routes/desk.tsx"
+import { loginRoutes } from "./routes/login.ts"
+import { resetRoutes } from "./routes/reset.ts"
+import { secondFactorRoutes } from "./routes/second-factor.ts"
+import { signupRoutes } from "./routes/signup.ts"
 
 declare module "../app/env.ts" {
   interface AppVars {
@@ -26,6 +32,12 @@ export function users(options: UsersOptions = {}): Part {
         if (user?.isStaff === true) await auth.sync()
         await next()
       })
+      const desk = new Desk(auth)
+      loginRoutes(desk)
+      if (options.signup !== false) signupRoutes(desk)
+      resetRoutes(desk)
+      accountRoutes(desk)
+      secondFactorRoutes(desk)
       for (const command of [createsuperuser, changepassword, unlock]) app.command(command)
       app.onBoot(() => auth.boot())
     },

@@ -38,7 +38,7 @@ export function onBoth(suite: (open: Open) => void): void {
 export async function boot<A extends AnyApp>(app: A, database: Database, env: Record<string, string> = {}): Promise<A & AsyncDisposable> {
   const dir = mkdtempSync(join(tmpdir(), "edge-auth-"))
   await createTables(database, app.models)
-  await app.boot({ dir, name: "blog", env: { SECRET_KEY: "a secret of sixteen or more", ...env }, dev: false, log, database })
+  await app.boot({ dir, name: "blog", env: { SECRET_KEY: "a secret of sixteen or more", MAIL_URL: "memory:", ...env }, dev: false, log, database })
   return Object.assign(app, {
     async [Symbol.asyncDispose]() {
       await app.shutdown()
@@ -92,6 +92,13 @@ export class Browser {
   post(path: string, fields: Record<string, string>, headers: Record<string, string> = {}): Promise<Response> {
     return this.ask(path, { method: "POST", body: new URLSearchParams(fields), headers: { origin: this.origin, ...headers } })
   }
+}
+
+/** Mails that the app sent, and the link in the last one that matches. */
+export function linkIn(letters: readonly { text: string }[], path: string): string {
+  const found = [...letters].toReversed().flatMap(letter => [...letter.text.matchAll(/https?:\/\/\S+/g)].map(match => match[0])).find(url => URL.parse(url)?.pathname.startsWith(path))
+  if (found === undefined) throw new Error(`no link to ${path} in ${JSON.stringify(letters)}`)
+  return new URL(found).pathname
 }
 
 /** The first form of a page that posts, or the one whose action ends in `action`. */
