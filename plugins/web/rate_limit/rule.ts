@@ -1,6 +1,5 @@
-import type { Context, Exchange } from "edge"
-import { trustedPeers } from "edge"
-import { keyOf, type KeyOf } from "./key.ts"
+import type { ClientKey, Context, Exchange } from "edge"
+import { clientKey, trustedPeers } from "edge"
 import type { RuleOptions } from "./schema.ts"
 import { Sharing } from "./sharing.ts"
 import { CountTable, wordsFor } from "./table.ts"
@@ -14,7 +13,7 @@ export class Rule {
   readonly table: CountTable
   /** Undefined where this machine counts alone. */
   readonly sharing: Sharing | undefined
-  readonly key: KeyOf
+  readonly key: ClientKey
   readonly exempt: ((ip: string) => boolean) | undefined
   /** RateLimit-Policy of this rule (draft-ietf-httpapi-ratelimit-headers-10): quota and window in seconds. */
   readonly policy: string
@@ -28,13 +27,12 @@ export class Rule {
     this.#ctx = ctx
     this.options = options
     this.name = name
-    const names = typeof options.key === "string" ? [options.key] : options.key
-    this.key = keyOf(names, { ipv6Prefix: options.ipv6_prefix })
+    this.key = clientKey(options.key, { ipv6Prefix: options.ipv6_prefix })
     this.exempt = options.except.length === 0 ? undefined : trustedPeers(options.except)
     // `burst` at once and the rate on the average is the same window, made as short or long as the burst takes.
     const limit = burst ?? rate.requests
     const windowMs = (rate.windowMs * limit) / rate.requests
-    const shape = `${limit}/${windowMs} ${keys} ${names.join()} ${options.ipv6_prefix}`
+    const shape = `${limit}/${windowMs} ${keys} ${JSON.stringify(options.key)} ${options.ipv6_prefix}`
     this.table = new CountTable(ctx.page(`rate_limit ${id} ${shape}`, wordsFor(keys)), { limit, windowMs, keys })
     const shared = options.scope === "all" && ctx.store.reach === "machines"
     this.sharing = shared ? new Sharing(this.table, { store: ctx.store, id: `${id} ${shape}`, windowMs }) : undefined

@@ -1,4 +1,4 @@
-import { cidr, count, parseDuration } from "edge"
+import { cidr, clientKeySchema, count, parseDuration } from "edge"
 import * as v from "valibot"
 import { mostLimit } from "./table.ts"
 
@@ -29,16 +29,10 @@ const rate = v.pipe(
   }),
 )
 
-const keyText = 'one of "ip", "user", "route", "host", "path", "header:NAME", "cookie:NAME"'
-const key = v.pipe(v.string(), v.metadata({ expects: keyText }), v.regex(/^(?:ip|user|route|host|path|header:[\w-]+|cookie:[\w.-]+)$/, `expected ${keyText}`))
-
 const rule = v.strictObject({
   rate: v.pipe(rate, v.description("Requests per time that a key may make, over a sliding window")),
   burst: v.pipe(v.optional(count({ max: mostLimit })), v.description("Of them at once; the rest evenly over the time. Without it: all")),
-  key: v.pipe(
-    v.optional(v.union([key, v.pipe(v.array(key), v.minLength(1, "expected at least one key"))], keyText), "ip"),
-    v.description(`Who is counted: ${keyText}, or a list of them. A request without the header, cookie or user counts by ip`),
-  ),
+  key: v.optional(clientKeySchema(), "ip"),
   name: v.pipe(
     v.optional(v.pipe(v.string(), v.regex(/^[A-Za-z0-9_.-]{1,64}$/, "expected letters, digits, _, . and -"))),
     v.description("Rules of one name count together, wherever they stand; it is also what clients are told"),

@@ -10,8 +10,7 @@
  * so no count is ever too small: whoever floods the table with keys gets no limit reset, neither his own.
  * (Least recently used was declined: it forgets exactly the one who pauses while he floods.)
  */
-import type { FrontPage } from "edge"
-import { KeyedHash } from "./hash.ts"
+import { type FrontPage, KeyedHash } from "edge"
 
 const ways = 8
 /** Words of a bucket: fingerprints, then records. */

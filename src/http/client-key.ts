@@ -1,19 +1,33 @@
-/** What a rule counts by: one string of an exchange. */
-import { addressBytes, type Exchange } from "edge"
+/** What limits count by: one string of an exchange. */
+import * as v from "valibot"
+import type { Exchange } from "./exchange.ts"
+import { addressBytes } from "./trust.ts"
 
-export type KeyOf = (x: Exchange) => string
+export type ClientKey = (x: Exchange) => string
+
+const expects = 'one of "ip", "user", "site", "route", "host", "path", "header:NAME", "cookie:NAME"'
+const name = v.pipe(v.string(), v.metadata({ expects }), v.regex(/^(?:ip|user|site|route|host|path|header:[\w-]+|cookie:[\w.-]+)$/, `expected ${expects}`))
+
+/** One name, or a list of them whose values count together. */
+export function clientKeySchema(): v.GenericSchema<string | string[], string | string[]> {
+  return v.pipe(
+    v.union([name, v.pipe(v.array(name), v.minLength(1, "expected at least one key"))], expects),
+    v.description(`Who is counted: ${expects}, or a list of them. A request without the header, cookie or user counts by ip`),
+  )
+}
 
 /** Joins the parts; each is preceded by its length, so that no value of one can pose as another. */
-export function keyOf(names: readonly string[], { ipv6Prefix }: { ipv6Prefix: number }): KeyOf {
+export function clientKey(of: string | readonly string[], { ipv6Prefix }: { ipv6Prefix: number }): ClientKey {
+  const names = typeof of === "string" ? [of] : of
   const ip = (x: Exchange): string => networkOf(x.ip, ipv6Prefix)
-  const parts = names.map(name => partOf(name, ip))
+  const parts = names.map(one => partOf(one, ip))
   const [first, ...others] = parts
   if (others.length === 0) return first!
   return x => parts.map(part => part(x)).map(value => `${value.length}:${value}`).join("")
 }
 
-function partOf(name: string, ip: KeyOf): KeyOf {
-  const [kind, argument = ""] = name.split(":") as [string, string?]
+function partOf(text: string, ip: ClientKey): ClientKey {
+  const [kind, argument = ""] = text.split(":") as [string, string?]
   // Absent is not a way round the limit: such requests count by address, told from values by a character that none has.
   const orIp = (value: string | null | undefined, x: Exchange): string => (value === null || value === undefined || value === "" ? `\0${ip(x)}` : value)
   switch (kind) {
@@ -27,6 +41,7 @@ function partOf(name: string, ip: KeyOf): KeyOf {
       return x => x.host
     case "path":
       return x => x.path
+    case "site":
     case "route":
       return () => ""
     default:
