@@ -73,6 +73,10 @@ const commands: Readonly<Record<string, Entry>> = {
     load: () => import("./commands/scale.ts"),
     describe: c => controlling(c.description("how many workers an app has").argument("<app>").argument("<workers>")),
   },
+  hash: {
+    load: () => import("./commands/hash.ts"),
+    describe: c => c.description("hash a password for basic_auth; asks for it, or reads it from a pipe").option("-u, --user <name>", "print NAME:HASH, a line of an htpasswd file"),
+  },
   upstream: {
     load: () => import("./commands/upstream.ts"),
     describe: c =>

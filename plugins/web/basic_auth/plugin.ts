@@ -1,0 +1,64 @@
+import { definePlugin, type Exchange, type Handler, HeaderList, HttpError } from "edge"
+import { basicAuthSchema } from "./schema.ts"
+import { Users } from "./users.ts"
+import { Verifier } from "./verifier.ts"
+
+/** Sign-in by name and password of HTTP itself (RFC 7617). Handlers and limits know the user as `x.vars.get("user")`. */
+export default definePlugin({
+  name: "basic_auth",
+  kind: "middleware",
+  config: basicAuthSchema,
+  setup: ({ users: inline, file, realm, header }, ctx) => {
+    if (file === undefined && Object.keys(inline).length === 0) throw ctx.fail("nobody could sign in: give users, or a file")
+    const users = new Users(inline, { file, ctx })
+    const verifier = new Verifier()
+    const secret = crypto.getRandomValues(new Uint8Array(32))
+    const quoted = realm.replaceAll(/["\\]/g, "\\$&")
+    const challenge = { headers: [["WWW-Authenticate", `Basic realm="${quoted}", charset="UTF-8"`]] as const, quiet: true }
+    const denied = (why: string): HttpError => new HttpError(401, why, challenge)
+
+    const admitted = (x: Exchange, { name, next }: { name: string; next: Handler }): ReturnType<Handler> => {
+      ;(x.vars ??= new Map()).set("user", name)
+      if (header === undefined) return next(x)
+      const headers = HeaderList.from(x.headers)
+      headers.set(header, name)
+      return next(x.with({ headers }))
+    }
+
+    return {
+      part: next =>
+        function basicAuth(x) {
+          const given = credentials(x.headers.get("authorization"))
+          if (given === undefined) throw denied("no name and password")
+          const { name, password } = given
+          const found = users.hashFor(name, digestOf(secret, [name]).readUInt32LE())
+          if (found === undefined) throw denied("there are no users")
+          const { hash, exists } = found
+          const digest = digestOf(secret, [name, password, hash]).toString("latin1")
+          const known = verifier.known(digest)
+          if (known === true && exists) return admitted(x, { name, next })
+          if (known !== undefined) throw denied("wrong name or password")
+          return verifier.ask({ digest, password, hash }).then(good => {
+            if (good && exists) return admitted(x, { name, next })
+            ctx.log.info("sign-in refused", { user: name, ip: x.ip, path: x.path })
+            throw denied("wrong name or password")
+          })
+        },
+    }
+  },
+})
+
+function digestOf(secret: Uint8Array, parts: readonly string[]): Buffer {
+  const hasher = new Bun.CryptoHasher("sha256", secret)
+  for (const part of parts) hasher.update(`${part.length}:${part}`)
+  return hasher.digest()
+}
+
+/** RFC 7617, 2: base64 of NAME:PASSWORD. */
+function credentials(header: string | null): { name: string; password: string } | undefined {
+  const token = header === null ? undefined : /^basic +([A-Za-z0-9+/]+={0,2})$/i.exec(header)?.[1]
+  if (token === undefined) return undefined
+  const text = Buffer.from(token, "base64").toString("utf8")
+  const at = text.indexOf(":")
+  return at < 1 ? undefined : { name: text.slice(0, at), password: text.slice(at + 1) }
+}

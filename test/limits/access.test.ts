@@ -1,0 +1,136 @@
+/** Who is let in, and how much of it: through the executable, from a site.toml. */
+import { expect, test } from "bun:test"
+import { Edge, until } from "../kit/edge.ts"
+
+const listen = 'listen = ["127.0.0.1:0"]'
+const quiet = '[log]\naccess = { format = "off" }'
+
+test("limit_conn: exactly as many at once over all fronts, and what a killed front held is free again", async () => {
+  const waiting: (() => void)[] = []
+  using upstream = Bun.serve({
+    port: 0,
+    idleTimeout: 60,
+    fetch: () => new Promise<Response>(resolve => waiting.push(() => resolve(new Response("done")))),
+  })
+  const config = `
+    ${quiet}
+    [server]
+    fronts = 3
+    [[site]]
+    ${listen}
+    use = [{ limit_conn = [{ limit = 5, key = "site", name = "all" }] }]
+    [[site.route]]
+    proxy = "http://127.0.0.1:${upstream.port}"`
+  await using edge = await Edge.start({ config })
+  let refused = 0
+  const ask = () =>
+    fetch(edge.url("/"), { keepalive: false, headers: { Connection: "close" } }).then(
+      async response => {
+        await response.text()
+        if (response.status === 503) refused++
+        return response.status
+      },
+      () => 0,
+    )
+  const first = Array.from({ length: 20 }, ask)
+  // Two fronts that take the last place at once may both be refused.
+  await until(() => {
+    if (waiting.length < 5) first.push(ask())
+    return waiting.length >= 5
+  })
+  first.push(...Array.from({ length: 20 }, ask))
+  await until(() => refused === first.length - 5)
+  expect(waiting).toHaveLength(5)
+  for (const { pid } of (await edge.status()).fronts) process.kill(pid, "SIGKILL")
+  await Promise.all(first)
+  await until(async () => (await edge.status()).fronts.filter(({ state }) => state === "serving").length === 3)
+  waiting.length = 0
+  // Their successors have the same numbers, or the dead are left out after some seconds.
+  const more: Promise<number>[] = []
+  await until(() => {
+    if (waiting.length < 5) more.push(ask())
+    return waiting.length >= 5
+  })
+  for (const answer of waiting) answer()
+  expect((await Promise.all(more)).filter(status => status === 200)).toHaveLength(5)
+}, 60_000)
+
+test("body_limit: by its length at once, else where it gets too long; more than the server's own where a route says so", async () => {
+  const config = `
+    ${quiet}
+    [server.limits]
+    body = "1kb"
+    [[site]]
+    ${listen}
+    [[site.route]]
+    path = "/small"
+    use = [{ body_limit = "100b" }]
+    app = "echo"
+    [[site.route]]
+    path = "/large"
+    use = [{ body_limit = "1mb" }]
+    app = "echo"
+    [[site.route]]
+    app = "echo"
+    [app.echo]
+    gateway = "inline"
+    entry = "echo.ts"`
+  await using edge = await Edge.start({ config, files: { "echo.ts": "export default { fetch: async (r: Request) => new Response(String((await r.bytes()).length)) }" } })
+  const post = async (path: string, size: number, chunked: boolean): Promise<string> => {
+    const bytes = new Uint8Array(size)
+    const body = chunked ? new ReadableStream({ start: c => (c.enqueue(bytes.subarray(0, size >> 1)), c.enqueue(bytes.subarray(size >> 1)), c.close()) }) : bytes
+    const response = await fetch(edge.url(path), { method: "POST", body, keepalive: false, headers: { Connection: "close" } })
+    return response.status === 200 ? await response.text() : String(response.status)
+  }
+  for (const chunked of [false, true]) {
+    expect(await post("/small", 100, chunked)).toBe("100")
+    expect(await post("/small", 101, chunked)).toBe("413")
+    expect(await post("/large", 200_000, chunked)).toBe("200000")
+    expect(await post("/other", 1024, chunked)).toBe("1024")
+    expect(await post("/other", 1025, chunked)).toBe("413")
+  }
+}, 60_000)
+
+test("ip and basic_auth before files; the user's name reaches limits behind it", async () => {
+  const hash = await Bun.password.hash("secret", { algorithm: "bcrypt", cost: 4 })
+  const config = `
+    ${quiet}
+    [server]
+    trusted_proxies = ["127.0.0.1/32"]
+    [[site]]
+    ${listen}
+    use = [{ ip = { rules = ["deny 192.0.2.66", "allow 192.0.2.0/24", "deny all"] } }]
+    [[site.route]]
+    path = "/private/*"
+    use = [{ basic_auth = { file = "users", realm = "edge" } }, { rate_limit = { rate = "2/1d", key = "user" } }]
+    static = { root = "private" }
+    [[site.route]]
+    respond = { body = "open" }`
+  await using edge = await Edge.start({ config, files: { users: `ann:${hash}\nbob:${hash}\n`, "private/a.txt": "treasure" } })
+  const get = async (path: string, ip: string, user = ""): Promise<string> => {
+    const headers: Record<string, string> = { "X-Forwarded-For": ip }
+    if (user !== "") headers["Authorization"] = `Basic ${btoa(user)}`
+    const response = await fetch(edge.url(path), { headers })
+    return `${response.status} ${(await response.text()).trim()}`
+  }
+  expect(await get("/", "192.0.2.1")).toBe("200 open")
+  for (const ip of ["192.0.2.66", "198.51.100.1", "::ffff:192.0.2.66", "unknown"]) expect(await get("/", ip)).toStartWith("403")
+  expect(await get("/private/a.txt", "192.0.2.1")).toStartWith("401")
+  expect(await get("/private/a.txt", "192.0.2.1", "ann:wrong")).toStartWith("401")
+  for (const ip of ["192.0.2.1", "192.0.2.2"]) expect(await get("/private/a.txt", ip, "ann:secret")).toBe("200 treasure")
+  expect(await get("/private/a.txt", "192.0.2.3", "ann:secret")).toStartWith("429")
+  expect(await get("/private/a.txt", "192.0.2.1", "bob:secret")).toBe("200 treasure")
+}, 60_000)
+
+test("edge hash makes what basic_auth takes", async () => {
+  const config = `${quiet}\n[[site]]\n${listen}\n[[site.route]]\nrespond = {}`
+  await using edge = await Edge.start({ config })
+  const child = Bun.spawn([...edge.argv, "hash", "--user", "ann"], { stdin: Buffer.from("pass:word\n"), stdout: "pipe" })
+  const line = (await new Response(child.stdout).text()).trim()
+  expect(line).toMatch(/^ann:\$argon2id\$/)
+  edge.write("users", `${line}\n`)
+  edge.write("site.toml", config.replace("listen", 'use = [{ basic_auth = { file = "users" } }]\nlisten'))
+  expect((await edge.command("reload")).code).toBe(0)
+  const status = async (user: string) => (await fetch(edge.url("/"), { headers: { Authorization: `Basic ${btoa(user)}` } })).status
+  expect([await status("ann:pass:word"), await status("ann:password")]).toEqual([200, 401])
+}, 60_000)
