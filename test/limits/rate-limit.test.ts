@@ -170,9 +170,10 @@ for (const [name, { need, start, url }] of Object.entries(stores)) {
       await using two = await Edge.start({ config })
       const [a, b] = await Promise.all([statuses(one, 120), statuses(two, 120)])
       const both = passed(a) + passed(b)
-      expect(both).toBeGreaterThanOrEqual(78)
-      // An eighth of what is left is the lease of the other machine: it may be ahead by that.
-      expect(both).toBeLessThanOrEqual(90)
+      expect(both).toBeGreaterThanOrEqual(75)
+      // An eighth of what is left is the lease of the other machine: it may be ahead by that, and by more where a busy
+      // machine is slow to answer. By themselves they would let in 160.
+      expect(both).toBeLessThanOrEqual(100)
       expect(passed(a)).toBeGreaterThan(10)
       expect(passed(b)).toBeGreaterThan(10)
       // Now both know.

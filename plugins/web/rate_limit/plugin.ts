@@ -88,21 +88,21 @@ function told(x: Exchange, { next, policies, left }: { next: Handler; policies: 
 
 /** Lets the request in or throws its refusal, when the other machines' counts are known. */
 async function settle(taken: readonly Taken[], x: Exchange): Promise<void> {
-  const within = await Promise.all(taken.map(({ rule, key, mayGo }) => mayGo || rule.sharing!.settled(key)))
+  const within = await Promise.all(taken.map(({ rule, key, window, mayGo }) => mayGo || rule.sharing!.settled(key, window)))
   const first = taken.find(({ rule }, i) => {
     if (within[i] === true) return false
     rule.refused(x)
     return !rule.options.dry_run
   })
   if (first === undefined) return
-  giveBack(taken)
+  giveBack(taken.filter((_, i) => within[i]))
   throw refusal(first.rule)
 }
 
 function giveBack(taken: readonly Taken[]): void {
   for (const { rule, key, window } of taken) {
-    rule.table.giveBack(key, window)
-    rule.sharing?.takeBack(key, window)
+    if (rule.sharing === undefined) rule.table.giveBack(key, window)
+    else rule.sharing.takeBack(key, window)
   }
 }
 

@@ -11,7 +11,7 @@ import { field } from "./table.ts"
 /** What was counted is told after so long at the latest. */
 const TELL_MS = 50
 /** A request waits no longer for the store: then this machine's own counts decide. */
-const WAIT_MS = 250
+const WAIT_MS = 500
 /** After a failure nothing waits for so long. */
 const PAUSE_MS = 1000
 /** Keys that wait to be told while the store is gone; a window later they mean nothing anyway. */
@@ -31,8 +31,8 @@ export class Sharing {
   readonly #prefix: string
   #untold = new Map<string, Untold>()
   #timer: ReturnType<typeof setTimeout> | undefined
-  /** Under way: resolves when all that was counted up to the end of this turn was told, or failed. */
-  #telling: Promise<void> | undefined
+  /** Begins at the end of this turn: resolves when all that was counted by then was told, or failed. */
+  #next: Promise<void> | undefined
   #failedAt = -Infinity
 
   constructor(table: CountTable, { store, id, windowMs }: { store: Store; id: string; windowMs: number }) {
@@ -45,21 +45,33 @@ export class Sharing {
   /** One more was counted. True when it may go on at once; else ask `settled`. */
   counted(key: string): boolean {
     const { window, left } = this.#table
-    this.#note(key, window, 1)
+    this.#note(key, { window, by: 1 })
     if (performance.now() - this.#failedAt < PAUSE_MS) return true
     return this.#table.count(key, { window, field: field.open }) <= Math.floor(left / LEASE)
   }
 
-  /** Resolves with whether the key is still within its limit, now that the others' counts are known. */
-  async settled(key: string): Promise<boolean> {
-    this.#telling ??= new Promise<void>(resolve => setImmediate(() => resolve(this.#tell()))).finally(() => (this.#telling = undefined))
-    await Promise.race([this.#telling, Bun.sleep(WAIT_MS)])
-    return this.#table.isWithin(key, Date.now())
+  /**
+   * Resolves with whether the key is still within its limit, now that the others' counts are known. If not, the count is
+   * taken back at once, before the next that waits is looked at: so of ten that came too many for two, eight are let in.
+   */
+  async settled(key: string, window: number): Promise<boolean> {
+    // One for all of this turn. One that is under way already does not tell of this request.
+    this.#next ??= new Promise<void>(resolve =>
+      setImmediate(() => {
+        this.#next = undefined
+        resolve(this.#tell())
+      }),
+    )
+    await Promise.race([this.#next, Bun.sleep(WAIT_MS)])
+    if (this.#table.isWithin(key, Date.now())) return true
+    this.takeBack(key, window)
+    return false
   }
 
   /** It was not let in after all. */
   takeBack(key: string, window: number): void {
-    this.#note(key, window, -1)
+    this.#table.giveBack(key, window)
+    this.#note(key, { window, by: -1 })
   }
 
   /** Tells what is left. */
@@ -68,7 +80,7 @@ export class Sharing {
     await this.#tell()
   }
 
-  #note(key: string, window: number, by: number): void {
+  #note(key: string, { window, by }: { window: number; by: number }): void {
     this.#table.add(key, { window, field: field.open, by })
     const name = `${window} ${key}`
     const untold = this.#untold.get(name)
