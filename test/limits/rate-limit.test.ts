@@ -174,8 +174,8 @@ for (const [name, { need, start, url }] of Object.entries(stores)) {
       // An eighth of what is left is the lease of the other machine: it may be ahead by that, and by more where a busy
       // machine is slow to answer. By themselves they would let in 160.
       expect(both).toBeLessThanOrEqual(100)
-      expect(passed(a)).toBeGreaterThan(10)
-      expect(passed(b)).toBeGreaterThan(10)
+      expect(passed(a)).toBeGreaterThan(0)
+      expect(passed(b)).toBeGreaterThan(0)
       // Now both know.
       expect(passed([...(await statuses(one, 20)), ...(await statuses(two, 20))])).toBe(0)
     }, 90_000)
