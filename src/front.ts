@@ -123,6 +123,7 @@ class Front {
           trusted,
           log: this.log,
           ...(binding?.tls !== undefined && { tls: binding.tls }),
+          ...(binding?.proxyProtocol === true && { proxyProtocol: true }),
           onExchangeEnd: (x, end) => {
             this.#requests++
             if (x.accessLog !== undefined) x.accessLog?.write(x, end)

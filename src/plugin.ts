@@ -214,6 +214,8 @@ export interface Binding {
   readonly address: string
   readonly handler: Handler
   readonly tls?: TlsOptions
+  /** Trusted peers are balancers, and begin each connection with a PROXY header. */
+  readonly proxyProtocol?: boolean
   /** What to print when it is listening: "http://example.com:8080/". */
   readonly urls?: readonly string[]
 }

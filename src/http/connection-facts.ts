@@ -1,9 +1,16 @@
+import type { ProxySource } from "./codec/proxy-protocol.ts"
 import type { Connection, TlsFacts } from "./exchange.ts"
 
 /** The parts of a Bun socket that say who is there. */
 export interface AddressedSocket {
   readonly remoteAddress: string
   readonly remotePort: number
+}
+
+export interface FactsOptions {
+  readonly local: string
+  readonly secure: boolean
+  trusted(peer: string): boolean
 }
 
 /** Who is on the other end of an accepted socket. */
@@ -16,9 +23,11 @@ export class ConnectionFacts implements Connection {
   readonly #socket: AddressedSocket
   #port = -1
 
-  constructor(socket: AddressedSocket, o: { local: string; secure: boolean; trusted(peer: string): boolean }) {
+  /** `source`: who a balancer in front of us speaks for. */
+  constructor(socket: AddressedSocket, o: FactsOptions, source: ProxySource | null = null) {
     this.#socket = socket
-    this.peer = peerName(socket, o.local)
+    this.peer = source?.address ?? peerName(socket, o.local)
+    if (source !== null) this.#port = source.port
     this.local = o.local
     this.secure = o.secure
     this.trusted = o.trusted(this.peer)

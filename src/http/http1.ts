@@ -24,7 +24,7 @@ import { ByteStream } from "./stream.ts"
 import type { ByteDuplex } from "./stream.ts"
 
 /** What to do with a connection whose client starts in HTTP/2. One function for all: there are many idle connections. */
-export type ToHttp2 = (socket: Socket<unknown>, chunk: Buffer) => void
+export type ToHttp2 = (socket: Socket<unknown>, from: { readonly facts: ConnectionFacts; readonly chunk: Buffer }) => void
 
 /**
  * One HTTP/1.1 connection (RFC 9112). Requests are answered one after the other: what a client pipelines waits as
@@ -81,7 +81,7 @@ export class Http1 implements Accepted, TurnHost, BodyHost, TunnelHost {
   data(chunk: Buffer): void {
     if (this.#lingering || this.#link.closed) return
     if (this.#tunnel !== undefined) return this.#tunnel.incoming.feed(chunk)
-    if (this.requests === 0 && chunk[0] === 80 && this.#toHttp2 !== undefined && isPreface(chunk)) return this.#toHttp2(this.#link.socket, chunk)
+    if (this.requests === 0 && chunk[0] === 80 && this.#toHttp2 !== undefined && isPreface(chunk)) return this.#toHttp2(this.#link.socket, { facts: this.#facts, chunk })
     this.out.cork()
     try {
       const at = this.#body === undefined ? 0 : this.#feedBody(this.#body, chunk)

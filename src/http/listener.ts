@@ -9,7 +9,11 @@ import { Handshake } from "./handshake.ts"
 import { Http1 } from "./http1.ts"
 import { Http2 } from "./http2.ts"
 import type { Limits } from "./limits.ts"
+import { lingerMs, listenPlace } from "./listen-place.ts"
 import type { ProtocolHost } from "./protocol-host.ts"
+import { ProxiedTls } from "./proxied-tls.ts"
+import type { SourceOf } from "./proxied-tls.ts"
+import { ProxyPreface } from "./proxy-preface.ts"
 import type { Logger } from "../log/logger.ts"
 import { quickAck, tlsFacts, tlsListening } from "./tls.ts"
 import type { TlsOptions, TlsSocket } from "./tls.ts"
@@ -31,6 +35,8 @@ export interface ListenOptions {
   onExchangeEnd?(x: Exchange, end: ExchangeEnd): void
   readonly log: Logger
   readonly tls?: TlsOptions
+  /** Trusted peers are balancers: each connection of theirs begins with a PROXY header. */
+  readonly proxyProtocol?: boolean
 }
 
 export interface HttpListener {
@@ -48,9 +54,8 @@ export interface HttpListener {
   closeNow(): void
 }
 
+/** How often connections that had no request since let go of what they keep. */
 const restMs = 5000
-/** Connections that the kernel had accepted may surface this long after `stop`, those in a TLS handshake too. */
-const lingerMs = 400
 /** A client answers the closing of its WebSocket within it, as a rule. */
 const farewellMs = 1000
 /** A busy client sends its next request until then and is told to close; closing under it would lose that request. */
@@ -59,7 +64,11 @@ const lastRequestMs = 1000
 const firstRequestMs = 3000
 
 export function listen(o: ListenOptions): HttpListener {
-  return new Listener(o)
+  return o.proxyProtocol === true && o.tls !== undefined ? new ProxiedTls(o, inside) : new Listener(o)
+}
+
+function inside(o: ListenOptions, sourceOf: SourceOf): Listener {
+  return new Listener(o, sourceOf)
 }
 
 class Listener implements HttpListener, ProtocolHost {
@@ -74,28 +83,34 @@ class Listener implements HttpListener, ProtocolHost {
   readonly #facts: { local: string; secure: boolean; trusted(peer: string): boolean }
   readonly #socket: TCPSocketListener<Accepted>
   readonly #rests: ReturnType<typeof setInterval>
+  readonly #proxied: boolean
+  readonly #sourceOf: SourceOf
   #emptied: (() => void) | undefined
 
-  constructor(o: ListenOptions) {
+  constructor(o: ListenOptions, sourceOf: SourceOf = () => null) {
     // One front has one list of trusted proxies.
     setForwardedRules(forwardedRules(o.trusted))
     this.handler = o.handler
     this.limits = o.limits
     this.log = o.log
     this.onExchangeEnd = o.onExchangeEnd
+    this.#proxied = o.proxyProtocol === true
+    this.#sourceOf = sourceOf
     this.#facts = { local: o.address, secure: o.tls !== undefined, trusted: o.trusted }
     const { tls, ...named } = o.tls === undefined ? {} : tlsListening(o.tls)
     const socket = { ...this.#handlers(), ...(tls !== undefined && { open: this.#openTls, handshake: this.#handshake, ...named }) }
     this.#rests = setInterval(() => this.#rest(), restMs)
     this.#rests.unref()
-    this.#socket = Bun.listen({ ...place(o), ...(tls !== undefined && { tls }), allowHalfOpen: true, socket } as never)
+    this.#socket = Bun.listen({ ...listenPlace(o), ...(tls !== undefined && { tls }), allowHalfOpen: true, socket } as never)
   }
 
   #handlers(): object {
     return {
       open: (socket: Socket<Accepted>) => {
         this.accepted++
-        socket.data = new Http1(socket, new ConnectionFacts(socket, this.#facts), this, this.#toHttp2)
+        const facts = new ConnectionFacts(socket, this.#facts)
+        if (this.#proxied && facts.trusted) this.#awaitSource(socket)
+        else this.#speak(socket, facts)
         this.#open.add(socket)
       },
       data: (socket: Socket<Accepted>, chunk: Buffer) => socket.data.data(chunk),
@@ -110,6 +125,21 @@ class Listener implements HttpListener, ProtocolHost {
     }
   }
 
+  #speak(socket: Socket<Accepted>, facts: ConnectionFacts): void {
+    socket.data = new Http1(socket, facts, this, this.#toHttp2)
+  }
+
+  #awaitSource(socket: Socket<Accepted>): void {
+    socket.data = new ProxyPreface(socket, {
+      timeoutMs: this.limits.headTimeoutMs,
+      onSource: (source, rest) => {
+        this.#speak(socket, new ConnectionFacts(socket, this.#facts, source))
+        if (rest.length > 0) socket.data.data(rest)
+      },
+      onRefused: why => this.log.warn("a trusted peer was refused", { why, peer: socket.remoteAddress }),
+    })
+  }
+
   /** Before the handshake: without a handshake handler it would be behind it, and who is in the middle not be seen. */
   #openTls = (socket: Socket<Accepted>): void => {
     this.accepted++
@@ -122,16 +152,18 @@ class Listener implements HttpListener, ProtocolHost {
     if (!success) return socket.data.destroy()
     socket.data.gone()
     quickAck(socket as unknown as TlsSocket)
-    const facts = new ConnectionFacts(socket, this.#facts)
+    const source = this.#sourceOf(socket)
+    if (source === undefined) return void socket.terminate()
+    const facts = new ConnectionFacts(socket, this.#facts, source)
     facts.tls = tlsFacts(socket as unknown as TlsSocket)
     socket.data = facts.tls.alpn === "h2" ? new Http2(socket, facts, this) : new Http1(socket, facts, this)
   }
 
   /** HTTP/2 with prior knowledge on a plain connection (RFC 9113, 3.3). */
-  #toHttp2 = (plain: Socket<unknown>, chunk: Buffer): void => {
+  readonly #toHttp2 = (plain: Socket<unknown>, { facts, chunk }: { facts: ConnectionFacts; chunk: Buffer }): void => {
     const socket = plain as Socket<Accepted>
     socket.data.gone()
-    socket.data = new Http2(socket, new ConnectionFacts(socket, this.#facts), this)
+    socket.data = new Http2(socket, facts, this)
     socket.data.data(chunk)
   }
 
@@ -144,7 +176,6 @@ class Listener implements HttpListener, ProtocolHost {
   }
 
   stop(): void {
-    if (this.leaving) return
     this.leaving = true
     this.#socket.stop(false)
   }
@@ -206,10 +237,4 @@ class Listener implements HttpListener, ProtocolHost {
   #empty(): Promise<void> {
     return new Promise(resolve => (this.#emptied = resolve))
   }
-}
-
-function place(o: ListenOptions): object {
-  if (o.fd !== undefined) return { fd: o.fd }
-  if (o.unix !== undefined) return { unix: o.unix }
-  return { hostname: o.hostname ?? "127.0.0.1", port: o.port ?? 0 }
 }

@@ -27,6 +27,7 @@ export default definePlugin({
       },
       head: { host: options.host, set: Object.entries(options.headers.set), remove: options.headers.remove },
       tls: readTls(options, ctx),
+      ...(options.proxy_protocol !== undefined && { proxyProtocol: options.proxy_protocol }),
       keepIdle: options.keepalive,
       keepIdleMs: options.keepalive_timeout,
       onBrokenAnswer: error => log.warn("upstream broke its answer off", { upstream: error.upstream, fault: error.fault, reason: error.message }),

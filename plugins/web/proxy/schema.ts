@@ -80,6 +80,9 @@ const options = v.strictObject({
   ),
   keepalive: v.optional(v.pipe(count({ min: 0 }), v.description("Idle connections kept to each upstream, in each front")), 64),
   keepalive_timeout: v.optional(v.pipe(duration(), v.description("How long they are kept; an upstream's Keep-Alive field may shorten it")), "30s"),
+  proxy_protocol: v.optional(
+    v.pipe(v.picklist(["v1", "v2"]), v.description("Tell upstreams who the client is by a PROXY header; each request then has a connection of its own. Not for https upstreams")),
+  ),
   host: v.optional(v.pipe(v.string(), v.description('Host field: "client" as it came, "upstream" the host of the URL, or a fixed name')), "client"),
   headers: v.optional(v.pipe(headers, v.description("Changes of the request's fields")), {}),
   health: v.optional(v.pipe(health, v.description("How an upstream is found to be down")), {}),

@@ -15,6 +15,8 @@ type Certificate = TlsOptions["certificates"][number]
 /** One address while it is put together. */
 interface Open {
   readonly listen: Listen
+  /** Balancers say by the PROXY protocol who the client is. */
+  readonly proxied: boolean
   /** The `listen` that named it first. */
   readonly at: Path
   readonly hosts: HostTable<Handler>
@@ -29,10 +31,11 @@ export async function makeBindings(config: WebConfig, { ctx, logs }: { ctx: Cont
   const addresses = new Map<string, Open>()
   await forAll(config.site.entries(), ([i, site]) => addSite(site, { ctx, logs, at: ["site", i], addresses }))
   const misdirected = new ErrorPages(new Map(), { intercept: false, ctx })
-  return [...addresses.values()].map(({ listen, hosts, certificates, urls }) => ({
+  return [...addresses.values()].map(({ listen, proxied, hosts, certificates, urls }) => ({
     address: listen.address,
     handler: byHost(hosts, misdirected),
     ...(listen.secure ? { tls: { certificates } } : {}),
+    ...(proxied && { proxyProtocol: true }),
     urls: [...urls],
   }))
 }
@@ -66,7 +69,7 @@ async function addSite(written: SiteConfig, { ctx, logs, at, addresses }: Adding
   }
   const handler = logs.around(site.log, await makeSite(written, { ctx, at }))
   for (const { listen, place } of listens) {
-    const open = openAddress(listen, { ctx, logs, at: place, addresses })
+    const open = openAddress(listen, { ctx, logs, at: place, addresses, proxied: site.proxy_protocol })
     const redirects = secure !== undefined && !listen.secure && site.https_redirect
     addHosts(site, { ctx, at, open, listed: written.hosts.length, handler: redirects ? toHttps(secure.listen.port) : handler })
     for (const host of written.hosts.length === 0 ? [undefined] : written.hosts) open.urls.add(toUrl(listen, host))
@@ -77,10 +80,10 @@ async function addSite(written: SiteConfig, { ctx, logs, at, addresses }: Adding
   }
 }
 
-function openAddress(listen: Listen, { ctx, at, addresses }: Adding): Open {
+function openAddress(listen: Listen, { ctx, at, addresses, proxied }: Adding & { proxied: boolean }): Open {
   const known = addresses.get(listen.address)
   if (known === undefined) {
-    const open = { listen, at, hosts: new HostTable<Handler>(), named: new Map(), certificates: [], urls: new Set<string>() }
+    const open = { listen, at, proxied, hosts: new HostTable<Handler>(), named: new Map(), certificates: [], urls: new Set<string>() }
     addresses.set(listen.address, open)
     return open
   }
@@ -88,6 +91,7 @@ function openAddress(listen: Listen, { ctx, at, addresses }: Adding): Open {
     const [now, before] = listen.secure ? ["with TLS", "plain"] : ["plain", "with TLS"]
     throw ctx.fail(`${listen.address} is ${now} here and ${before} at ${ctx.place(known.at)}; an address is one or the other`, at)
   }
+  if (known.proxied !== proxied) throw ctx.fail(`${listen.address} has proxy_protocol = ${known.proxied} at ${ctx.place(known.at)}; it is one for an address`, at)
   return known
 }
 

@@ -72,6 +72,10 @@ export const siteSchema = v.strictObject({
     v.optional(v.boolean(), true),
     v.description("With tls, answer plain addresses with 308 to https; false: serve the site there too."),
   ),
+  proxy_protocol: v.pipe(
+    v.optional(v.boolean(), false),
+    v.description("Peers in server.trusted_proxies begin each connection with a PROXY header (v1 or v2), which says who the client is. For all sites of an address alike."),
+  ),
   canonical: v.pipe(
     v.optional(v.pipe(v.string(), v.regex(/^(?:www|bare|[a-z0-9-]+(?:\.[a-z0-9-]+)*)$/, 'must be "www", "bare" or a host'))),
     v.description('The one name of the site; others answer 308 to it. "bare" or "www": each host with and without www., whichever is listed; or a host.'),

@@ -26,6 +26,8 @@ export interface CallHost {
   readonly heads: ResponseHeadReader
   /** A kept connection, which is open, or a new one, to be connected. */
   acquire(fresh: boolean): UpstreamConnection
+  /** What a new connection begins with, before the request; null: nothing. */
+  preface(x: Exchange): Buffer | null
   /** Tells the connection's user by `onOpen` or `onClosed`, perhaps at once. */
   connect(connection: UpstreamConnection): void
   /** The connection may serve another call. */

@@ -73,6 +73,12 @@ export class Call implements ConnectionUser, BodySender, AnswerHost {
     }
     this.#upgrade = head.upgrade
     const connection = this.#connection!
+    const preface = this.#host.preface(x)
+    if (preface !== null) {
+      connection.write(preface)
+      // It is not of the request: that is as unsent as before.
+      connection.taken = 0
+    }
     if (x.body === null) {
       connection.write(scratch, length)
       this.requestSent()

@@ -1,4 +1,5 @@
 import { ResponseHeadReader } from "../codec/response-head.ts"
+import { type ProxyVersion, writeProxyHeader } from "../codec/proxy-protocol.ts"
 import type { Exchange } from "../exchange.ts"
 import type { Reply } from "../reply.ts"
 import { Call } from "./call.ts"
@@ -15,6 +16,8 @@ export interface HttpUpstreamOptions {
   readonly limits?: Partial<CallLimits>
   readonly head?: Partial<HeadRules>
   readonly tls?: UpstreamTls
+  /** Each request on a connection of its own, which begins with a PROXY header that names the client. */
+  readonly proxyProtocol?: ProxyVersion
   /** Connections kept while idle; default 64. */
   readonly keepIdle?: number
   /** How long one is kept; default 30 s. What the upstream says by `Keep-Alive: timeout` goes before it. */
@@ -55,7 +58,9 @@ export class HttpUpstream implements CallHost {
     this.head = new RequestHead(options.target, { host: "client", set: [], remove: [], ...options.head })
     this.heads = new ResponseHeadReader(this.limits)
     this.#connector = new Connector(options.target, { tls: options.tls ?? {}, most: options.maxConnecting ?? 1024 })
-    this.#keepIdle = options.keepIdle ?? 64
+    // One connection speaks for one client.
+    this.#keepIdle = options.proxyProtocol === undefined ? (options.keepIdle ?? 64) : 0
+    if (options.proxyProtocol !== undefined && options.target.secure) throw new Error("the PROXY protocol is for http upstreams: its header would have to come before TLS")
     this.#keepIdleMs = options.keepIdleMs ?? 30_000
   }
 
@@ -92,6 +97,14 @@ export class HttpUpstream implements CallHost {
       return kept
     }
     return new UpstreamConnection(this.#forget)
+  }
+
+  preface(x: Exchange): Buffer | null {
+    const { proxyProtocol, target } = this.#options
+    if (proxyProtocol === undefined) return null
+    const { ip, conn } = x
+    const from = ip === "unix" ? null : { address: ip, port: ip === conn.peer ? conn.peerPort : 0 }
+    return writeProxyHeader(proxyProtocol, { from, to: { address: target.hostname, port: target.port } })
   }
 
   connect(connection: UpstreamConnection): void {
