@@ -15,6 +15,12 @@ export { duration, parseDuration, parseSize, size } from "./config/units.ts"
 export type { Bounds } from "./config/units.ts"
 export { accessLog, toAccess } from "./config/access-log.ts"
 export { address, cidr, count, path } from "./config/values.ts"
+export { address, cidr, count, path, serverAddress } from "./config/values.ts"
+export { Scripts } from "./cgi/script.ts"
+export type { ScriptRules } from "./cgi/script.ts"
+export { CgiUpstream } from "./cgi/upstream.ts"
+export type { CgiUpstreamOptions } from "./cgi/upstream.ts"
+export { placeholders } from "./placeholders.ts"
 export { AppHost } from "./app-host.ts"
 export { SocketRoad, wantsWebSocket } from "./app-sockets.ts"
 export { WorkerLost } from "./frames/call.ts"
@@ -284,6 +290,8 @@ export interface Launch {
   readonly socket: "inherit" | "bind"
   /** A request that is past its deadline cannot be given up, only ended with its worker (threads, one request at once). */
   readonly blocking?: boolean
+  /** Somebody else runs it already, here (path of a unix socket, or host:port): nothing is started, `argv` is empty. */
+  readonly address?: string
   /** Files to be written to `{run}` before the first start, by name. */
   readonly files?: Readonly<Record<string, string>>
 }

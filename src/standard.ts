@@ -40,8 +40,10 @@ export const standard: { readonly [K in Kind]: Readonly<Record<string, Load>> } 
   },
   runtime: {
     asgi: () => import("../plugins/gateway/asgi/plugin.ts"),
+    fastcgi: () => import("../plugins/gateway/fastcgi/plugin.ts"),
     fetch: () => import("../plugins/gateway/fetch/plugin.ts"),
     http: () => import("../plugins/gateway/http/plugin.ts"),
+    uwsgi: () => import("../plugins/gateway/uwsgi/plugin.ts"),
     wsgi: () => import("../plugins/gateway/wsgi/plugin.ts"),
   },
   framework: {

@@ -8,6 +8,12 @@ export function address(): v.GenericSchema<string, string> {
   return text(isAddress, 'an address such as "127.0.0.1:8080", "[::]:80" or "unix:run/edge.sock"')
 }
 
+/** Where a server is that is connected to: `"unix:/run/php/php-fpm.sock"`, `"127.0.0.1:9000"`, `"php:9000"`. */
+export function serverAddress(): v.GenericSchema<string, string> {
+  const good = /^unix:.|^(?:\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+):[0-9]{1,5}$/
+  return text(value => good.test(value) && !value.includes("\0"), 'a server such as "unix:/run/php/php-fpm.sock" or "127.0.0.1:9000"')
+}
+
 /** A range of addresses: `"10.0.0.0/8"`, `"::1"`. */
 export function cidr(): v.GenericSchema<string, string> {
   return text(isCidr, 'a range of addresses such as "10.0.0.0/8" or "::1"')

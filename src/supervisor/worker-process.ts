@@ -7,6 +7,7 @@ import type { AppSpec, Launch, WorkerProcess } from "../plugin.ts"
 import type { Guard } from "./guard.ts"
 import { type Identity, isRoot } from "./identity.ts"
 import { close } from "./libc.ts"
+import { meetRemote } from "./remote-worker.ts"
 import { residentBytes } from "./memory.ts"
 import { Output } from "./output.ts"
 import { cleanEnv, selfArgv } from "./self.ts"
@@ -37,6 +38,8 @@ export interface WorkerOptions {
 
 /** Starts it and resolves once it can be spoken to; rejects with its last lines of output. */
 export async function startWorker(options: WorkerOptions): Promise<WorkerProcess> {
+  const { address } = options.launch
+  if (address !== undefined) return meetRemote(address, { ...options, accepts, bootMs: options.bootMs ?? BOOT_MS })
   const worker = await Worker.spawn(options)
   const { promise: cut, reject } = Promise.withResolvers<never>()
   const bootMs = options.bootMs ?? BOOT_MS

@@ -1,4 +1,4 @@
-import { definePlugin } from "edge"
+import { definePlugin, placeholders } from "edge"
 import * as v from "valibot"
 
 /**
@@ -18,14 +18,14 @@ export default definePlugin({
     part: {
       concurrency: 100,
       launch: app => ({
-        argv: config.command.map(place),
+        argv: config.command.map(argument => placeholders({ argument }).argument!),
         cwd: app.dir,
         env: {
           PORT: "{port}",
           SOCKET: "{socket}",
           // Many listen on every interface of the machine when nothing is said.
           HOST: "127.0.0.1",
-          ...Object.fromEntries(Object.entries(app.env).map(([name, value]) => [name, place(value)])),
+          ...placeholders(app.env),
         },
         transport: "http",
         socket: "bind",
@@ -33,10 +33,3 @@ export default definePlugin({
     },
   }),
 })
-
-/** No shell does it. */
-function place(text: string): string {
-  return text.replaceAll(/\$(?:\{(PORT|SOCKET)\}|(PORT|SOCKET)\b)/g, (_, braced?: string, bare?: string) =>
-    (braced ?? bare) === "PORT" ? "{port}" : "{socket}",
-  )
-}

@@ -105,6 +105,7 @@ class Switchboard {
       app: this.#app,
       worker,
       front: this.#link.front,
+      log: this.#link.log,
       lost: (line: Line, error: Error) => {
         this.dispatcher.remove(line)
         this.#link.report({ kind: "lost", index, serial, detail: error.message })

@@ -93,12 +93,12 @@ export class Dispatcher {
     const line = index < 0 ? undefined : this.#lines[index]
     if (line?.sockets === true) return this.#tunnel(x, { line, release: nothing })
     const ticket = this.#claims.claim()
-    return ticket < 0 ? this.#wait(x) : this.#start(x, ticket)
+    return ticket < 0 ? this.#wait(x) : this.#start(x, ticket, 1)
   }
 
   /** With a slot, after a wait or for the handshake of a WebSocket. */
-  #start(x: Exchange, ticket: number): Promise<Reply> {
-    if (!wantsWebSocket(x)) return this.#send(x, ticket, 1)
+  #start(x: Exchange, ticket: number, tries: number): Promise<Reply> {
+    if (!wantsWebSocket(x)) return this.#send(x, ticket, tries)
     const line = this.#lines[this.#claims.workerOf(ticket)]!
     return this.#tunnel(x, { line, release: () => this.#over(ticket, line) })
   }
@@ -131,7 +131,7 @@ export class Dispatcher {
       this.#claims.free(ticket, line.serial)
       return
     }
-    this.#take(next).resolve(this.#start(next.x, ticket))
+    this.#take(next).resolve(this.#start(next.x, ticket, next.tries))
     this.#fill()
   }
 
@@ -154,16 +154,17 @@ export class Dispatcher {
   #failed(error: unknown, sent: { x: Exchange; tries: number }): Promise<Reply> {
     if (sent.tries >= mostTries || !mayRetry(error, sent.x)) throw error
     const ticket = this.#claims.claim()
-    return ticket >= 0 ? this.#send(sent.x, ticket, sent.tries + 1) : this.#wait(sent.x)
+    const tries = sent.tries + 1
+    return ticket >= 0 ? this.#send(sent.x, ticket, tries) : this.#wait(sent.x, tries)
   }
 
   // With no slot free ------------------------------------------------------------------------------------------------
 
-  #wait(x: Exchange): Promise<Reply> {
+  #wait(x: Exchange, tries = 1): Promise<Reply> {
     if (!this.#claims.enqueue(this.#options.size)) {
       return Promise.reject(this.#refusals.next())
     }
-    return this.#queue(x, this.#waiting)
+    return this.#queue(x, this.#waiting, tries)
   }
 
   /**
@@ -177,11 +178,12 @@ export class Dispatcher {
     return line.send(x, nothing)
   }
 
-  #queue(x: Exchange, queue: Queue): Promise<Reply> {
+  #queue(x: Exchange, queue: Queue, tries = 1): Promise<Reply> {
     return new Promise((resolve, reject) => {
       const waitMs = queue === this.#urgent ? Math.max(this.#options.wait, 1000) : this.#options.wait
       const when = { since: stamp(), deadlineMs: performance.now() + waitMs }
       const waiter = new Waiter(x, when, resolve, reject)
+      waiter.tries = tries
       waiter.counted = queue === this.#waiting
       queue.push(waiter)
       if (queue.head === waiter) this.#showOldest()
@@ -262,7 +264,7 @@ export class Dispatcher {
     for (let next = this.#urgent.head ?? this.#waiting.head; next !== undefined; next = this.#urgent.head ?? this.#waiting.head) {
       const ticket = this.#claims.claim()
       if (ticket < 0) return
-      this.#take(next).resolve(this.#start(next.x, ticket))
+      this.#take(next).resolve(this.#start(next.x, ticket, next.tries))
     }
   }
 

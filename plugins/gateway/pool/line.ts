@@ -1,5 +1,6 @@
-import type { AppSpec, Exchange, Reply, WorkerInfo } from "edge"
+import type { AppSpec, Exchange, Logger, Reply, WorkerInfo } from "edge"
 import { FrameClient, HttpUpstream, parseTarget, SocketRoad, UpstreamError } from "edge"
+import { openCgi } from "./cgi-line.ts"
 import type { PoolOptions } from "./options.ts"
 
 /** A front's way to one worker. */
@@ -29,6 +30,7 @@ export interface LineOptions {
   readonly app: AppSpec
   readonly worker: WorkerInfo
   readonly front: number
+  readonly log: Logger
   lost(line: Line, error: Error): void
   /** A request is past its deadline and was answered 504. */
   stuck(line: Line, x: Exchange): void
@@ -37,8 +39,7 @@ export interface LineOptions {
 export async function openLine(options: LineOptions): Promise<Line> {
   const { transport } = options.worker
   if (transport === "frames") return openFrames(options)
-  if (transport === "http") return new HttpLine(options)
-  throw new Error(`the pool does not speak ${transport}`)
+  return new UpstreamLine(options, transport === "http" ? openHttp(options) : openCgi(options))
 }
 
 /** How long a worker that is said to answer may take to greet. */
@@ -107,33 +108,36 @@ class FrameLine implements Line {
   }
 }
 
-/** A program that speaks HTTP, and the connections kept to it. */
-class HttpLine implements Line {
+function openHttp({ app, worker: { address } }: LineOptions): HttpUpstream {
+  return new HttpUpstream({
+    target: parseTarget(address.startsWith("/") ? `unix:${address}` : `http://${address}`),
+    keepIdle: app.concurrency,
+    limits: { headMs: app.timeoutMs === 0 ? Infinity : app.timeoutMs },
+  })
+}
+
+/** A program that speaks HTTP, FastCGI or uwsgi, and the connections kept to it. */
+class UpstreamLine implements Line {
   readonly index: number
   readonly serial: number
   readonly sockets = false
   down = false
   readonly #options: LineOptions
-  readonly #upstream: HttpUpstream
+  readonly #upstream: { send(x: Exchange, over?: () => void): Promise<Reply>; close(): void }
 
-  constructor(options: LineOptions) {
-    const { app, worker } = options
-    const { address } = worker
+  constructor(options: LineOptions, upstream: { send(x: Exchange, over?: () => void): Promise<Reply>; close(): void }) {
+    const { worker } = options
     this.index = worker.index
     this.serial = worker.serial
     this.#options = options
-    this.#upstream = new HttpUpstream({
-      target: parseTarget(address.startsWith("/") ? `unix:${address}` : `http://${address}`),
-      keepIdle: app.concurrency,
-      limits: { headMs: app.timeoutMs === 0 ? Infinity : app.timeoutMs },
-    })
+    this.#upstream = upstream
   }
 
   send(x: Exchange, over: () => void): Promise<Reply> {
     return this.#upstream.send(x, over).catch((error: unknown) => this.#failed(error, x))
   }
 
-  /** Nothing is sent ahead to a program that speaks HTTP: it cannot give back what it has not begun. */
+  /** Nothing is sent ahead to such a program: it cannot give back what it has not begun. */
   recall(): void {}
 
   socket(x: Exchange, over: () => void): Promise<Reply> {

@@ -2,6 +2,8 @@ import type { Exchange, Reply } from "edge"
 
 /** One request that waits for a slot. */
 export class Waiter {
+  /** How many times it is sent in all, this one included: one whose workers die goes back to the queue. */
+  tries = 1
   before: Waiter | undefined
   after: Waiter | undefined
   queue: Queue | undefined
