@@ -14,15 +14,20 @@ export type ReplyBody = null | string | Uint8Array | FileSlice | ByteStream
 
 /**
  * An answer serialised at load: the bytes of head (status line to the blank line) and body in one buffer.
- * The listener writes the current date over the 29 bytes at `dateAt` at most once a second.
+ * The listener writes the current date over the 29 bytes at `dateAt`, and the age over the 10 bytes at `ageAt`, at most
+ * once a second.
  */
 export interface Wire {
   readonly bytes: Buffer
-  /** Offset of the IMF-fixdate in `bytes`. */
+  /** Offset of the IMF-fixdate in `bytes`; -1: its Date is its own (an answer from a cache). */
   readonly dateAt: number
+  /** Offset of the digits of Age, for an answer from a cache. */
+  readonly ageAt?: number
+  /** Unix second at which its age was 0. */
+  readonly bornSec?: number
   /** Where the body starts. */
   readonly bodyAt: number
-  /** Unix second last written at `dateAt`. */
+  /** Unix second last written at `dateAt` and `ageAt`. */
   dateSec: number
 }
 
@@ -35,6 +40,8 @@ export class Reply {
   readonly headers: HeaderList
   /** Reason phrase from an upstream, else the standard one of the status. */
   reason: string | undefined = undefined
+  /** Unix second at which its age was 0: the listener then adds Age (RFC 9111, 5.1). Undefined: it comes from no cache. */
+  bornSec: number | undefined = undefined
 
   constructor(status: number, headers?: HeaderList, body: ReplyBody = null) {
     this.#status = status

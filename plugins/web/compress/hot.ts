@@ -65,7 +65,7 @@ export class HotAnswers {
   #prepare(reply: Reply, { encoding, bytes }: { encoding: Encoding; bytes: Uint8Array }): Prepared {
     const headers = HeaderList.from(reply.headers)
     encodeHead(headers, encoding)
-    const prepared = new Prepared(reply.status, [...headers.flat], bytes)
+    const prepared = new Prepared(reply.status, [...headers.flat], bytes, { bornSec: reply.bornSec })
     this.#bytes += prepared.bytes
     if (this.#bytes > this.#options.maxBytes) {
       this.#known = new WeakMap()

@@ -1,10 +1,8 @@
 /** A variant of a file -> the Reply to one request: whole, a range or several, not modified. */
 import { closeSync } from "node:fs"
 import type { Exchange } from "edge"
-import { HeaderList, HttpError, type Part, PartsStream, Reply } from "edge"
-import { evaluate, rangeHolds } from "./conditions.ts"
+import { evaluate, HeaderList, HttpError, parseRange, type Part, PartsStream, rangeHolds, Reply, type Span } from "edge"
 import type { Variant } from "./entry.ts"
-import { parseRange, type Span } from "./ranges.ts"
 import type { OpenFile } from "./root.ts"
 
 /** Opens a variant's file; null when it is no longer the one that the variant was made from. */

@@ -1,6 +1,5 @@
 /** The answers to a file, made when it is read. */
-import { type Encoding, encodingPicker, Prepared } from "edge"
-import type { Validators } from "./conditions.ts"
+import { type Encoding, encodingPicker, Prepared, type Validators } from "edge"
 import type { Stamp } from "./root.ts"
 
 /** A file, or a precompressed sidecar of it. */

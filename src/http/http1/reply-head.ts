@@ -40,6 +40,7 @@ export function replyHead(reply: Reply, facts: HeadFacts): ReplyHead {
   const { text: lines, declared, dated, served } = readLines(reply.headers)
   const { framing, length } = frame(reply, declared, facts)
   let text = startLine(reply) + lines
+  if (reply.bornSec !== undefined) text += "Age: " + Math.max(0, clock.sec - reply.bornSec) + "\r\n"
   if (!dated) text += "Date: " + clock.date + "\r\n"
   if (!served && facts.server !== undefined) text += "Server: " + facts.server + "\r\n"
   if (framing === Framing.Chunked) text += "Transfer-Encoding: chunked\r\n"

@@ -9,7 +9,8 @@ export function writeWire(wire: Wire, out: Output, facts: HeadFacts): number {
   const { bytes, bodyAt } = wire
   if (wire.dateSec !== clock.sec) {
     wire.dateSec = clock.sec
-    bytes.latin1Write(clock.date, wire.dateAt)
+    if (wire.ageAt === undefined) bytes.latin1Write(clock.date, wire.dateAt)
+    else bytes.latin1Write(String(Math.max(0, clock.sec - wire.bornSec!)).padStart(10), wire.ageAt)
   }
   const end = facts.isHead ? bodyAt : bytes.length
   const line = connectionLine(facts.keepAlive, facts.minor)

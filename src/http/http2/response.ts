@@ -1,4 +1,5 @@
 import { readSync } from "node:fs"
+import { clock } from "../clock.ts"
 import { validName, validValue } from "../codec/fields.ts"
 import { bodyLength } from "../reply.ts"
 import type { FileSlice, Reply } from "../reply.ts"
@@ -16,7 +17,9 @@ export const clientGone = new Error("the client is gone")
 export function toResponse(reply: Reply, o: { isHead: boolean; server: string | undefined; onSent: OnSent }): Response {
   const { status, body } = reply
   if (!Number.isInteger(status) || status < 200 || status > 599) throw new BadReply(`status ${status} cannot be sent`)
-  const { headers, declared } = fieldsOf(reply, o.server)
+  const fields = fieldsOf(reply, o.server)
+  const { declared } = fields
+  const headers = reply.bornSec === undefined ? fields.headers : withAge(fields.headers, reply.bornSec)
   const length = bodyLength(body)
   const bodiless = o.isHead || status === 204 || status === 205 || status === 304
   if (!bodiless && length >= 0 && declared >= 0 && declared !== length) {
@@ -42,6 +45,12 @@ export function toResponse(reply: Reply, o: { isHead: boolean; server: string | 
 function withLength(headers: Headers, length: number): Headers {
   const own = new Headers(headers)
   own.set("content-length", String(length))
+  return own
+}
+
+function withAge(headers: Headers, bornSec: number): Headers {
+  const own = new Headers(headers)
+  own.set("age", String(Math.max(0, clock.sec - bornSec)))
   return own
 }
 

@@ -1,5 +1,5 @@
 /** Preconditions of a request (RFC 9110 13), in the order of 13.2.2. */
-import type { HeaderList } from "edge"
+import type { HeaderList } from "./headers.ts"
 import { parseHttpDate } from "./dates.ts"
 
 /** What is known of the representation that would be sent. */
@@ -18,7 +18,7 @@ export type Verdict = "full" | "not-modified" | "failed"
 export function evaluate(headers: HeaderList, has: Validators): Verdict {
   const ifMatch = headers.get("if-match")
   if (ifMatch !== null) {
-    if (!matches(ifMatch, { etag: has.etag, strong: true })) return "failed"
+    if (!matchesTag(ifMatch, { etag: has.etag, strong: true })) return "failed"
   } else {
     const since = headers.get("if-unmodified-since")
     if (since !== null && since !== has.lastModified) {
@@ -27,7 +27,7 @@ export function evaluate(headers: HeaderList, has: Validators): Verdict {
     }
   }
   const ifNoneMatch = headers.get("if-none-match")
-  if (ifNoneMatch !== null) return matches(ifNoneMatch, { etag: has.etag, strong: false }) ? "not-modified" : "full"
+  if (ifNoneMatch !== null) return matchesTag(ifNoneMatch, { etag: has.etag, strong: false }) ? "not-modified" : "full"
   const since = headers.get("if-modified-since")
   return since !== null && unchangedSince(since, has) ? "not-modified" : "full"
 }
@@ -52,7 +52,8 @@ export function rangeHolds(headers: HeaderList, has: Validators): boolean {
 
 const tag = /(W\/)?("[\x21\x23-\x7e\x80-\xff]*")\s*(?:,|$)/g
 
-function matches(list: string, { etag, strong }: { etag: string; strong: boolean }): boolean {
+/** True where a list of If-Match or If-None-Match names the tag; `strong`: weak tags match nothing (RFC 9110 8.8.3.2). */
+export function matchesTag(list: string, { etag, strong }: { etag: string; strong: boolean }): boolean {
   if (list === etag) return !strong || !etag.startsWith("W/")
   if (list.trim() === "*") return true
   const weak = etag.startsWith("W/")
