@@ -1,4 +1,5 @@
 /** `edge __front`: accepts from the sockets it inherited and serves one generation of the config. */
+import { FrontBus } from "./bus.ts"
 import { Config } from "./config/config.ts"
 import { reason } from "./errors.ts"
 import { FrontLinks } from "./front-links.ts"
@@ -46,6 +47,7 @@ class Front {
   readonly #exit: (code: number) => void
   readonly #listeners: HttpListener[] = []
   readonly #links = new FrontLinks(say)
+  readonly #bus = new FrontBus((topic, data) => say({ type: "cast", topic, data }))
   #start: FrontStart | undefined
   #config: Config | undefined
   #generation: Generation | undefined
@@ -73,6 +75,8 @@ class Front {
       case "problem":
         this.#problem = message.text
         return
+      case "cast":
+        return this.#bus.hear(message.topic, message.data)
       case "stats":
         return say({ type: "stats", id: message.id, stats: this.#stats() })
       case "tell":
@@ -96,7 +100,13 @@ class Front {
       this.#access = openAccessLog(log.access, this.log)
       if (this.#problem === null) {
         this.#links.fill(start, this.log)
-        const generation = await setUp(config, { log: this.log, dev: start.dev, link: app => this.#links.link(app, generation), ...pagesOf(start) })
+        const generation = await setUp(config, {
+          log: this.log,
+          dev: start.dev,
+          bus: this.#bus,
+          link: app => this.#links.link(app, generation),
+          ...pagesOf(start),
+        })
         await generation.start()
         this.#generation = generation
         for (const command of start.told ?? []) await this.#tell(command)

@@ -1,4 +1,5 @@
 /** One config made live in one process: the web layer and the apps are set up, then started, and stopped in reverse. */
+import { type Bus, noBus } from "./bus.ts"
 import type { Config } from "./config/config.ts"
 import { kernelKeys } from "./config/kernel-schemas.ts"
 import { formatPath } from "./config/path.ts"
@@ -20,6 +21,8 @@ export interface GenerationHost {
   link?(app: string): AppLink
   /** Where fronts share their pages, and which front this is; without it (`edge check`) pages are this process's own. */
   readonly pages?: { readonly folder: string; readonly front: number }
+  /** How parts reach themselves in the other fronts; none where there are none. */
+  readonly bus?: Bus
   /** Longest that a part may take to be set up; default 10 s. */
   readonly setupMaxMs?: number
 }
@@ -57,6 +60,7 @@ export async function setUp(config: Config, host: GenerationHost): Promise<Gener
     problems,
     log: host.log,
     dev: host.dev,
+    bus: host.bus ?? noBus,
     signal: generation.ended.signal,
     store: generation.state,
     page: (name, words) => generation.frontPages.declare(name, words),

@@ -1,6 +1,7 @@
 /** Imports a TypeScript app and asks its framework what it means: in a worker, or in a front for gateway "inline". */
 import { relative, resolve } from "node:path"
 import { blame, formatBlame } from "./blame.ts"
+import { noBus } from "./bus.ts"
 import { patchGlobals } from "./http/bridge.ts"
 import type { AppModule, AppSpec, Context, Logger } from "./plugin.ts"
 import { Registry } from "./registry.ts"
@@ -48,6 +49,7 @@ function contextOf(app: AppSpec, options: LoadAppOptions): Context {
     at,
     signal: options.signal ?? new AbortController().signal,
     dev: options.dev ?? false,
+    bus: noBus,
     store: new State(options.log),
     page: not("share pages with fronts"),
     resolve: path => resolve(app.dir, path),

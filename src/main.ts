@@ -73,6 +73,14 @@ const commands: Readonly<Record<string, Entry>> = {
     load: () => import("./commands/scale.ts"),
     describe: c => controlling(c.description("how many workers an app has").argument("<app>").argument("<workers>")),
   },
+  purge: {
+    load: () => import("./commands/purge.ts"),
+    describe: c =>
+      controlling(c.description("forget answers of the cache: URLs, prefixes, tags or all").argument("[urls...]"))
+        .option("--prefix <url...>", "all that begins so")
+        .option("--tag <tag...>", "all with the tag (Surrogate-Key, Cache-Tag)")
+        .option("--all", "everything"),
+  },
   hash: {
     load: () => import("./commands/hash.ts"),
     describe: c => c.description("hash a password for basic_auth; asks for it, or reads it from a pipe").option("-u, --user <name>", "print NAME:HASH, a line of an htpasswd file"),

@@ -2,6 +2,7 @@
 import { resolve } from "node:path"
 import type { GenericSchema } from "valibot"
 import { blame, formatBlame } from "./blame.ts"
+import type { Bus } from "./bus.ts"
 import { check } from "./config/check.ts"
 import type { Config } from "./config/config.ts"
 import { show } from "./config/explain.ts"
@@ -19,6 +20,7 @@ export interface PartsOptions {
   readonly problems: Problem[]
   readonly log: Logger
   readonly dev: boolean
+  readonly bus: Bus
   readonly signal: AbortSignal
   readonly store: Store
   page(name: string, words: number): FrontPage
@@ -199,13 +201,14 @@ export class Parts {
   }
 
   #context(name: string, path: Path): Context {
-    const { config, registry, log, dev, signal, store, redispatch } = this.options
+    const { config, registry, log, dev, bus, signal, store, redispatch } = this.options
     return {
       log: log.with({ plugin: name }),
       dir: config.dir,
       at: formatPath(path),
       signal,
       dev,
+      bus,
       store,
       page: (page, words) => this.options.page(page, words),
       resolve: file => resolve(config.dir, file),

@@ -3,6 +3,7 @@
  * else of src/, and so prove that it is enough.
  */
 import type { GenericSchema, InferOutput } from "valibot"
+import type { Bus } from "./bus.ts"
 import type { Awaitable, Handler, Middleware } from "./http/chain.ts"
 import type { Exchange } from "./http/exchange.ts"
 import type { Reply } from "./http/reply.ts"
@@ -27,6 +28,7 @@ export { FrameClient } from "./frames/client.ts"
 export type { FrameClientOptions } from "./frames/client.ts"
 export { pythonFrames } from "./frames/python/files.ts"
 export { pythonOptions } from "./frames/python/options.ts"
+export type { Bus } from "./bus.ts"
 export { after, asReply, fold, PASS } from "./http/chain.ts"
 export type { AfterOptions, Answer, Awaitable, Handler, Middleware } from "./http/chain.ts"
 export { type Encoding, encodingPicker, pickEncoding } from "./http/accept-encoding.ts"
@@ -135,6 +137,8 @@ export interface Context {
   readonly signal: AbortSignal
   /** True in `edge dev`. */
   readonly dev: boolean
+  /** This part in the other fronts of this machine; topics begin with the plugin's name ("cache.purge"). */
+  readonly bus: Bus
   /** What `server.state` names; opened when it is first asked something. Not to be asked before `start`. */
   readonly store: Store
   /**

@@ -21,6 +21,7 @@ export const standard: { readonly [K in Kind]: Readonly<Record<string, Load>> } 
   middleware: {
     basic_auth: () => import("../plugins/web/basic_auth/plugin.ts"),
     body_limit: () => import("../plugins/web/body_limit/plugin.ts"),
+    cache: () => import("../plugins/web/cache/plugin.ts"),
     cache_control: () => import("../plugins/web/cache_control/plugin.ts"),
     compress: () => import("../plugins/web/compress/plugin.ts"),
     headers: () => import("../plugins/web/headers/plugin.ts"),

@@ -2,6 +2,9 @@ import type { PartCommand } from "../plugin.ts"
 import type { AppState, FromFront, FrontStart, FrontStats, Told, ToFront } from "./messages.ts"
 import { selfArgv } from "./self.ts"
 
+/** What one front says to all. */
+export type Cast = FromFront & { type: "cast" }
+
 export interface FrontExit {
   readonly code: number | null
   readonly signal: string | null
@@ -15,6 +18,8 @@ export interface FrontOptions {
   /** The i-th descriptor becomes 3 + i in the child. */
   readonly sockets: readonly { readonly address: string; readonly fd: number }[]
   onReport(message: FromFront & { type: "report" }): void
+  /** It says something to all the others. */
+  onCast(message: Cast): void
   onExit(exit: FrontExit): void
 }
 
@@ -46,6 +51,7 @@ export class FrontProcess {
       else if (message.type === "failed") ready.reject(new Error(message.error))
       else if (message.type === "listening") this.#listening.resolve()
       else if (message.type === "report") options.onReport(message)
+      else if (message.type === "cast") options.onCast(message)
       else if (message.type === "told") {
         this.#told.get(message.id)?.(message.told)
         this.#told.delete(message.id)
@@ -89,6 +95,10 @@ export class FrontProcess {
 
   workers(app: string, state: AppState): void {
     this.#send({ type: "workers", app, state })
+  }
+
+  cast(message: Cast): void {
+    this.#send(message)
   }
 
   reopen(): void {

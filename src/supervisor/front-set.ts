@@ -1,7 +1,7 @@
 /** The fronts of one generation of the config: all of one plan, all alike. */
 import type { Logger } from "../log/logger.ts"
 import type { PartCommand } from "../plugin.ts"
-import { describeExit, type FrontExit, FrontProcess } from "./front-process.ts"
+import { type Cast, describeExit, type FrontExit, FrontProcess } from "./front-process.ts"
 import type { FrontStart, FrontStats, Told } from "./messages.ts"
 import type { Pool } from "./pools.ts"
 import type { ListeningSocket } from "./sockets.ts"
@@ -21,6 +21,7 @@ export interface FrontSetOptions {
   takeNumber(): number
   /** A front is gone, whatever the reason. */
   onGone(front: FrontProcess): void
+  onCast(front: FrontProcess, message: Cast): void
 }
 
 /** A front that dies sooner than this after its start counts as one more failure in a row. */
@@ -165,6 +166,7 @@ export class FrontSet {
       }),
       sockets,
       onReport: ({ app, report }) => pools.get(app)?.report(report),
+      onCast: message => this.#options.onCast(front, message),
       onExit: exit => this.#ended(front, exit),
     })
     this.#fronts.add(front)

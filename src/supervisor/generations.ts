@@ -57,6 +57,9 @@ export class Generations {
       dev: this.#parts.dev,
       takeNumber: () => this.#freeNumber(),
       onGone: front => this.#parts.onFrontGone(front.index),
+      onCast: (from, message) => {
+        for (const front of this.all.flatMap(({ fronts }) => fronts)) if (front !== from) front.cast(message)
+      },
     })
     this.#sets.add(set)
     void set.gone.then(() => this.#sets.delete(set))

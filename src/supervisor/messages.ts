@@ -41,6 +41,8 @@ export type ToFront =
   | { readonly type: "reopen" }
   | { readonly type: "problem"; readonly text: string | null }
   | { readonly type: "stats"; readonly id: number }
+  /** What another front said to all (Bus). */
+  | { readonly type: "cast"; readonly topic: string; readonly data: unknown }
   /** For the parts that take commands. Answer: "told". */
   | { readonly type: "tell"; readonly id: number; readonly command: PartCommand }
 
@@ -51,6 +53,7 @@ export type FromFront =
   | { readonly type: "listening" }
   | { readonly type: "report"; readonly app: string; readonly report: WorkerReport }
   | { readonly type: "stats"; readonly id: number; readonly stats: FrontStats }
+  | { readonly type: "cast"; readonly topic: string; readonly data: unknown }
   | { readonly type: "told"; readonly id: number; readonly told: Told }
 
 /** The answers of the parts that the command was for, or why it was refused. */

@@ -1,4 +1,5 @@
 /** Starts the supervising half of an app's gateway: first-party ones here, a third party's in a child of its own. */
+import { noBus } from "../bus.ts"
 import type { PlannedApp } from "../plan.ts"
 import type { Context, Gateway, Plugin, Supervision, WorkerHost } from "../plugin.ts"
 import { standard } from "../standard.ts"
@@ -24,6 +25,7 @@ async function firstPartyGateway(app: PlannedApp, host: WorkerHost): Promise<Gat
     at,
     signal: new AbortController().signal,
     dev: false,
+    bus: noBus,
     store: new State(host.log),
     page: none("pages of fronts"),
     resolve: path => path,

@@ -3,6 +3,7 @@ import type { Answer, Awaitable, Context, Exchange, FrontPage, Handler, Kind, Ki
 import { FrontPages } from "../../src/front-pages.ts"
 import { resolve } from "node:path"
 import * as v from "valibot"
+import { FrontBus } from "../../src/bus.ts"
 
 export interface ContextOptions {
   dir?: string
@@ -25,6 +26,9 @@ export class TestContext implements Context {
   readonly dir: string
   readonly at = ""
   readonly dev: boolean
+  /** What the part said to itself in other fronts; `bus.hear` plays another front. */
+  readonly casts: { topic: string; data: unknown }[] = []
+  readonly bus = new FrontBus((topic, data) => void this.casts.push({ topic, data }))
   readonly signal: AbortSignal
   readonly #options: ContextOptions
   readonly #end = new AbortController()

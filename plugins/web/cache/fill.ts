@@ -1,0 +1,199 @@
+/** A body on its way into the cache, read by several clients meanwhile. */
+import { type ByteSink, ByteStream, type HeaderList } from "edge"
+
+export interface FillOptions {
+  /** Content-Length, or -1. */
+  readonly length: number
+  /** Takes so many bytes more out of what fills may hold; false: no more, it is not to be kept. */
+  reserve(bytes: number): boolean
+  /** All of it came. */
+  done(body: Uint8Array): void
+  /** It did not, or it is too large to be kept. */
+  failed(error: Error | "too large"): void
+}
+
+/** What waits in front of a slow reader once the body is no longer kept. */
+const AHEAD = 256 * 1024
+
+/**
+ * Takes the body at the origin's pace and holds it until it is complete, so that one slow client holds up neither the
+ * origin nor the others. Past the limits it is kept no longer, and goes on to its one reader at that reader's pace.
+ */
+export class Fill implements ByteSink {
+  readonly #source: ByteStream
+  readonly #options: FillOptions
+  readonly #readers = new Set<FillReader>()
+  #chunks: Uint8Array[] = []
+  /** Of the body, before the first of `chunks`. */
+  #base = 0
+  #size = 0
+  #keeping = true
+  #sourcePaused = false
+  #trailers: HeaderList | undefined
+  /** Undefined while it comes; null: complete. */
+  #outcome: Error | null | undefined
+
+  constructor(source: ByteStream, options: FillOptions) {
+    this.#source = source
+    this.#options = options
+  }
+
+  get length(): number {
+    return this.#options.length
+  }
+
+  /** Another reader from the first byte on, or of a part; only while nothing was let go. */
+  reader(span: { start: number; end: number } = { start: 0, end: this.length }): ByteStream {
+    const reader = new FillReader(this, span)
+    this.#readers.add(reader)
+    return reader
+  }
+
+  start(): void {
+    this.#source.pipe(this)
+  }
+
+  data(chunk: Uint8Array): void {
+    if (this.#outcome !== undefined || chunk.byteLength === 0) return
+    this.#size += chunk.byteLength
+    this.#chunks.push(chunk)
+    if (this.#keeping && !this.#options.reserve(chunk.byteLength)) this.#letGo()
+    for (const reader of this.#readers) reader.deliver()
+    if (!this.#keeping) this.#trim()
+  }
+
+  end(trailers?: HeaderList): void {
+    if (this.#outcome !== undefined) return
+    if (this.length >= 0 && this.#size !== this.length) return this.fail(new Error(`a body of ${this.#size} bytes, not ${this.length}`))
+    this.#outcome = null
+    this.#trailers = trailers
+    if (this.#keeping) this.#options.done(this.#chunks.length === 1 ? this.#chunks[0]! : Buffer.concat(this.#chunks))
+    for (const reader of this.#readers) reader.deliver()
+  }
+
+  fail(error: Error): void {
+    if (this.#outcome !== undefined) return
+    this.#outcome = error
+    if (this.#keeping) this.#options.failed(error)
+    this.#keeping = false
+    for (const reader of this.#readers) reader.deliver()
+  }
+
+  #letGo(): void {
+    this.#keeping = false
+    this.#options.failed("too large")
+    if (this.#readers.size === 0) this.#abandon()
+  }
+
+  #abandon(): void {
+    this.#outcome = new Error("nobody wants the body")
+    this.#chunks = []
+    this.#source.cancel(this.#outcome)
+  }
+
+  // For its readers -------------------------------------------------------------------------------------------------
+
+  /** The chunk that holds byte `at`, from there on; undefined when it has not come. */
+  from(at: number): Uint8Array | undefined {
+    let start = this.#base
+    for (const chunk of this.#chunks) {
+      if (at < start + chunk.byteLength) return at === start ? chunk : chunk.subarray(at - start)
+      start += chunk.byteLength
+    }
+    return undefined
+  }
+
+  /** Undefined while more comes; null at the end. */
+  get outcome(): Error | null | undefined {
+    return this.#outcome
+  }
+
+  get trailers(): HeaderList | undefined {
+    return this.#trailers
+  }
+
+  took(): void {
+    if (!this.#keeping && this.#outcome === undefined) this.#trim()
+  }
+
+  leave(reader: FillReader): void {
+    this.#readers.delete(reader)
+    if (this.#readers.size === 0 && !this.#keeping && this.#outcome === undefined) this.#abandon()
+  }
+
+  /** Forgets what every reader has, and lets the source wait for the slowest. */
+  #trim(): void {
+    let least = this.#size
+    for (const { at } of this.#readers) least = Math.min(least, at)
+    while (this.#chunks.length > 0 && this.#base + this.#chunks[0]!.byteLength <= least) this.#base += this.#chunks.shift()!.byteLength
+    const wait = this.#size - least > AHEAD
+    if (wait === this.#sourcePaused) return
+    this.#sourcePaused = wait
+    if (wait) this.#source.pause()
+    else this.#source.resume()
+  }
+}
+
+class FillReader extends ByteStream {
+  readonly length: number
+  readonly #fill: Fill
+  readonly #end: number
+  at: number
+  #sink: ByteSink | undefined
+  #paused = false
+  #delivering = false
+
+  constructor(fill: Fill, { start, end }: { start: number; end: number }) {
+    super()
+    this.#fill = fill
+    this.at = start
+    this.#end = end < 0 ? Infinity : end
+    this.length = end < 0 ? -1 : end - start
+  }
+
+  pipe(sink: ByteSink): void {
+    this.#sink = sink
+    this.deliver()
+  }
+
+  pause(): void {
+    this.#paused = true
+  }
+
+  resume(): void {
+    this.#paused = false
+    this.deliver()
+  }
+
+  cancel(): void {
+    this.#sink = undefined
+    this.#fill.leave(this)
+  }
+
+  deliver(): void {
+    if (this.#delivering) return
+    this.#delivering = true
+    while (this.#sink !== undefined && !this.#paused && this.at < this.#end) {
+      const chunk = this.#fill.from(this.at)
+      if (chunk === undefined) break
+      const piece = chunk.byteLength > this.#end - this.at ? chunk.subarray(0, this.#end - this.at) : chunk
+      this.at += piece.byteLength
+      this.#sink.data(piece)
+    }
+    this.#delivering = false
+    this.#fill.took()
+    this.#finish()
+  }
+
+  #finish(): void {
+    const sink = this.#sink
+    if (sink === undefined || this.#paused) return
+    const { outcome, trailers } = this.#fill
+    const complete = this.at >= this.#end || (outcome === null && this.#fill.from(this.at) === undefined)
+    if (!complete && !(outcome instanceof Error && this.#fill.from(this.at) === undefined)) return
+    this.#sink = undefined
+    this.#fill.leave(this)
+    if (complete) sink.end(trailers)
+    else sink.fail(outcome as Error)
+  }
+}

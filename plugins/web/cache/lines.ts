@@ -1,0 +1,61 @@
+/** Header lines as they are kept (RFC 9111 3.1) and as a 304 or a HEAD changes them (3.2). */
+import { HeaderList } from "edge"
+
+/** Between two hops only, or the cache's own. Content-Length: the engine writes what is true. */
+const never = new Set([
+  "age",
+  "connection",
+  "content-length",
+  "keep-alive",
+  "proxy-authenticate",
+  "proxy-authentication-info",
+  "proxy-authorization",
+  "proxy-connection",
+  "te",
+  "trailer",
+  "transfer-encoding",
+  "upgrade",
+  "x-accel-expires",
+])
+/** What a 304 says of a body that it does not have is not to be believed. */
+const ofTheBody = new Set(["content-encoding", "content-length", "content-md5", "content-range", "content-type", "etag"])
+
+export function keptLines(headers: HeaderList, { strip, dateMs }: { strip: ReadonlySet<string>; dateMs: number }): string[] {
+  const listed = new Set((headers.get("connection") ?? "").split(",").map(name => name.trim().toLowerCase()))
+  const { flat } = headers
+  const kept: string[] = []
+  let dated = false
+  for (let i = 0; i < flat.length; i += 2) {
+    const name = flat[i]!.toLowerCase()
+    if (never.has(name) || listed.has(name) || strip.has(name)) continue
+    if (name === "date") {
+      if (dated) continue
+      dated = true
+    }
+    kept.push(flat[i]!, flat[i + 1]!)
+  }
+  if (!dated) kept.push("Date", new Date(dateMs).toUTCString())
+  return kept
+}
+
+/** The stored lines, those that the newer answer has too replaced by its own. */
+export function mergedLines(stored: readonly string[], newer: readonly string[]): string[] {
+  const news = new Set<string>()
+  for (let i = 0; i < newer.length; i += 2) {
+    const name = newer[i]!.toLowerCase()
+    if (!ofTheBody.has(name)) news.add(name)
+  }
+  const out: string[] = []
+  for (let i = 0; i < stored.length; i += 2) if (!news.has(stored[i]!.toLowerCase())) out.push(stored[i]!, stored[i + 1]!)
+  for (let i = 0; i < newer.length; i += 2) if (news.has(newer[i]!.toLowerCase())) out.push(newer[i]!, newer[i + 1]!)
+  return out
+}
+
+/** Words of the fields that name tags: by spaces (Surrogate-Key) or commas (Cache-Tag). */
+export function tagsOf(headers: HeaderList, fields: readonly string[]): string[] {
+  const tags: string[] = []
+  for (const field of fields) for (const value of headers.getAll(field)) tags.push(...value.split(/[\s,]+/).filter(tag => tag !== ""))
+  return [...new Set(tags)].slice(0, MOST_TAGS)
+}
+
+const MOST_TAGS = 256
