@@ -6,7 +6,7 @@ export interface HashingCost {
   readonly memoryCost: number
   readonly timeCost: number
 }
-const RECOMMENDED: HashingCost = { memoryCost: 19_456, timeCost: 2 }
+export const RECOMMENDED: HashingCost = { memoryCost: 19_456, timeCost: 2 }
 
 /** Each hash in work holds its memory: without a bound, a flood of logins would take gigabytes. */
 const AT_ONCE = 4

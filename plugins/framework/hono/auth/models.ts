@@ -18,12 +18,15 @@ export const Group = model(
 /** Small letters: `Ann@x.org` and `ann@x.org` are one mailbox with every provider that people use. */
 const address = v.pipe(v.string(), v.trim(), v.toLowerCase(), v.email(), v.maxLength(254))
 
+/** One line: a name goes into mails and pages, where a line end could begin something else. */
+const oneLine = v.pipe(v.string(), v.trim(), v.minLength(1), v.maxLength(150), v.regex(/^\P{Cc}*$/u, "Has a character that a name cannot have."))
+
 /** What the three switches and the dates are not: fields that a visitor may set. Sign-up takes e-mail and name only. */
 export const User = model(
   "user",
   {
     email: { ...email({ label: "E-mail", unique: true, search: true }), schema: address },
-    name: text({ max: 150, search: true }),
+    name: { ...text({ max: 150, search: true }), schema: oneLine },
     isActive: boolean({ label: "Active", default: true, filter: true, help: "Switched off, nobody can be logged in as this user. Better than deleting." }),
     isStaff: boolean({ label: "Staff", default: false, filter: true, help: "May log in to the admin." }),
     isSuperuser: boolean({ label: "Superuser", default: false, filter: true, help: "Has every permission." }),

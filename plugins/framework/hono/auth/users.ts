@@ -2,6 +2,7 @@ import type { AnyApp } from "../app/app.ts"
 import type { Part } from "../app/part.ts"
 import { Auth, useAuth, type UsersOptions } from "./auth.ts"
 import { changepassword, createsuperuser, unlock } from "./commands.ts"
+import { deployChecks } from "./deploy-checks.ts"
 import { userOf } from "./logins.ts"
 import { authModels, type UserRow } from "./models.ts"
 import { accountRoutes } from "./routes/account.ts"
@@ -39,6 +40,7 @@ export function users(options: UsersOptions = {}): Part {
       accountRoutes(desk)
       secondFactorRoutes(desk)
       for (const command of [createsuperuser, changepassword, unlock]) app.command(command)
+      app.deployChecks.push(() => deployChecks(auth))
       app.onBoot(() => auth.boot())
     },
   }

@@ -85,7 +85,11 @@ export class Client {
     const before = this.options.logged.length
     const cookie = [...this.cookies].map(([name, value]) => `${name}=${value}`).join("; ")
     const headers = { accept: "text/html,*/*;q=0.8", ...(cookie !== "" && { cookie }), ...options.headers }
-    const response = await this.app.request(ORIGIN + path, { ...init, headers }, FACTS as never)
+    const later: Promise<unknown>[] = []
+    const facts = { ...FACTS, waitUntil: (promise: Promise<unknown>) => void later.push(promise) }
+    const response = await this.app.request(ORIGIN + path, { ...init, headers }, facts as never)
+    // What goes on after the answer (mails) is part of what a test asks about.
+    await Promise.allSettled(later)
     for (const line of response.headers.getSetCookie()) this.#keep(line)
     if (this.options.strict) rethrow(this.options.logged.slice(before))
     const page = await Page.of(response, path)
@@ -129,7 +133,7 @@ export class Client {
 }
 
 /** What handlers see of the connection. */
-const FACTS = { ip: "192.0.2.1", scheme: "http", prefix: "", waitUntil: () => {} }
+const FACTS = { ip: "192.0.2.1", scheme: "http", prefix: "" }
 
 function append(body: FormData, fields: Fields): void {
   for (const [name, value] of Object.entries(fields)) {

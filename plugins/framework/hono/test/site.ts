@@ -4,11 +4,13 @@ import { join } from "node:path"
 import type { AnyApp } from "../app/app.ts"
 import { Database } from "../db/database.ts"
 import { createTables } from "../db/migrate/create.ts"
+import { mailerOf } from "../mail/mailer.ts"
+import type { Letter } from "../mail/message.ts"
 import { Client } from "./client.ts"
 import { type Logged, loggerInto } from "./logged.ts"
 
 export interface TestOptions {
-  /** Besides the process's environment; SITE_URL and DATABASE_URL of the machine are not seen. */
+  /** Besides the process's environment; SITE_URL, DATABASE_URL and MAIL_URL of the machine are not seen. */
   readonly env?: Readonly<Record<string, string>>
   /** "sqlite::memory:" (the default), or an empty PostgreSQL database: "postgres://...". */
   readonly database?: string
@@ -29,6 +31,11 @@ export class TestSite extends Client implements AsyncDisposable {
     this.#undo = options.undo
   }
 
+  /** The mails that were sent, oldest first. */
+  get outbox(): readonly Letter[] {
+    return mailerOf(this.app).outbox
+  }
+
   /** Another visitor, with cookies of their own. */
   visitor(): Client {
     return new Client(this.app, this.options)
@@ -44,8 +51,8 @@ export async function open(app: AnyApp, options: TestOptions = {}): Promise<Test
   const logged: Logged[] = []
   const files = mkdtempSync(join(tmpdir(), "edge-test-"))
   const database = new Database(options.database ?? "sqlite::memory:")
-  const { SITE_URL: _url, DATABASE_URL: _database, ...rest } = process.env
-  const env = { SECRET_KEY: "a secret for tests alone", ...rest, EDGE_FILES: files, ...options.env }
+  const { SITE_URL: _url, DATABASE_URL: _database, MAIL_URL: _mail, ...rest } = process.env
+  const env = { SECRET_KEY: "a secret for tests alone", ...rest, EDGE_FILES: files, MAIL_URL: "memory:", ...options.env }
   const undo = async (): Promise<void> => {
     if (app.isBooted) await app.shutdown()
     await database.close()

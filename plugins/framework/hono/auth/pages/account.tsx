@@ -20,21 +20,21 @@ export function AccountPage(props: AccountProps): Child {
   const faults = (form: string): Faults => (props.wrong?.form === form ? props.wrong.faults : {})
   const typed = (form: string, field: string): string | undefined => (props.wrong?.form === form ? props.wrong.values[field] : undefined)
   const current = (id: string, fault: string | undefined) => (
-    <Field id={id} name="current" label="Your password now" type="password" autocomplete="current-password" maxlength={1024} fault={fault} />
+    <Field id={id} name="current" label="Current password" type="password" autocomplete="current-password" maxlength={1024} fault={fault} />
   )
   return (
     <Frame wide>
       <h1 style="margin-bottom:1.25rem">Your account</h1>
       <section class="auth-card" aria-labelledby="auth-h-name">
-        <h2 id="auth-h-name">Name</h2>
+        <h2 id="auth-h-name">Profile</h2>
         <Form action={`${path}/name`} fault={faults("name")[""]}>
           <Field name="name" label="Name" value={typed("name", "name") ?? user.name} autocomplete="name" maxlength={150} fault={faults("name").name} />
-          <button type="submit">Keep</button>
+          <button type="submit">Save</button>
         </Form>
       </section>
       <section class="auth-card" aria-labelledby="auth-h-email">
         <h2 id="auth-h-email">E-mail</h2>
-        <p class="auth-lead">Now: {user.email}. A new one counts once you open the link we send there.</p>
+        <p class="auth-lead">Now: {user.email}. A new one is used once you open the link we send to it.</p>
         {hasPassword && (
           <Form action={`${path}/email`} fault={faults("email")[""]}>
             <Field name="email" label="New e-mail" type="email" value={typed("email", "email") ?? ""} autocomplete="email" maxlength={254} fault={faults("email").email} />
@@ -62,14 +62,14 @@ export function AccountPage(props: AccountProps): Child {
       </section>
       <section class="auth-card" aria-labelledby="auth-h-second">
         <h2 id="auth-h-second">
-          Second step at the login {secondFactor.on && <span class="auth-tag">On</span>}
+          Two-step login {secondFactor.on && <span class="auth-tag">On</span>}
         </h2>
         {secondFactor.on ? (
           <>
             <p class="auth-lead">Your authenticator app is asked for a code. Recovery codes left: {String(secondFactor.codesLeft)}.</p>
             <Form action={`${path}/second-factor/off`} fault={faults("second")[""]}>
               {current("auth-second-current", faults("second").current)}
-              <div class="auth-row">
+              <div class="auth-row auth-row-buttons">
                 <button type="submit" class="auth-danger">
                   Switch it off
                 </button>
@@ -81,8 +81,12 @@ export function AccountPage(props: AccountProps): Child {
           </>
         ) : (
           <>
-            <p class="auth-lead">With it, a stolen password alone opens nothing.</p>
-            {hasPassword && <a href={`${path}/second-factor`}>Set it up with an authenticator app</a>}
+            <p class="auth-lead">With it, a stolen password alone does not let anybody in.</p>
+            {hasPassword && (
+              <p>
+                <a href={`${path}/second-factor`}>Set it up with an authenticator app</a>
+              </p>
+            )}
           </>
         )}
       </section>
@@ -109,7 +113,7 @@ export function AccountPage(props: AccountProps): Child {
             </li>
           ))}
         </ul>
-        <div class="auth-row">
+        <div class="auth-row auth-row-buttons">
           {logins.length > 1 && (
             <Form action={`${path}/logins`}>
               <input type="hidden" name="id" value="others" />
@@ -140,7 +144,7 @@ export interface SecondFactorProps {
 }
 export function SecondFactorPage({ action, account, email, qr, secret, faults }: SecondFactorProps): Child {
   return (
-    <Card title="Set up the second step" lead="Scan this with an authenticator app, then enter the code that it shows.">
+    <Card title="Set up two-step login" lead="Scan this with an authenticator app, then enter the code that it shows.">
       <div class="auth-qr" role="img" aria-label="QR code with the key below">
         {raw(qr)}
       </div>
@@ -153,7 +157,7 @@ export function SecondFactorPage({ action, account, email, qr, secret, faults }:
         <Field name="current" label="Your password" type="password" autocomplete="current-password" maxlength={1024} fault={faults.current} />
         <button type="submit">Switch it on</button>
       </Form>
-      <p class="auth-foot" style="margin:1.25rem 0 0">
+      <p class="auth-foot">
         <a href={account}>Not now</a>
       </p>
     </Card>
@@ -166,15 +170,15 @@ export interface RecoveryCodesProps {
 }
 export function RecoveryCodesPage({ codes, account }: RecoveryCodesProps): Child {
   return (
-    <Card title="Keep these codes" lead="Each lets you in once when you do not have your telephone. Print them or put them into your password manager: they are not shown again.">
+    <Card title="Save these codes" lead="Each lets you in once when you do not have your telephone. Print them or put them into your password manager: they are not shown again.">
       <ul class="auth-codes">
         {codes.map(code => (
           <li>{code}</li>
         ))}
       </ul>
-      <p style="margin:0">
-        <a href={account}>I have kept them</a>
-      </p>
+      <a class="auth-button" href={account}>
+        I have saved them
+      </a>
     </Card>
   )
 }

@@ -1,6 +1,6 @@
 /** Pages on the way in: login, sign-up, reset. */
 import type { Child } from "hono/jsx"
-import { Card, type Faults, Field, Form, NewPassword } from "./parts.tsx"
+import { Card, type Faults, Field, focusOf, Form, NewPassword } from "./parts.tsx"
 
 export interface LoginProps {
   readonly paths: { readonly login: string; readonly signup?: string; readonly forgot: string }
@@ -10,26 +10,27 @@ export interface LoginProps {
   readonly faults: Faults
 }
 export function LoginPage({ paths, email, next, faults }: LoginProps): Child {
+  const focus = focusOf(faults, email === "" ? "email" : "password")
   return (
     <Card title="Log in">
       <Form action={paths.login} fault={faults[""]}>
         <input type="hidden" name="next" value={next} />
-        <Field name="email" label="E-mail" type="email" value={email} autocomplete="username" autofocus={email === ""} maxlength={254} fault={faults.email} />
+        <Field name="email" label="E-mail" type="email" value={email} autocomplete="username" autofocus={focus === "email"} maxlength={254} fault={faults.email} />
         <Field
           name="password"
           label="Password"
           type="password"
           autocomplete="current-password"
-          autofocus={email !== ""}
+          autofocus={focus === "password"}
           maxlength={1024}
           fault={faults.password}
-          aside={<a href={paths.forgot}>Forgotten?</a>}
+          aside={<a href={paths.forgot}>Forgot it?</a>}
         />
         <button type="submit">Log in</button>
       </Form>
       {paths.signup !== undefined && (
-        <p class="auth-foot" style="margin:1.25rem 0 0">
-          New here? <a href={paths.signup}>Make an account</a>
+        <p class="auth-foot">
+          New here? <a href={paths.signup}>Create an account</a>
         </p>
       )}
     </Card>
@@ -46,9 +47,9 @@ export function CodePage({ action, login, faults }: CodeProps): Child {
     <Card title="One more step" lead="Enter the six digits that your authenticator app shows now, or one of your recovery codes.">
       <Form action={action} fault={faults[""]}>
         <Field name="code" label="Code" autocomplete="one-time-code" autofocus maxlength={30} fault={faults.code} />
-        <button type="submit">Go on</button>
+        <button type="submit">Continue</button>
       </Form>
-      <p class="auth-foot" style="margin:1.25rem 0 0">
+      <p class="auth-foot">
         <a href={login}>Start again</a>
       </p>
     </Card>
@@ -62,15 +63,26 @@ export interface SignupProps {
   readonly faults: Faults
 }
 export function SignupPage({ paths, email, name, faults }: SignupProps): Child {
+  const focus = focusOf(faults, "name")
   return (
-    <Card title="Make an account">
+    <Card title="Create an account">
       <Form action={paths.signup} fault={faults[""]}>
-        <Field name="name" label="Name" value={name} autocomplete="name" maxlength={150} autofocus fault={faults.name} />
-        <Field name="email" label="E-mail" type="email" value={email} autocomplete="username" maxlength={254} help="You get a mail to confirm it." fault={faults.email} />
-        <NewPassword fault={faults.password} />
-        <button type="submit">Make an account</button>
+        <Field name="name" label="Name" value={name} autocomplete="name" maxlength={150} autofocus={focus === "name"} fault={faults.name} />
+        <Field
+          name="email"
+          label="E-mail"
+          type="email"
+          value={email}
+          autocomplete="username"
+          autofocus={focus === "email"}
+          maxlength={254}
+          help="We send you a link to confirm it."
+          fault={faults.email}
+        />
+        <NewPassword autofocus={focus === "password"} fault={faults.password} />
+        <button type="submit">Create an account</button>
       </Form>
-      <p class="auth-foot" style="margin:1.25rem 0 0">
+      <p class="auth-foot">
         Have one already? <a href={paths.login}>Log in</a>
       </p>
     </Card>
@@ -109,12 +121,12 @@ export interface ForgotProps {
 }
 export function ForgotPage({ action, login, email, faults }: ForgotProps): Child {
   return (
-    <Card title="Forgotten your password?" lead="Say your address, and we send you a link to choose a new one.">
+    <Card title="Forgot your password?" lead="Enter your address, and we send you a link to choose a new one.">
       <Form action={action} fault={faults[""]}>
         <Field name="email" label="E-mail" type="email" value={email} autocomplete="username" autofocus maxlength={254} fault={faults.email} />
         <button type="submit">Send the link</button>
       </Form>
-      <p class="auth-foot" style="margin:1.25rem 0 0">
+      <p class="auth-foot">
         <a href={login}>Back to the login</a>
       </p>
     </Card>
@@ -128,10 +140,10 @@ export interface ResetProps {
 }
 export function ResetPage({ action, email, faults }: ResetProps): Child {
   return (
-    <Card title="Choose a new password" lead={`For ${email}. You are then logged out everywhere.`}>
+    <Card title="Choose a new password" lead={`For ${email}. You will be logged out everywhere else.`}>
       <Form action={action} fault={faults[""]}>
         <NewPassword email={email} label="New password" fault={faults.password} />
-        <button type="submit">Keep it</button>
+        <button type="submit">Set the new password</button>
       </Form>
     </Card>
   )
@@ -161,7 +173,7 @@ export function NoticePage({ title, text, link }: NoticeProps): Child {
   return (
     <Card title={title} lead={text}>
       {link !== undefined && (
-        <p style="margin:0">
+        <p>
           <a href={link.href}>{link.text}</a>
         </p>
       )}

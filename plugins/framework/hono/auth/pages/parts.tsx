@@ -87,7 +87,7 @@ export interface FieldProps {
   readonly autocomplete: string
   readonly inputmode?: "numeric"
   readonly maxlength?: number
-  readonly autofocus?: boolean
+  readonly autofocus?: boolean | undefined
   readonly optional?: boolean
   /** Set where a page has two fields of one name. */
   readonly id?: string
@@ -115,8 +115,7 @@ export function Field({ name, label, type, value, help, fault, optional, aside, 
         autocapitalize="none"
         spellcheck={false}
         required={optional !== true}
-        // A field with an error is where to go on.
-        autofocus={rest.autofocus === true || fault !== undefined}
+        autofocus={rest.autofocus}
         aria-invalid={fault === undefined ? undefined : "true"}
         aria-describedby={described === "" ? undefined : described}
       />
@@ -134,8 +133,13 @@ export function Field({ name, label, type, value, help, fault, optional, aside, 
   )
 }
 
+/** Name of the field to go on with: the first that is wrong, else this one. */
+export function focusOf(faults: Faults, first: string): string {
+  return Object.keys(faults).find(name => name !== "") ?? first
+}
+
 /** A new password; the user's name is beside it for password managers. */
-export function NewPassword({ fault, email, id, label }: { fault?: string | undefined; email?: string; id?: string; label?: string }): Child {
+export function NewPassword({ fault, email, id, label, autofocus }: { fault?: string | undefined; email?: string; id?: string; label?: string; autofocus?: boolean }): Child {
   return (
     <>
       {email !== undefined && <input type="hidden" name="username" autocomplete="username" value={email} />}
@@ -146,6 +150,7 @@ export function NewPassword({ fault, email, id, label }: { fault?: string | unde
         autocomplete="new-password"
         help="At least 10 characters. Three or four words that have nothing to do with each other are good."
         fault={fault}
+        autofocus={autofocus}
         maxlength={1024}
         {...(id !== undefined && { id })}
       />

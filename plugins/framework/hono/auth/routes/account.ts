@@ -50,7 +50,7 @@ export function accountRoutes(desk: Desk): void {
       const other = await accounts.find(email)
       if (other !== null) return desk.mail(other, auth.mails.known({ name: other.name, login: desk.link(c, paths.login), reset: desk.link(c, paths.forgot), site: app.title }))
       const token = await issue("email", { user: user.id, email })
-      return desk.mail({ name: user.name, email }, auth.mails.email({ name: user.name, link: `${to}/${token}`, site: app.title }))
+      return desk.mail({ name: "", email }, auth.mails.email({ link: `${to}/${token}`, site: app.title }))
     })
     return done(c, `We have sent a link to ${email}. Your address changes once you open it.`)
   })

@@ -14,7 +14,7 @@ export function resetRoutes(desk: Desk): void {
   const forgot = { href: paths.forgot, text: "Get a new link" }
 
   const page = (c: Ctx, email: string, faults: Record<string, string> = {}, status = 200) =>
-    desk.show(c, "forgot", { action: paths.forgot, login: paths.login, email, faults }, { title: "Forgotten your password?", status })
+    desk.show(c, "forgot", { action: paths.forgot, login: paths.login, email, faults }, { title: "Forgot your password?", status })
 
   app.get(paths.forgot, c => page(c, c.var.user?.email ?? ""))
 
@@ -30,7 +30,7 @@ export function resetRoutes(desk: Desk): void {
       const user = await accounts.find(email)
       if (user?.isActive === true) await sendReset(desk, user, to)
     })
-    return desk.notice(c, "Look into your mailbox", `If ${email} has an account here, a mail with a link is on its way.`, { link: { href: paths.login, text: "Back to the login" } })
+    return desk.notice(c, "Check your mail", `If ${email} has an account here, a mail with a link is on its way.`, { link: { href: paths.login, text: "Back to the login" } })
   })
 
   const choose = (c: Ctx, email: string, faults: Record<string, string> = {}, status = 200) =>

@@ -22,7 +22,7 @@ export function secondFactorRoutes(desk: Desk): void {
       c.var.session.set(SETUP, auth.secondFactors.box.seal(secret, String(user.id)))
     }
     const qr = renderSVG(auth.secondFactors.uri(user, secret), { border: 0 })
-    return desk.show(c, "secondFactor", { action: path, account: paths.account, email: user.email, qr, secret, faults }, { title: "Second step", status })
+    return desk.show(c, "secondFactor", { action: path, account: paths.account, email: user.email, qr, secret, faults }, { title: "Two-step login", status })
   }
 
   app.get(path, async c => ((await auth.secondFactors.isOn(theUser(c))) ? c.redirect(paths.account, 303) : setupPage(c)))
@@ -46,7 +46,7 @@ export function secondFactorRoutes(desk: Desk): void {
     if (refused !== undefined) return refused
     await auth.secondFactors.disable(theUser(c))
     await tellChanged(desk, c, "second factor off")
-    c.var.messages.success("The second step is switched off.")
+    c.var.messages.success("Two-step login is switched off.")
     return c.redirect(paths.account, 303)
   })
 

@@ -26,7 +26,7 @@ export function signupRoutes(desk: Desk): void {
       c,
       "signup",
       { paths: { signup: paths.signup, login: paths.login }, email: of.email ?? "", name: of.name ?? "", faults: of.faults ?? {} },
-      { title: "Make an account", ...(of.status !== undefined && { status: of.status }) },
+      { title: "Create an account", ...(of.status !== undefined && { status: of.status }) },
     )
 
   app.get(paths.signup, c => (c.var.user === null ? page(c) : c.redirect(auth.home, 303)))
@@ -54,9 +54,9 @@ export function signupRoutes(desk: Desk): void {
       const known = await accounts.find(who.email)
       if (known !== null) return desk.mail(known, auth.mails.known({ name: known.name, login: desk.link(c, paths.login), reset: desk.link(c, paths.forgot), site }))
       const token = await issue("signup", { email: who.email, data: { name: who.name, hash, browser } })
-      return desk.mail(who, auth.mails.signup({ name: who.name, link: `${link}/${token}`, site }))
+      return desk.mail({ email: who.email, name: "" }, auth.mails.signup({ link: `${link}/${token}`, site }))
     })
-    return desk.notice(c, "Look into your mailbox", `We have sent a mail to ${who.email}. Open the link in it, and your account is ready.`)
+    return desk.notice(c, "Check your mail", `We have sent a mail to ${who.email}. Open the link in it, and your account is ready.`)
   })
 
   const confirmPage = async (c: Ctx, row: TokenRow, faults: Record<string, string> = {}, status = 200) =>
