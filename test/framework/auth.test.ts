@@ -160,8 +160,8 @@ function suite(setup: () => Promise<Setup>): void {
     await using edge = await served(await setup())
     const origin = new URL(edge.url("/")).origin
     const browser = new Browser(edge)
-    const _csrf = await browser.token("/login")
-    const guess = (i: number) => browser.ask("/login", { method: "POST", body: new URLSearchParams({ _csrf, email: "root@example.com", password: `wrong password ${i}` }), headers: { origin } })
+    const token = await browser.token("/login")
+    const guess = (i: number) => browser.ask("/login", { method: "POST", body: new URLSearchParams({ _csrf: token, email: "root@example.com", password: `wrong password ${i}` }), headers: { origin } })
     const statuses = await Promise.all(Array.from({ length: 30 }, async (_, i) => (await guess(i)).status))
     expect([statuses.filter(status => status === 422).length, statuses.filter(status => status === 429).length]).toEqual([10, 20])
     const locked = await new Browser(edge).login()
