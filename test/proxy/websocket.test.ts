@@ -168,7 +168,7 @@ test.each(["plain", "tls"] as const)("a reader that waits gets all of it, in ord
   let got = 0
   let right = true
   let messages = 0
-  let held = Buffer.alloc(0)
+  let held: Buffer = Buffer.alloc(0)
   const { promise, resolve } = Promise.withResolvers<void>()
   let greeted = false
   socket.on("data", (chunk: Buffer) => {
