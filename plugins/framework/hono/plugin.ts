@@ -8,10 +8,11 @@ export default definePlugin({
   kind: "framework",
   config: v.strictObject({}),
   modules: {
-    "edge/app": () => import("./app/module.ts"),
+    "edge/app": () => import("./app-module.ts"),
     "edge/auth": () => import("./auth/module.ts"),
     "edge/mail": () => import("./mail/module.ts"),
     "edge/db": () => import("./db/module.ts"),
+    "edge/feeds": () => import("./feeds/module.ts"),
     "edge/files": () => import("./files/module.ts"),
     "edge/forms": () => import("./forms/module.ts"),
     "edge/test": () => import("./test/module.ts"),

@@ -1,0 +1,6 @@
+/** "edge/app" as apps see it: the app, with the methods that later rooms give it. */
+import { installFeeds } from "./feeds/install.ts"
+
+export * from "./app/module.ts"
+
+installFeeds()
