@@ -13,7 +13,7 @@ export function toAtom(channel: Channel): string {
     subtitle: channel.description,
     updated: channel.updated.toISOString(),
     // Needed as long as an entry has none of its own (section 4.1.1).
-    author: (channel.authors?.length ? channel.authors : [{ name: channel.title }]).map(toPerson),
+    author: (channel.authors ?? [{ name: channel.title }]).map(toPerson),
     link: [...(self === undefined ? [] : [{ "@rel": "self", "@type": "application/atom+xml", "@href": self }]), { "@rel": "alternate", "@type": "text/html", "@href": channel.home }],
     icon: channel.icon,
     logo: channel.image,
@@ -41,7 +41,7 @@ function toEntry(item: ChannelItem): Record<string, unknown> {
 }
 
 function toPerson({ name, url, email }: FeedPerson): Record<string, unknown> {
-  return { name: name === "" ? "—" : name, uri: url, email: email !== undefined && /^[^@\s]+@[^@\s]+$/.test(email) ? email : undefined }
+  return { name, uri: url, email: email !== undefined && /^[^@\s]+@[^@\s]+$/.test(email) ? email : undefined }
 }
 
 /** An id is an absolute URI (section 4.2.6): "tag:example.com,2026:1", "urn:uuid:...", a URL. */

@@ -47,7 +47,7 @@ export function toChannel(facts: FeedFacts, items: readonly FeedItem[], site: { 
     items: clear,
     ...(facts.description !== undefined && { description: line(facts.description) }),
     ...(facts.language !== undefined && { language: facts.language }),
-    ...(facts.authors !== undefined && { authors: persons(facts.authors, base) }),
+    ...some("authors", persons(facts.authors ?? [], base)),
     ...url("image", facts.image, base),
     ...url("icon", facts.icon, base),
     ...(facts.copyright !== undefined && { copyright: line(facts.copyright) }),
@@ -68,8 +68,8 @@ function toChannelItem(item: FeedItem, base: string): ChannelItem {
     updated: item.updated ?? item.date,
     ...(item.summary !== undefined && { summary: clean(item.summary) }),
     ...(item.html !== undefined && { html: absoluteHtml(item.html, base) }),
-    ...(item.authors !== undefined && { authors: persons(item.authors, base) }),
-    ...(item.tags !== undefined && { tags: item.tags.map(line).filter(tag => tag !== "") }),
+    ...some("authors", persons(item.authors ?? [], base)),
+    ...some("tags", (item.tags ?? []).map(line).filter(tag => tag !== "")),
     ...url("image", item.image, base),
     ...(item.language !== undefined && { language: item.language }),
     ...(item.enclosures !== undefined && {
@@ -82,10 +82,16 @@ function toChannelItem(item: FeedItem, base: string): ChannelItem {
 }
 
 function persons(given: readonly FeedPerson[], base: string): FeedPerson[] {
-  return given.map(({ name, url: page, email }) => ({ name: line(name), ...url("url", page, base), ...(email !== undefined && { email: line(email) }) }))
+  const clear = given.map(({ name, url: page, email }) => ({ name: line(name), ...url("url", page, base), ...(email !== undefined && { email: line(email) }) }))
+  return clear.filter(({ name }) => name !== "")
 }
 
 function url<K extends string>(key: K, given: string | undefined, base: string): { [P in K]?: string } {
   const found = given === undefined ? undefined : absolute(given, base)
   return (found === undefined ? {} : { [key]: found }) as { [P in K]?: string }
+}
+
+/** No key for an empty list: JSON Feed knows no empty lists, XML no empty elements. */
+function some<K extends string, T>(key: K, list: readonly T[]): { [P in K]?: readonly T[] } {
+  return (list.length === 0 ? {} : { [key]: list }) as { [P in K]?: readonly T[] }
 }
