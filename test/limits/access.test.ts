@@ -134,3 +134,62 @@ test("edge hash makes what basic_auth takes", async () => {
   const status = async (user: string) => (await fetch(edge.url("/"), { headers: { Authorization: `Basic ${btoa(user)}` } })).status
   expect([await status("ann:pass:word"), await status("ann:password")]).toEqual([200, 401])
 }, 60_000)
+
+test("cors, csrf and security_headers on files, errors and preflights; cors before sign-in", async () => {
+  const config = `
+    ${quiet}
+    [[site]]
+    ${listen}
+    use = ["security_headers", { cors = { origins = ["https://app.example"], credentials = true } }, { csrf = { trusted = ["https://app.example"] } }]
+    [[site.route]]
+    path = "/files/*"
+    static = { root = "files" }
+    [[site.route]]
+    path = "/form"
+    respond = { body = "taken" }
+    [[site.route]]
+    path = "/private"
+    use = [{ basic_auth = { users = { ann = "${await Bun.password.hash("x", { algorithm: "bcrypt", cost: 4 })}" } } }]
+    respond = {}`
+  await using edge = await Edge.start({ config, files: { "files/a.txt": "a" } })
+  const ask = (path: string, init: RequestInit = {}) => fetch(edge.url(path), init)
+  const app = { Origin: "https://app.example" }
+  for (let i = 0; i < 2; i++) {
+    const file = await ask("/files/a.txt", { headers: app })
+    expect([file.status, file.headers.get("access-control-allow-origin"), file.headers.get("vary"), file.headers.get("x-frame-options")]).toEqual([200, app.Origin, "Origin", "SAMEORIGIN"])
+    const other = await ask("/files/a.txt", { headers: { Origin: "https://evil.example" } })
+    expect([other.status, other.headers.get("access-control-allow-origin"), other.headers.get("vary")]).toEqual([200, null, "Origin"])
+  }
+  const missing = await ask("/none", { headers: app })
+  expect([missing.status, missing.headers.get("access-control-allow-origin"), missing.headers.get("x-content-type-options")]).toEqual([404, app.Origin, "nosniff"])
+  const preflight = await ask("/private", { method: "OPTIONS", headers: { ...app, "Access-Control-Request-Method": "PUT" } })
+  expect([preflight.status, preflight.headers.get("access-control-allow-methods")]).toEqual([204, "GET, HEAD, POST, PUT, PATCH, DELETE"])
+  expect((await ask("/private", { headers: app })).status).toBe(401)
+  const post = async (headers: Record<string, string>) => (await ask("/form", { method: "POST", headers })).status
+  expect(await post({})).toBe(200)
+  expect(await post({ Origin: `http://127.0.0.1:${edge.port()}` })).toBe(200)
+  expect(await post({ ...app, "Sec-Fetch-Site": "cross-site" })).toBe(200)
+  expect(await post({ Origin: "https://evil.example" })).toBe(403)
+  expect(await post({ "Sec-Fetch-Site": "same-site" })).toBe(403)
+}, 60_000)
+
+test("what is wrong is told with its place, all of it", async () => {
+  const config = `
+    [[site]]
+    ${listen}
+    use = [
+      { cors = { origins = ["*"], credentials = true } },
+      { ip = { allow = ["10.0.0.0/99"] } },
+      { limit_conn = { limit = 0 } },
+      { body_limit = "much" },
+      { basic_auth = { users = { ann = "hunter2" } } },
+      { security_headers = { frame = "sometimes" } },
+      { csrf = { trusted = ["app.example"] } },
+    ]
+    [[site.route]]
+    respond = {}`
+  await using edge = await Edge.launch({ config, args: ["check"] })
+  expect(await edge.exited).toBe(1)
+  for (const line of [5, 6, 7, 8, 9, 10, 11]) expect(edge.output).toMatch(new RegExp(`site\\.toml:${line}:\\d+: site\\[0\\]\\.use\\[${line - 5}\\]`))
+  expect(edge.output).not.toContain("hunter2")
+}, 30_000)

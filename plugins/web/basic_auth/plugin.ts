@@ -1,5 +1,5 @@
 import { definePlugin, type Exchange, type Handler, HeaderList, HttpError } from "edge"
-import { basicAuthSchema } from "./schema.ts"
+import { basicAuthSchema, faultOf } from "./schema.ts"
 import { Users } from "./users.ts"
 import { Verifier } from "./verifier.ts"
 
@@ -10,6 +10,11 @@ export default definePlugin({
   config: basicAuthSchema,
   setup: ({ users: inline, file, realm, header }, ctx) => {
     if (file === undefined && Object.keys(inline).length === 0) throw ctx.fail("nobody could sign in: give users, or a file")
+    // Not by the schema: what it refuses is shown, and this may be a password.
+    for (const [name, hash] of Object.entries(inline)) {
+      const fault = faultOf(hash)
+      if (fault !== undefined) throw ctx.fail(`the hash ${fault}`, ["users", name])
+    }
     const users = new Users(inline, { file, ctx })
     const verifier = new Verifier()
     const secret = crypto.getRandomValues(new Uint8Array(32))
