@@ -3,7 +3,7 @@
  * articles each, in SQLite; all processes of a server on one core, the client on another, in turns; the median of the
  * rounds. Beside requests per second: CPU of all the server's processes per request, which holds on a busy machine too.
  *
- *   bun bench/newsroom.ts [--seconds 4] [--rounds 3] [--articles 20000] [--edge dist/edge]
+ *   bun bench/newsroom.ts [--seconds 4] [--rounds 3] [--articles 20000] [--rows list,login] [--edge dist/edge]
  */
 import { chmodSync, cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
@@ -15,6 +15,7 @@ const { values: options } = parseArgs({
     seconds: { type: "string", default: "4" },
     rounds: { type: "string", default: "3" },
     articles: { type: "string", default: "20000" },
+    rows: { type: "string", default: "list,article,login,admin list" },
     edge: { type: "string", default: "dist/edge" },
   },
 })
@@ -214,16 +215,23 @@ function lines(folder: string): { code: number; templates: number } {
 }
 
 type Row = "list" | "article" | "login" | "admin list"
-const rows: readonly Row[] = ["list", "article", "login", "admin list"]
+const rows = options.rows.split(",") as Row[]
 
-async function measure(site: Site): Promise<Record<Row, Figures> & { memory: number }> {
-  const home = await (await fetch(`${site.base}/`)).text()
-  const path = /href="(\/[a-z-]+-\d+)"/.exec(home)![1]!
-  const list = await load(site, "/")
-  const article = await load(site, path)
-  const cookie = await logIn(site)
-  const admin = await load(site, site.name === "edge" ? "/admin/article" : "/admin/newsroom/article/", cookie)
-  return { list, article, "admin list": admin, login: await logins(site), memory: memoryMb(site.pids) }
+type Measured = Partial<Record<Row, Figures>> & { memory: number }
+
+async function measure(site: Site): Promise<Measured> {
+  const front = await (await fetch(`${site.base}/`)).text()
+  const article = /href="(\/[a-z-]+-\d+)"/.exec(front)![1]!
+  const admin = site.name === "edge" ? "/admin/article" : "/admin/newsroom/article/"
+  const how: Record<Row, () => Promise<Figures>> = {
+    list: () => load(site, "/"),
+    article: () => load(site, article),
+    login: () => logins(site),
+    "admin list": async () => load(site, admin, await logIn(site)),
+  }
+  const measured: Measured = { memory: 0 }
+  for (const row of rows) measured[row] = await how[row]()
+  return { ...measured, memory: memoryMb(site.pids) }
 }
 
 function median(all: number[]): number {
@@ -232,7 +240,7 @@ function median(all: number[]): number {
 
 try {
   prepare()
-  const seen = { edge: [] as Awaited<ReturnType<typeof measure>>[], Django: [] as Awaited<ReturnType<typeof measure>>[] }
+  const seen = { edge: [] as Measured[], Django: [] as Measured[] }
   const starts: Record<string, number[]> = { edge: [], Django: [] }
   const idle: Record<string, number[]> = { edge: [], Django: [] }
   for (let round = 0; round < Number(options.rounds); round++) {
@@ -249,8 +257,8 @@ try {
   }
   console.log("| | edge | Django, nginx + gunicorn | ratio |\n|---|---|---|---|")
   for (const row of rows) {
-    const [ours, theirs] = [seen.edge, seen.Django].map(all => median(all.map(one => one[row].rate))) as [number, number]
-    const [our, their] = [seen.edge, seen.Django].map(all => median(all.map(one => one[row].cpu))) as [number, number]
+    const [ours, theirs] = [seen.edge, seen.Django].map(all => median(all.map(one => one[row]!.rate))) as [number, number]
+    const [our, their] = [seen.edge, seen.Django].map(all => median(all.map(one => one[row]!.cpu))) as [number, number]
     console.log(`| ${row}, requests/s | ${ours.toFixed(0)} | ${theirs.toFixed(0)} | ${(ours / theirs).toFixed(1)} |`)
     console.log(`| ${row}, CPU per request | ${our.toFixed(0)} us | ${their.toFixed(0)} us | ${(their / our).toFixed(1)} |`)
   }
