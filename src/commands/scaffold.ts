@@ -7,7 +7,7 @@ import { EdgeError, errors, showFile } from "../errors.ts"
 /** `files`: path below the folder -> text, in which `{{word}}` stands for `words.word`. */
 export async function writeScaffold(
   name: string,
-  { files, words }: { files: Readonly<Record<string, string>>; words: Readonly<Record<string, string>> },
+  { files, words, next = true }: { files: Readonly<Record<string, string>>; words: Readonly<Record<string, string>>; next?: boolean },
 ): Promise<void> {
   if (!/^[a-z][a-z0-9_-]*$/i.test(name)) throw new EdgeError(errors.badName(name))
   if (existsSync(name)) throw new EdgeError(errors.exists(name))
@@ -17,5 +17,5 @@ export async function writeScaffold(
     await writeFile(file, text.replace(/\{\{(\w+)\}\}/g, (_, word: string) => words[word] ?? ""))
     console.log(`wrote ${showFile(file)}`)
   }
-  console.log(`\ncd ${name}, then: edge dev`)
+  if (next) console.log(`\ncd ${name}, then: edge dev`)
 }
