@@ -207,7 +207,7 @@ async function logins(site: Site): Promise<Figures> {
 function lines(folder: string): { code: number; templates: number } {
   const count = { code: 0, templates: 0 }
   for (const path of readdirSync(folder, { recursive: true, encoding: "utf8" })) {
-    const kind = /\.html$/.test(path) ? "templates" : [".py", ".ts", ".tsx", ".toml"].includes(extname(path)) ? "code" : undefined
+    const kind = path.endsWith(".html") ? "templates" : [".py", ".ts", ".tsx", ".toml"].includes(extname(path)) ? "code" : undefined
     if (kind === undefined || /test\.tsx?$|migrations|node_modules|\.edge/.test(path)) continue
     count[kind] += readFileSync(join(folder, path), "utf8").split("\n").filter(line => line.trim() !== "").length
   }
