@@ -131,6 +131,8 @@ class AppSetup {
       timeoutMs: app.timeoutMs,
       ...(app.user !== undefined && { user: app.user }),
       ...(app.group !== undefined && { group: app.group }),
+      ...(app.limits !== undefined && { limits: app.limits }),
+      ...(app.log !== undefined && { log: app.log }),
       options: { runtime: runtime.options, gateway: gateway.options, framework: framework?.options ?? {} },
     }
     const parts = {

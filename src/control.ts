@@ -49,7 +49,17 @@ export interface AppStatus {
   readonly name: string
   readonly gateway: string
   readonly runtime: string
+  readonly use: AppUse
   readonly workers: readonly WorkerStatus[]
+}
+
+/** Since the app's gateway was started, workers that are gone included; `memory` is of those that run, shared pages counted in each. */
+export interface AppUse {
+  readonly requests?: number
+  readonly starts?: number
+  readonly memory: number
+  /** What the kernel counts for all of them together, where `cgroup` is in force. */
+  readonly cgroup?: { readonly memory: number; readonly cpuMs: number }
 }
 
 export interface AppWorkers {

@@ -4,6 +4,7 @@
  */
 import type { GenericSchema, InferOutput } from "valibot"
 import type { Bus } from "./bus.ts"
+import type { AppLimits } from "./app-limits.ts"
 import type { Awaitable, Handler, Middleware } from "./http/chain.ts"
 import type { Exchange } from "./http/exchange.ts"
 import type { Reply } from "./http/reply.ts"
@@ -20,6 +21,7 @@ export { Scripts } from "./cgi/script.ts"
 export type { ScriptRules } from "./cgi/script.ts"
 export { CgiUpstream } from "./cgi/upstream.ts"
 export type { CgiUpstreamOptions } from "./cgi/upstream.ts"
+export type { AppLimits } from "./app-limits.ts"
 export { placeholders } from "./placeholders.ts"
 export { AppHost } from "./app-host.ts"
 export { SocketRoad, wantsWebSocket } from "./app-sockets.ts"
@@ -269,6 +271,9 @@ export interface AppSpec {
   readonly timeoutMs: number
   readonly user?: string
   readonly group?: string
+  readonly limits?: AppLimits
+  /** Absolute path of the file for what the workers print. */
+  readonly log?: string
   /** The parts' own options, as checked by their schemas. */
   readonly options: {
     readonly runtime: Readonly<Record<string, unknown>>
@@ -382,12 +387,19 @@ export interface WorkerReport {
   readonly detail: string
 }
 
+/** What an app has done since its gateway was started, workers that are gone included. */
+export interface WorkerTotals {
+  readonly requests: number
+  readonly starts: number
+}
+
 export interface Supervision {
   /** Workers that should run from now on. */
   scale(workers: number): void
   /** Replaces every worker, one at a time; rejects and keeps the old ones when the new code cannot boot. */
   roll(launch: Launch): Promise<void>
   status(): readonly WorkerStatus[]
+  totals?(): WorkerTotals
   stop(deadline: AbortSignal): Promise<void>
 }
 

@@ -17,11 +17,12 @@ function describe(status: Status): string {
       ...fronts.map(f => [f.pid, f.generation, f.state, f.connections ?? "?", f.requests ?? "?", megabytes(f.memory)]),
     ]),
   ]
-  if (apps.length > 0) sections.push(table([["APP", "RUNTIME", "GATEWAY", "WORKERS"], ...apps.map(appRow)]))
+  if (apps.length > 0) sections.push(table([["APP", "RUNTIME", "GATEWAY", "WORKERS", "REQUESTS", "STARTS", "MEMORY"], ...apps.map(appRow)]))
   return sections.join("\n\n")
 }
 
-function appRow({ name, runtime, gateway, workers }: Status["apps"][number]): string[] {
+function appRow({ name, runtime, gateway, workers, use }: Status["apps"][number]): (string | number)[] {
   const ready = workers.filter(({ state }) => state === "ready").length
-  return [name, runtime, gateway, ready === workers.length ? String(ready) : `${ready} of ${workers.length} ready`]
+  const count = ready === workers.length ? String(ready) : `${ready} of ${workers.length} ready`
+  return [name, runtime, gateway, count, use.requests ?? "?", use.starts ?? "?", megabytes(use.cgroup?.memory ?? use.memory)]
 }

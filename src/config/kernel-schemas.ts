@@ -1,6 +1,7 @@
 /** Schemas of the sections that the kernel owns: type, default, limits and help of every key sit together. */
 import * as v from "valibot"
 import { accessLog } from "./access-log.ts"
+import { appLimits } from "../app-limits.ts"
 import { duration, size } from "./units.ts"
 import { address, cidr, count, path } from "./values.ts"
 
@@ -91,6 +92,8 @@ export const appCommon = v.strictObject({
   concurrency: v.pipe(v.optional(count({ max: 65_535 })), say("Requests at once per worker; default by runtime")),
   user: v.pipe(v.optional(v.string()), say("User of the workers, when started as root")),
   group: v.pipe(v.optional(v.string()), say("Group of the workers")),
+  log: v.pipe(v.optional(path()), say("File for what the workers print; default the event log")),
+  ...appLimits,
 })
 
 export const sections = { server, log, plugins, layers } as const

@@ -1,4 +1,5 @@
 /** The sections of site.toml that the kernel owns; the others are the web plugin's. */
+import { type AppLimits, toAppLimits } from "../app-limits.ts"
 import { resolve } from "node:path"
 import * as v from "valibot"
 import type { Problem } from "../errors.ts"
@@ -53,6 +54,9 @@ export interface AppConfig {
   readonly concurrency?: number | undefined
   readonly user?: string | undefined
   readonly group?: string | undefined
+  readonly limits?: AppLimits | undefined
+  /** Absolute. */
+  readonly log?: string | undefined
   /** The keys that are not common, as written. */
   readonly rest: Readonly<Record<string, unknown>>
 }
@@ -100,7 +104,7 @@ function readApp(name: string, options: AppOptions): AppConfig {
   for (const [key, value] of Object.entries(table)) (known.includes(key) ? common : rest)[key] = value
   const result = check(appCommon, common, { config, path: ["app", name] })
   options.problems.push(...(result.problems ?? []))
-  const { gateway = options.layers.gateway, framework = options.layers.framework, timeout, dir, env, ...others } =
+  const { gateway = options.layers.gateway, framework = options.layers.framework, timeout, dir, env, log, nice, rlimits, cgroup, ...others } =
     result.output ?? v.parse(appCommon, onlyNames(common))
   return {
     ...others,
@@ -110,6 +114,8 @@ function readApp(name: string, options: AppOptions): AppConfig {
     dir: resolve(config.dir, dir),
     env: Object.fromEntries(Object.entries(env).map(([key, value]) => [key, String(value)])),
     timeoutMs: timeout,
+    limits: toAppLimits({ nice, rlimits, cgroup }),
+    log: log === undefined ? undefined : resolve(config.dir, log),
     rest,
   }
 }

@@ -1,4 +1,4 @@
-import { closeSync, fstatSync, openSync, write } from "node:fs"
+import { closeSync, constants, fstatSync, openSync, write } from "node:fs"
 
 /** Bytes that may wait for a slow disk or pipe; lines past it are dropped and counted, never the server stopped. */
 const MAX_WAITING = 8 * 1024 * 1024
@@ -17,9 +17,15 @@ export class LineSink {
   #dropped = 0
   #idle: (() => void)[] = []
 
-  /** `path` is a file, or "-" for standard output, "stderr" for standard error. Throws when it cannot be opened. */
-  constructor(readonly path: string) {
-    ;[this.#fd, this.#owned, this.#batch] = open(path)
+  /**
+   * `path` is a file, or "-" for standard output, "stderr" for standard error. Throws when it cannot be opened.
+   * `follow: false` refuses a link: root must not write where another user's link points.
+   */
+  constructor(
+    readonly path: string,
+    readonly options: { readonly follow?: boolean } = {},
+  ) {
+    ;[this.#fd, this.#owned, this.#batch] = open(path, options.follow ?? true)
   }
 
   line(text: string): void {
@@ -42,7 +48,7 @@ export class LineSink {
   reopen(): void {
     if (!this.#owned) return
     const old = this.#fd
-    ;[this.#fd, this.#owned, this.#batch] = open(this.path)
+    ;[this.#fd, this.#owned, this.#batch] = open(this.path, this.options.follow ?? true)
     // A batch may be on its way to the old one.
     void this.#settled().then(() => closeSync(old))
   }
@@ -88,8 +94,10 @@ export class LineSink {
   }
 }
 
-function open(path: string): [fd: number, owned: boolean, batch: number] {
-  const fd = path === "-" ? 1 : path === "stderr" ? 2 : openSync(path, "a", 0o640)
+function open(path: string, follow: boolean): [fd: number, owned: boolean, batch: number] {
+  const { O_WRONLY, O_APPEND, O_CREAT, O_NOFOLLOW } = constants
+  const flags = O_WRONLY | O_APPEND | O_CREAT | (follow ? 0 : O_NOFOLLOW)
+  const fd = path === "-" ? 1 : path === "stderr" ? 2 : openSync(path, flags, 0o640)
   return [fd, fd > 2, fstatSync(fd).isFile() ? 0 : PIPE_BUF]
 }
 

@@ -34,6 +34,8 @@ const calls = {
   getsockopt: { args: [i32, i32, i32, pointer, pointer], returns: i32 },
   getsockname: { args: [i32, pointer, pointer], returns: i32 },
   execve: { args: [pointer, pointer, pointer], returns: i32 },
+  setpriority: { args: [i32, i32, i32], returns: i32 },
+  setrlimit: { args: [i32, pointer], returns: i32 },
 } as const
 
 type Libc = ReturnType<typeof openLibrary>
@@ -161,6 +163,31 @@ export function execute(file: string, argv: readonly string[], env: Readonly<Rec
   const [argvList, envList] = [list(argv), list(variables)]
   check("execve", libc().execve(text(file) as never, ptr(argvList), ptr(envList)))
   throw new Error(`execve of ${file} returned, with ${keep.length} strings`)
+}
+
+/** Scheduling priority of this process, -20 (first) to 19 (last). Below its present one only with rights. */
+export function setNice(nice: number): void {
+  const PRIO_PROCESS = 0
+  name(() => check("setpriority", libc().setpriority(PRIO_PROCESS, 0, nice)), `nice ${nice}`)
+}
+
+/** Numbers of <sys/resource.h>. */
+const RLIMITS: Readonly<Record<string, number>> = darwin
+  ? { cpu: 0, fsize: 1, data: 2, stack: 3, core: 4, as: 5, memlock: 6, nproc: 7, nofile: 8 }
+  : { cpu: 0, fsize: 1, data: 2, stack: 3, core: 4, nproc: 6, nofile: 7, memlock: 8, as: 9 }
+
+/** Soft and hard alike. Above the present hard limit only with rights. */
+export function setResourceLimit(resource: string, value: number): void {
+  const both = BigUint64Array.of(BigInt(value), BigInt(value))
+  name(() => check("setrlimit", libc().setrlimit(RLIMITS[resource]!, ptr(both))), `rlimits.${resource} = ${value}`)
+}
+
+function name(run: () => void, what: string): void {
+  try {
+    run()
+  } catch (error) {
+    throw new Error(`${what}: ${(error as Error).message}`, { cause: error })
+  }
 }
 
 /** Descriptors that were handed to us come without the flag, and would leak into every child. */

@@ -3,6 +3,7 @@ import type { AppWorkers, ControlAnswer } from "../control.ts"
 import { didYouMean } from "../config/suggest.ts"
 import type { Logger } from "../log/logger.ts"
 import type { Plan, PlannedApp } from "../plan.ts"
+import type { Cgroups } from "./cgroup.ts"
 import type { Guard } from "./guard.ts"
 import type { WorkerEvents } from "./hook-host.ts"
 import type { Identity } from "./identity.ts"
@@ -14,6 +15,7 @@ export interface PoolTableParts {
   readonly guard: Guard
   onChange(pool: Pool): void
   readonly onWorker: WorkerEvents
+  readonly cgroups: Cgroups
 }
 
 export interface PreparedPools {
@@ -109,6 +111,11 @@ export class PoolTable {
 
   async stop(deadline: AbortSignal): Promise<void> {
     await Promise.all(this.#everyPool().map(pool => pool.stop(deadline)))
+    this.#parts.cgroups.remove()
+  }
+
+  reopenLogs(): void {
+    for (const pool of this.#everyPool()) pool.reopenLog()
   }
 
   #everyPool(): Pool[] {

@@ -1,5 +1,8 @@
 /** The worker pools: one per app whose gateway has processes. They belong to the supervisor and survive reloads. */
 import { chownSync } from "node:fs"
+import { AppLog } from "./app-log.ts"
+import type { Cgroups } from "./cgroup.ts"
+import type { AppUse } from "../control.ts"
 import type { ConfigJson } from "../config/config.ts"
 import type { Logger } from "../log/logger.ts"
 import type { PlannedApp } from "../plan.ts"
@@ -26,6 +29,7 @@ export interface PoolParts {
   /** Its workers changed: the fronts must know. */
   onChange(pool: Pool): void
   readonly onWorker: WorkerEvents
+  readonly cgroups: Cgroups
 }
 
 /** An app that did not boot at the start is tried again after so long, and then ever later. */
@@ -46,6 +50,8 @@ export class Pool implements WorkerHost {
   #supervision: Supervision | undefined
   #workers: readonly WorkerInfo[] = []
   #page: { readonly path: string; readonly max: number; readonly shared: SharedPage } | undefined
+  readonly #file: AppLog | undefined
+  readonly #cgroup: string | undefined
   #serial = 0
   #stopped = false
   #retry: ReturnType<typeof setTimeout> | undefined
@@ -64,6 +70,20 @@ export class Pool implements WorkerHost {
     this.#identity = !isRoot() ? undefined : user === undefined ? fronts : findIdentity(user, group)
     this.#run = folder.poolFolder(this.#identity, fronts)
     this.#fingerprint = fingerprint(app.spec.dir)
+    this.#file = app.spec.log === undefined ? undefined : new AppLog(app.spec.log)
+    this.#cgroup = this.#joinGroup()
+  }
+
+  /** Without a group the app runs all the same: said once, where it is looked for. */
+  #joinGroup(): string | undefined {
+    const { cgroup } = this.#app.spec.limits ?? {}
+    if (cgroup === undefined) return undefined
+    try {
+      return this.#parts.cgroups.group(this.name, cgroup)
+    } catch (error) {
+      this.log.warn(`the limits of \`cgroup\` are not in force: ${(error as Error).message}`)
+      return undefined
+    }
   }
 
   /** Everything that the app is, but how its workers are started: what a roll cannot change needs another pool. */
@@ -160,6 +180,26 @@ export class Pool implements WorkerHost {
     this.#stopped = true
     clearTimeout(this.#retry)
     await this.#supervision?.stop(deadline)
+    await this.#file?.close()
+  }
+
+  reopenLog(): void {
+    try {
+      this.#file?.reopen()
+    } catch (error) {
+      this.log.error(`the app's log cannot be opened anew; the old file goes on: ${(error as Error).message}`)
+    }
+  }
+
+  /** What it used in all, for `edge status`. */
+  get use(): AppUse {
+    const workers = this.status()
+    const totals = this.#supervision?.totals?.()
+    return {
+      ...totals,
+      memory: workers.reduce((sum, { memory }) => sum + memory, 0),
+      ...(this.#cgroup !== undefined && { cgroup: this.#parts.cgroups.use(this.#cgroup) }),
+    }
   }
 
   report(report: WorkerReport): void {
@@ -188,6 +228,8 @@ export class Pool implements WorkerHost {
       fronts: this.#parts.fronts,
       guard: this.#parts.guard,
       log: this.log,
+      file: this.#file,
+      cgroup: this.#cgroup,
       bootMs: options.bootMs,
       signal: options.signal,
     })
@@ -236,6 +278,6 @@ async function stackOf(worker: WorkerProcess) {
 
 /** Names the parts that fronts and the gateway were set up with; the rest reaches workers through their launch. */
 function shape({ spec, external }: PlannedApp): unknown {
-  const { name, runtime, gateway, concurrency, timeoutMs, user, group, options } = spec
-  return { name, runtime, gateway, concurrency, timeoutMs, user, group, gateways: options.gateway, external }
+  const { name, runtime, gateway, concurrency, timeoutMs, user, group, limits, log, options } = spec
+  return { name, runtime, gateway, concurrency, timeoutMs, user, group, limits, log, gateways: options.gateway, external }
 }

@@ -28,6 +28,7 @@ export async function statusOf(parts: StatusParts): Promise<Status> {
       name: pool.name,
       gateway: pool.spec.gateway,
       runtime: pool.spec.runtime,
+      use: pool.use,
       workers: pool.status(),
     })),
   }

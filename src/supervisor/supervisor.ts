@@ -6,6 +6,7 @@ import type { Command, ControlAnswer, Status } from "../control.ts"
 import { reason } from "../errors.ts"
 import type { Logger } from "../log/logger.ts"
 import type { Plan } from "../plan.ts"
+import { Cgroups } from "./cgroup.ts"
 import { ControlServer } from "./control-server.ts"
 import type { Watcher } from "./dev.ts"
 import { EventQueue } from "./events.ts"
@@ -101,6 +102,7 @@ export class Supervisor {
       guard: this.#guard,
       onChange: pool => this.#generations.workersChanged(pool),
       onWorker: this.#hooks,
+      cgroups: new Cgroups(),
     })
     this.#control = new ControlServer((command, answer) => this.#events.push({ type: "command", command, answer }), {
       takesOver: process.env[HANDOVER] !== undefined,
@@ -361,6 +363,7 @@ export class Supervisor {
       this.#log.error(`the access log cannot be opened anew: ${reason(error)}`)
     }
     this.#generations.reopenLogs()
+    this.#pools.reopenLogs()
   }
 
   async #tell({ command, keep }: Command & { do: "tell" }): Promise<ControlAnswer> {

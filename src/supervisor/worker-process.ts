@@ -3,7 +3,9 @@ import { lchownSync } from "node:fs"
 import { createServer } from "node:net"
 import { join } from "node:path"
 import type { Logger } from "../log/logger.ts"
+import type { ExecHow } from "../exec-child.ts"
 import type { AppSpec, Launch, WorkerProcess } from "../plugin.ts"
+import type { AppLog } from "./app-log.ts"
 import type { Guard } from "./guard.ts"
 import { type Identity, isRoot } from "./identity.ts"
 import { close } from "./libc.ts"
@@ -32,6 +34,10 @@ export interface WorkerOptions {
   readonly fronts?: Identity | undefined
   readonly guard: Guard
   readonly log: Logger
+  /** The app's own file for what it prints. */
+  readonly file?: AppLog | undefined
+  /** Folder of the cgroup to join. */
+  readonly cgroup?: string | undefined
   readonly bootMs?: number | undefined
   readonly signal?: AbortSignal | undefined
 }
@@ -95,7 +101,8 @@ class Worker implements WorkerProcess {
     this.transport = launch.transport
     if (launch.transport === "frames") this.ping = timeoutMs => this.#ping(timeoutMs)
     const fields = { worker: index, pid: child.pid }
-    this.output = new Output(line => log.info(line, fields))
+    const { file } = options
+    this.output = new Output(file === undefined ? line => log.info(line, fields) : line => file.line(line, { index, pid: child.pid }))
     const drained = Promise.all([this.output.read(child.stdout), this.output.read(child.stderr)])
     this.exited = child.exited.then(async () => {
       this.#end()
@@ -117,13 +124,15 @@ class Worker implements WorkerProcess {
       if (listening !== undefined && options.fronts !== undefined && isRoot()) lchownSync(path, options.fronts.uid, options.fronts.gid)
       const env = { ...cleanEnv(), ...homeOf(identity) }
       for (const [name, value] of Object.entries(launch.env)) env[name] = fill(value)
-      const child = Bun.spawn(throughGroups(launch.argv.map(fill), identity, { socket: listening !== undefined }), {
+      const detour = detourOf(options, { socket: listening !== undefined })
+      const argv = launch.argv.map(fill)
+      const child = Bun.spawn(detour === undefined ? argv : [...selfArgv("__exec"), JSON.stringify(detour), ...argv], {
         cwd: fill(launch.cwd),
         env,
         stdio: ["ignore", "pipe", "pipe", ...(listening === undefined ? [] : [listening])],
         // A group of its own, so that what it starts can be ended with it.
         detached: true,
-        ...(identity !== undefined && isRoot() && !hasGroups(identity) && { uid: identity.uid, gid: identity.gid }),
+        ...(detour === undefined && identity !== undefined && isRoot() && { uid: identity.uid, gid: identity.gid }),
       } as never) as unknown as Child
       options.guard.watch(child.pid)
       const places = [...(wantsSocket ? [path] : []), ...(port > 0 ? [`127.0.0.1:${port}`] : [])]
@@ -216,9 +225,12 @@ function hasGroups(identity: Identity): boolean {
   return process.platform === "linux" && identity.groups.length > 1
 }
 
-function throughGroups(argv: string[], identity: Identity | undefined, { socket }: { socket: boolean }): string[] {
-  if (identity === undefined || !isRoot() || !hasGroups(identity)) return argv
-  return [...selfArgv("__exec"), JSON.stringify({ ...identity, socket }), ...argv]
+/** What Bun.spawn cannot do of what is asked for; undefined when there is nothing. */
+function detourOf({ app, identity, cgroup }: WorkerOptions, { socket }: { socket: boolean }): ExecHow | undefined {
+  const who = identity !== undefined && isRoot() ? identity : undefined
+  const { nice, rlimits } = app.limits ?? {}
+  if (!(who !== undefined && hasGroups(who)) && nice === undefined && rlimits === undefined && cgroup === undefined) return undefined
+  return { identity: who, socket, nice, rlimits, cgroup }
 }
 
 function mentions(launch: Launch, placeholder: string): boolean {

@@ -9,6 +9,7 @@ import type { AppLink, AppSpec, Handler, Launch, Live, SharedPage, WorkerInfo } 
 import { openPage } from "../../src/slots.ts"
 import { Guard } from "../../src/supervisor/guard.ts"
 import type { AppState } from "../../src/supervisor/messages.ts"
+import { Cgroups } from "../../src/supervisor/cgroup.ts"
 import { Pool } from "../../src/supervisor/pools.ts"
 import { RunFolder } from "../../src/supervisor/run-folder.ts"
 import { ask, type ExchangeOptions, type Seen } from "../kit/exchange.ts"
@@ -73,6 +74,7 @@ export class Rig {
       fronts: undefined,
       config: undefined as never,
       onWorker: { ready() {}, exit() {} },
+      cgroups: new Cgroups(),
       onChange: () => {
         for (const f of this.#heard) f(this.pool.state.workers)
       },

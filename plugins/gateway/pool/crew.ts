@@ -1,4 +1,4 @@
-import type { AppSpec, Launch, SlotKeeper, WorkerHost, WorkerInfo, WorkerProcess, WorkerStatus } from "edge"
+import type { AppSpec, Launch, SlotKeeper, WorkerHost, WorkerInfo, WorkerProcess, WorkerStatus, WorkerTotals } from "edge"
 import { Member } from "./member.ts"
 import type { PoolOptions } from "./options.ts"
 import type { WorkerView } from "./plan.ts"
@@ -25,6 +25,9 @@ export class Crew {
   readonly #parts: CrewParts
   readonly #members = new Map<number, Member>()
   #measuredMs = 0
+  /** Of workers that are gone. */
+  #served = 0
+  #starts = 0
 
   constructor(parts: CrewParts) {
     this.#parts = parts
@@ -44,6 +47,13 @@ export class Crew {
 
   get status(): WorkerStatus[] {
     return [...this.#members.values()].map(m => m.status(this.#parts.keeper)).filter(s => s !== undefined)
+  }
+
+  get totals(): WorkerTotals {
+    const { keeper } = this.#parts
+    let requests = this.#served
+    for (const m of this.#members.values()) if (m.process !== undefined) requests += keeper.served(m.index)
+    return { requests, starts: this.#starts }
   }
 
   at(index: number): Member | undefined {
@@ -87,12 +97,14 @@ export class Crew {
     const blocking = this.isBlocking(member)
     const ahead = blocking && process.transport === "frames" ? options.ahead : 0
     keeper.open(member.index, { serial: process.serial, capacity: app.concurrency, blocking, ahead })
+    this.#starts++
     this.publish()
     this.#parts.onReady(member)
   }
 
   #leave(member: Member, end: { code: number | null; signal: string | null }): void {
     this.#members.delete(member.index)
+    this.#served += this.#parts.keeper.served(member.index)
     this.#parts.keeper.sweepWorker(member.index)
     this.publish()
     this.#parts.onGone(member, end)

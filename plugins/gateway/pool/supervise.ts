@@ -1,4 +1,4 @@
-import type { AppSpec, Launch, Supervision, WorkerHost, WorkerStatus } from "edge"
+import type { AppSpec, Launch, Supervision, WorkerHost, WorkerStatus, WorkerTotals } from "edge"
 import { SlotKeeper } from "edge"
 import { Autoscaler } from "./autoscaler.ts"
 import { Crew } from "./crew.ts"
@@ -125,6 +125,10 @@ class PoolSupervisor implements Supervision {
 
   status(): readonly WorkerStatus[] {
     return this.#crew.status
+  }
+
+  totals(): WorkerTotals {
+    return this.#crew.totals
   }
 
   async stop(deadline: AbortSignal): Promise<void> {

@@ -1,0 +1,23 @@
+/** An app's own log file: what its workers print, with the time and the worker. Opened anew on USR1. */
+import { LineSink } from "../log/sink.ts"
+
+export class AppLog {
+  readonly #sink: LineSink
+
+  /** Throws when it cannot be opened. */
+  constructor(path: string) {
+    this.#sink = new LineSink(path, { follow: false })
+  }
+
+  line(text: string, worker: { readonly index: number; readonly pid: number }): void {
+    this.#sink.line(`${new Date().toISOString()} [${worker.index}/${worker.pid}] ${text}`)
+  }
+
+  reopen(): void {
+    this.#sink.reopen()
+  }
+
+  close(): Promise<void> {
+    return this.#sink.close()
+  }
+}
