@@ -9,6 +9,7 @@ import { parseArgs } from "node:util"
 import { brotliCompressSync, gzipSync } from "node:zlib"
 import { holdIdle } from "./kit/idle.ts"
 import { compare, type Subject } from "./kit/load.ts"
+import { nginxConfig } from "./kit/nginx.ts"
 import { answers, benchFolder, clientCore, freePort, Processes } from "./kit/processes.ts"
 
 const { values: options } = parseArgs({
@@ -39,18 +40,14 @@ function makeFiles(): void {
   writeFileSync(join(www, "ready.html.br"), brotliCompressSync(text))
 }
 
-const nginxBase = (name: string) =>
-  `${process.getuid?.() === 0 ? "user root;" : ""} worker_processes 1; worker_rlimit_nofile 30000; daemon off; pid ${folder}/${name}.pid;
-   error_log ${folder}/${name}.log error; events { worker_connections 20000; }`
-const nginxTemp = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].map(p => `${p}_temp_path ${folder}/${p};`).join(" ")
-
 /** The upstream of all proxies: nginx on the client's core. */
 async function backend(): Promise<number> {
   const port = freePort()
-  const conf = join(folder, "backend.conf")
-  writeFileSync(conf, `${nginxBase("backend")} http { access_log off; keepalive_requests 100000000; ${nginxTemp} open_file_cache max=100;
-    client_max_body_size 1g; sendfile on;
-    server { listen 127.0.0.1:${port}; root ${www}; location = /small { default_type text/plain; return 200 "${"x".repeat(200)}"; } } }`)
+  const conf = nginxConfig(folder, {
+    name: "backend",
+    http: `open_file_cache max=100; client_max_body_size 1g;
+      server { listen 127.0.0.1:${port}; root ${www}; location = /small { default_type text/plain; return 200 "${"x".repeat(200)}"; } }`,
+  })
   processes.start(["nginx", "-c", conf], { core: clientCore })
   await answers(`http://127.0.0.1:${port}/small`)
   return port
@@ -71,14 +68,15 @@ const edge: Server = upstream => {
 
 const nginx: Server = upstream => {
   const port = freePort()
-  const conf = join(folder, "nginx.conf")
-  writeFileSync(conf, `${nginxBase("nginx")} http { access_log off; open_file_cache max=100 inactive=1h; open_file_cache_valid 1s; sendfile on; tcp_nopush on;
-    keepalive_requests 100000000; keepalive_timeout 3600; ${nginxTemp} gzip_static on; types { text/html html; }
-    upstream up { server 127.0.0.1:${upstream}; keepalive 128; keepalive_requests 100000000; }
-    server { listen 127.0.0.1:${port} backlog=4096; root ${www}; client_max_body_size 1g;
-      location /packed/ { alias ${www}/; gzip on; gzip_static off; }
-      location /up/ { proxy_pass http://up/; proxy_http_version 1.1; proxy_set_header Connection ""; proxy_set_header Host $host;
-        proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for; proxy_set_header X-Forwarded-Proto $scheme; proxy_set_header X-Forwarded-Host $http_host; } } }`)
+  const conf = nginxConfig(folder, {
+    name: "nginx",
+    http: `open_file_cache max=100 inactive=1h; open_file_cache_valid 1s; tcp_nopush on; gzip_static on; types { text/html html; }
+      upstream up { server 127.0.0.1:${upstream}; keepalive 128; keepalive_requests 100000000; }
+      server { listen 127.0.0.1:${port} backlog=4096; root ${www}; client_max_body_size 1g;
+        location /packed/ { alias ${www}/; gzip on; gzip_static off; }
+        location /up/ { proxy_pass http://up/; proxy_http_version 1.1; proxy_set_header Connection ""; proxy_set_header Host $host;
+          proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for; proxy_set_header X-Forwarded-Proto $scheme; proxy_set_header X-Forwarded-Host $http_host; } }`,
+  })
   return { port, pid: processes.start(["nginx", "-c", conf]).pid }
 }
 
@@ -107,8 +105,6 @@ try {
   const at = (path: string, ...names: (keyof typeof running)[]): Subject[] =>
     (["edge", ...names] as const).map(name => ({ name, pid: running[name].pid, url: `http://127.0.0.1:${running[name].port}${path}` }))
   const accept = (coding: string) => [`Accept-Encoding: ${coding}`]
-  const upload = join(folder, "upload.lua")
-  writeFileSync(upload, `wrk.method = "PUT"\nwrk.body = string.rep("x", 100 * 1024 * 1024)\n`)
 
   console.log("| work | against | requests/s, ratio | CPU per request, ratio |\n|---|---|---|---|")
   const works: Record<string, () => Promise<void>> = {
