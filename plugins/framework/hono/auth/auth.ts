@@ -9,6 +9,7 @@ import type { PasswordRule } from "./password-rules.ts"
 import { type ExtraPermissions, syncPermissions } from "./permissions.ts"
 import { SecondFactors } from "./second-factor.ts"
 import { SecretBox } from "./secret-box.ts"
+import { type Limits, LIMITS, LONGEST_MS } from "./throttle.ts"
 
 export interface UsersOptions {
   /** Put before every path of auth's pages: "/auth" makes "/auth/login". Default none. */
@@ -20,6 +21,10 @@ export interface UsersOptions {
   /** Instead of the standard ones (password-rules.ts): `[...standardRules, notLeaked]`. */
   readonly passwordRules?: readonly PasswordRule[]
   readonly hashing?: HashingCost
+  /** Tries per account and per address; each act as a whole in place of the standard one (throttle.ts). */
+  readonly limits?: Partial<Limits>
+  /** "staff": the guards let staff in only with two-step login on. Default: everybody's own choice. */
+  readonly secondFactor?: "staff"
   /** Permissions beside those of the models: `{ "newsletter.send": "Can send the newsletter" }`. */
   readonly permissions?: ExtraPermissions
   /** Pages and mails of the app's own, each in place of the built-in one of that name. */
@@ -32,6 +37,7 @@ export interface UsersOptions {
 /** Auth of one app: its options and what they make. */
 export class Auth {
   readonly accounts: Accounts
+  readonly limits: Limits
   readonly paths: Readonly<Record<"login" | "code" | "logout" | "signup" | "verify" | "forgot" | "reset" | "account" | "email", string>>
   #secondFactors: SecondFactors | undefined
   #synced: Promise<unknown> | undefined
@@ -41,6 +47,10 @@ export class Auth {
     readonly options: UsersOptions,
   ) {
     this.accounts = new Accounts(new Hashing(options.hashing), options.passwordRules)
+    this.limits = { ...LIMITS, ...options.limits }
+    for (const [act, { account, address }] of Object.entries(this.limits)) {
+      if (Math.max(account.perMs, address.perMs) > LONGEST_MS) throw new Error(`users(): limits.${act}: tries are counted over a day at most`)
+    }
     const at = (options.at ?? "").replace(/\/$/, "")
     this.paths = {
       login: `${at}/login`,

@@ -13,6 +13,7 @@ import { authOf, type UsersOptions } from "./auth.ts"
 import { requirePermission, requireStaff, requireUser } from "./guards.ts"
 import { Group, Permission, Token, User } from "./models.ts"
 import { boot, Browser, formOf, linkIn, logged, makeApp, onBoth, type Open } from "./testdata/bench.ts"
+import { SecondFactors } from "./second-factor.ts"
 import { LIMITS } from "./throttle.ts"
 
 const Post = model("post", { title: text() })
@@ -240,6 +241,55 @@ function suite(open: Open): void {
     expect((await login(owner, OTHER)).status).toBe(303)
   })
 
+  test("brute force: a browser that has logged in before is not locked out by strangers, and has a limit of its own", async () => {
+    await using app = await start()
+    await make(app)
+    const { attempts } = LIMITS.login.account
+    const known = new Browser(app, { ip: "203.0.113.8" })
+    await login(known)
+    await known.submit("/logout", {})
+    for (let i = 0; i <= attempts; i++) await login(new Browser(app, { ip: `198.51.100.${i}` }), OTHER)
+    expect((await login(new Browser(app, { ip: "203.0.113.9" }))).status).toBe(429)
+    expect((await login(known)).status).toBe(303)
+    await known.submit("/logout", {})
+    for (let i = 0; i < attempts; i++) expect((await login(known, OTHER)).status).toBe(422)
+    expect((await login(known)).status).toBe(429)
+    // The mark is of one account, and cannot be made.
+    await make(app, { email: "bob@example.com", name: "Bob" })
+    const forged = new Browser(app, { ip: "203.0.113.10" })
+    const name = [...known.jar.keys()].find(key => key.endsWith("device"))!
+    for (let i = 0; i < attempts; i++) {
+      forged.jar.set(name, `${known.jar.get(name)!.slice(0, -3)}${100 + i}`)
+      await login(forged, OTHER, "bob@example.com")
+    }
+    forged.jar.set(name, known.jar.get(name)!)
+    expect((await login(forged, OTHER, "bob@example.com")).status).toBe(429)
+  })
+
+  test("staff without two-step login is sent to set it up, where the app wants it", async () => {
+    await using app = await start({ secondFactor: "staff" })
+    const user = await make(app, { isStaff: true })
+    await make(app, { email: "bob@example.com", name: "Bob" })
+    const [staff, bob] = [new Browser(app), new Browser(app)]
+    await login(staff)
+    await login(bob, GOOD, "bob@example.com")
+    expect((await bob.get("/mine")).status).toBe(200)
+    expect((await staff.get("/staff")).headers.get("location")).toBe("/account/second-factor")
+    expect((await staff.get("/account/second-factor")).status).toBe(200)
+    const secret = SecondFactors.newSecret()
+    await app.run(() => authOf(app).secondFactors.enable(user, secret, new TOTP({ secret: Secret.fromBase32(secret) }).generate()))
+    expect((await staff.get("/staff")).status).toBe(200)
+  })
+
+  test("limits of the app's own", async () => {
+    const limit = { attempts: 2, perMs: 60_000 }
+    await using app = await start({ limits: { login: { account: limit, address: limit } } })
+    const tries: number[] = []
+    for (let i = 0; i < 3; i++) tries.push((await login(new Browser(app), OTHER, `u${i}@example.com`)).status)
+    expect(tries).toEqual([422, 422, 429])
+    expect(() => makeApp({ limits: { mail: { account: limit, address: { attempts: 1, perMs: 90_000_000 } } } })).toThrow("a day at most")
+  })
+
   test("brute force: one address, many accounts; right logins do not count", async () => {
     await using app = await start()
     await make(app)
@@ -302,6 +352,15 @@ function suite(open: Open): void {
     const link = linkIn(outbox(app), "/reset/")
     const tries = [OTHER, "eleven wooden trumpets"].map(async password => (await new Browser(app).submit(link, { password })).status)
     expect((await Promise.all(tries)).toSorted()).toEqual([303, 410])
+  })
+
+  test("reset: a link that went to an address which is no longer the account's is dead", async () => {
+    await using app = await start()
+    const user = await make(app)
+    await new Browser(app).submit("/password", { email: "ann@example.com" })
+    const link = linkIn(outbox(app), "/reset/")
+    await app.run(() => User.update(user, { email: "new@example.com" }))
+    expect((await new Browser(app).get(link)).status).toBe(410)
   })
 
   test("reset tells nobody who has an account; a token of another purpose opens nothing", async () => {

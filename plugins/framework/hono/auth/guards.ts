@@ -2,7 +2,7 @@ import type { MiddlewareHandler } from "hono"
 import { HTTPException } from "hono/http-exception"
 import type { AppEnv, Ctx } from "../app/env.ts"
 import type { AnyModel } from "../db/model.ts"
-import { authOf } from "./auth.ts"
+import { type Auth, authOf } from "./auth.ts"
 import type { UserRow } from "./models.ts"
 import { type Action, can, hasPermission } from "./permissions.ts"
 
@@ -49,8 +49,18 @@ function guard(holds: (user: UserRow) => boolean | Promise<boolean>): Guard {
     const { user } = c.var
     if (user === null) return toLogin(c)
     if (!(await holds(user))) throw new HTTPException(403, { message: "You may not do this." })
+    const auth = authOf(c.var.app)
+    if (auth.options.secondFactor === "staff" && (user.isStaff || user.isSuperuser) && !isOfAccount(auth, c) && !(await auth.secondFactors.isOn(user))) {
+      c.var.messages.add("warning", "Staff needs two-step login here: set it up first.")
+      return c.redirect(`${auth.paths.account}/second-factor`, 303)
+    }
     return next()
   }
+}
+
+/** The pages on which it is set up. */
+function isOfAccount(auth: Auth, c: Ctx): boolean {
+  return c.req.path === auth.paths.account || c.req.path.startsWith(`${auth.paths.account}/`)
 }
 
 /** A page to the login, with the way back; a script's request an answer it can read. */

@@ -37,6 +37,11 @@ export function logOut(c: Ctx): void {
   c.set("user", null)
 }
 
+/** False when there can be no user: most visitors send no session, and nothing has to be asked for them. */
+export function mayBeLoggedIn(c: Ctx): boolean {
+  return sessionCookie(c) !== undefined
+}
+
 /** The user of this request, asked of the database each time: one who was switched off a moment ago is out. */
 export async function userOf(c: Ctx): Promise<UserRow | null> {
   const { session } = c.var

@@ -23,9 +23,10 @@ export const LIMITS = {
   password: { account: { attempts: 10, perMs: 15 * MINUTE }, address: { attempts: 60, perMs: 15 * MINUTE } },
 } as const satisfies Record<string, Record<"account" | "address", Limit>>
 export type Act = keyof typeof LIMITS
+export type Limits = Readonly<Record<Act, Readonly<Record<"account" | "address", Limit>>>>
 
-/** The longest of them: rows older than it say nothing. */
-const LONGEST_MS = HOUR
+/** Rows older than this say nothing: no limit is counted over a longer time. */
+export const LONGEST_MS = 24 * HOUR
 /** Rows kept at most: a flood of made-up accounts and addresses must not fill the disk. About 100 bytes each. */
 const MOST_ROWS = 100_000
 
@@ -33,9 +34,9 @@ const MOST_ROWS = 100_000
  * Counts an attempt before it is made, so that many at once, in any number of processes, get no more than the limit.
  * Gives 0 when it may go on, else the seconds until it may be tried again.
  */
-export async function attempt(act: Act, who: { account?: string; address: string }): Promise<number> {
+export async function attempt(act: Act, who: { account?: string; address: string; limits?: Limits }): Promise<number> {
   if (Math.random() < 0.01) await sweep()
-  const limits = LIMITS[act]
+  const limits = (who.limits ?? LIMITS)[act]
   const byAddress = await count(keyOf(act, "address", network(who.address)), limits.address)
   if (byAddress > 0 || who.account === undefined) return byAddress
   return count(keyOf(act, "account", who.account), limits.account)
@@ -55,9 +56,9 @@ export async function forgive(account: string, acts: readonly Act[] = ["login", 
 }
 
 /** For `unlock` and the admin: true while nobody may try this account's password. */
-export async function isLocked(account: string): Promise<boolean> {
+export async function isLocked(account: string, limits: Limits = LIMITS): Promise<boolean> {
   const row = await Throttle.where({ key: keyOf("login", "account", account) }).first()
-  const { attempts, perMs } = LIMITS.login.account
+  const { attempts, perMs } = limits.login.account
   return row !== null && row.count >= attempts && row.since + perMs > Date.now()
 }
 

@@ -1,9 +1,11 @@
+import type { Next } from "hono"
 import type { AnyApp } from "../app/app.ts"
+import type { Ctx } from "../app/env.ts"
 import type { Part } from "../app/part.ts"
 import { Auth, useAuth, type UsersOptions } from "./auth.ts"
 import { changepassword, createsuperuser, unlock } from "./commands.ts"
 import { deployChecks } from "./deploy-checks.ts"
-import { userOf } from "./logins.ts"
+import { mayBeLoggedIn, userOf } from "./logins.ts"
 import { authModels, type UserRow } from "./models.ts"
 import { accountRoutes } from "./routes/account.ts"
 import { Desk } from "./routes/desk.tsx"
@@ -27,12 +29,16 @@ export function users(options: UsersOptions = {}): Part {
     setup(app: AnyApp) {
       const auth = new Auth(app, options)
       useAuth(auth)
-      app.use(async function attachUser(c, next) {
+      app.use(function attachUser(c, next) {
+        c.set("user", null)
+        return mayBeLoggedIn(c) ? attach(c, next) : next()
+      })
+      const attach = async (c: Ctx, next: Next): Promise<void> => {
         const user = await userOf(c)
         c.set("user", user)
         if (user?.isStaff === true) await auth.sync()
         await next()
-      })
+      }
       const desk = new Desk(auth)
       loginRoutes(desk)
       if (options.signup !== false) signupRoutes(desk)

@@ -53,7 +53,7 @@ export class Desk {
 
   /** Words for who tried too often, with the answer's Retry-After; undefined when it may go on. */
   async tooMany(c: Ctx, act: Act, account: string | undefined): Promise<string | undefined> {
-    const seconds = await attempt(act, { address: clientIp(c), ...(account !== undefined && { account }) })
+    const seconds = await attempt(act, { address: clientIp(c), limits: this.auth.limits, ...(account !== undefined && { account }) })
     if (seconds === 0) return undefined
     c.header("Retry-After", String(seconds))
     const minutes = Math.ceil(seconds / 60)

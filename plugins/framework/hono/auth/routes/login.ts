@@ -1,6 +1,7 @@
 import type { Ctx } from "../../app/env.ts"
 import { clientIp, safeNext } from "../../app/request.ts"
 import { normalEmail } from "../accounts.ts"
+import { markDevice, throttleKey } from "../devices.ts"
 import { logIn, logOut } from "../logins.ts"
 import { User, type UserRow } from "../models.ts"
 import { forgive, refund } from "../throttle.ts"
@@ -42,7 +43,7 @@ export function loginRoutes(desk: Desk): void {
     const again = (faults: Record<string, string>, status = 422) => page(c, { email: form.email, next, faults, status })
     if (email === "") return again({ email: "This is needed." })
     if (form.password === "") return again({ password: "This is needed." })
-    const tooMany = await desk.tooMany(c, "login", email)
+    const tooMany = await desk.tooMany(c, "login", throttleKey(c, email))
     if (tooMany !== undefined) return again({ "": `${tooMany} Or choose a new password.` }, 429)
     const user = await desk.hashing(() => accounts.verify(email, form.password))
     // One answer, whether there is such an account or not.
@@ -79,7 +80,10 @@ export function loginRoutes(desk: Desk): void {
   })
 
   async function enter(c: Ctx, user: UserRow, next: string): Promise<Response> {
-    await forgive(user.email, ["login", "code"])
+    // Of a known browser only its own count: a stranger's tries are not forgiven because the owner came by.
+    await forgive(throttleKey(c, user.email), ["login"])
+    await forgive(user.email, ["code"])
+    markDevice(c, user.email)
     await refund("login", clientIp(c))
     await logIn(c, user)
     return c.redirect(next, 303)

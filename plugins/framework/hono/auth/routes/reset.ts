@@ -65,7 +65,8 @@ export function resetRoutes(desk: Desk): void {
 
   async function userOfLink(c: Ctx): Promise<UserRow | null> {
     const row = await peek("reset", c.req.param("token")!)
-    return row?.userId == null ? null : User.where({ id: row.userId, isActive: true }).first()
+    // The address too: a link that went to one which is no longer the account's opens nothing.
+    return row?.userId == null ? null : User.where({ id: row.userId, email: row.email, isActive: true }).first()
   }
 }
 
