@@ -108,6 +108,24 @@ export class Query<F extends Fields, L extends string = never> implements Promis
   }
 
   /**
+   * About how many rows the table has, whatever the conditions, at once at any size; undefined where the database cannot
+   * say. Postgres: what the last ANALYZE found. SQLite: counted up to 5 million (60 ms), then from its first and last id.
+   */
+  async estimate(): Promise<number | undefined> {
+    const { dialect } = database()
+    return database().read(async db => {
+      const table = database().tables.of(this.model)
+      if (dialect === "postgres") {
+        const found = await db.execute(sql`select reltuples::bigint as n from pg_class where oid = quote_ident(${this.model.table})::regclass`)
+        const n = Number(found[0]?.n ?? -1)
+        return n < 0 ? undefined : n
+      }
+      const rows = await db.select({ n: sql<number>`coalesce(max(${table.id}) - (select min(${table.id}) from ${table}) + 1, 0)` }).from(table)
+      return Number(rows[0].n) > COUNT_OUT ? Number(rows[0].n) : Number((await db.select({ n: count() }).from(table))[0].n)
+    })
+  }
+
+  /**
    * A page of rows by keyset: page 20,000 costs what page 1 costs, and rows that come or go meanwhile neither repeat nor
    * hide others. Nulls of a sort key come last. limit() and offset() do not apply.
    */
@@ -307,6 +325,9 @@ export class Query<F extends Fields, L extends string = never> implements Promis
     }
   }
 }
+
+/** Rows that SQLite counts in about 60 ms. */
+const COUNT_OUT = 5_000_000
 
 function sortBy(table: Record<string, any>, key: string, model: AnyModel): SQL {
   const name = key.startsWith("-") ? key.slice(1) : key

@@ -1,0 +1,133 @@
+import type { Query } from "../db/query.ts"
+import type { Access } from "./access.ts"
+import type { Desk } from "./desk.ts"
+import { type Condition, condition, drill, toId } from "./filters.ts"
+import { dayRange } from "./moments.ts"
+import type { Level } from "./settings.ts"
+
+/** What a list shows: the whole of its URL's query, cleaned. */
+export interface ListState {
+  readonly q: string
+  /** Keys of the row, "-" for descending; empty: the desk's own order. */
+  readonly sort: readonly string[]
+  readonly filters: ReadonlyMap<string, readonly string[]>
+  /** Part of the drill-down: "2026", "2026-11", "2026-11-23". */
+  readonly date: string | undefined
+  readonly after: string | undefined
+  readonly before: string | undefined
+}
+
+const MOST_SORT_KEYS = 3
+
+/** Reads a list's state. What the person may not see does not filter or sort either: its value could be found by trying. */
+export function readState(desk: Desk, params: URLSearchParams, o: { levels: ReadonlyMap<string, Level>; zone: string }): ListState {
+  const sees = (key: string) => o.levels.get(key) !== "none"
+  const filters = new Map<string, string[]>()
+  for (const key of desk.keys) {
+    if (!desk.filters.includes(key) || !sees(key)) continue
+    const values = [...new Set(params.getAll(`f.${key}`))].filter(value => value !== "" && condition(desk, key, { values: [value], zone: o.zone }) !== undefined)
+    if (values.length > 0) filters.set(key, values)
+  }
+  const date = params.get("date") ?? undefined
+  return {
+    q: (params.get("q") ?? "").replaceAll("\0", "").trim().slice(0, 200),
+    sort: readSort(desk, params.get("sort") ?? "", o.levels),
+    filters,
+    date: desk.dates !== undefined && sees(desk.dates) && date !== undefined && dayRange(date) !== undefined ? date : undefined,
+    after: params.get("after") ?? undefined,
+    before: params.get("before") ?? undefined,
+  }
+}
+
+function readSort(desk: Desk, text: string, levels: ReadonlyMap<string, Level>): string[] {
+  const allowed = sortKeys(desk, levels)
+  const found = text.split(",").filter(key => allowed.has(key.replace(/^-/, "")))
+  const names = new Set<string>()
+  return found.filter(key => !names.has(key.replace(/^-/, "")) && names.add(key.replace(/^-/, ""))).slice(0, MOST_SORT_KEYS)
+}
+
+/** Keys of the row that this person may sort by: those of columns that are shown. */
+export function sortKeys(desk: Desk, levels: ReadonlyMap<string, Level>): ReadonlySet<string> {
+  const shown = desk.columns.filter(column => column.field === undefined || levels.get(column.key) !== "none")
+  return new Set([...shown.flatMap(column => column.sort ?? []), "id"])
+}
+
+/** The state as a query string, with changes; a change other than of page begins at the first page. */
+export function stateQuery(state: ListState, change: Partial<ListState> = {}): string {
+  const { q, sort, filters, date, after, before } = { ...state, after: undefined, before: undefined, ...change }
+  const params = new URLSearchParams()
+  if (q !== "") params.set("q", q)
+  if (sort.length > 0) params.set("sort", sort.join(","))
+  for (const [key, values] of filters) for (const value of values) params.append(`f.${key}`, value)
+  if (date !== undefined) params.set("date", date)
+  if (after !== undefined) params.set("after", after)
+  else if (before !== undefined) params.set("before", before)
+  const text = params.toString()
+  return text === "" ? "" : `?${text}`
+}
+
+/** The filters with one changed. */
+export function withFilter(state: ListState, key: string, values: readonly string[]): ReadonlyMap<string, readonly string[]> {
+  const filters = new Map(state.filters)
+  if (values.length === 0) filters.delete(key)
+  else filters.set(key, values)
+  return filters
+}
+
+export function isNarrowed(state: ListState): boolean {
+  return state.q !== "" || state.filters.size > 0 || state.date !== undefined
+}
+
+/** The rows that a state asks for, as far as they exist for this person, in order. */
+export function toQuery(access: Access, desk: Desk, o: { state: ListState; zone: string; levels: ReadonlyMap<string, Level> }): Query<any> {
+  const { state, zone, levels } = o
+  let query = access.rows(desk.model)
+  for (const [key, values] of state.filters) {
+    const where = condition(desk, key, { values, zone })
+    if (where !== undefined) query = query.where(where)
+  }
+  const date = state.date === undefined || desk.dates === undefined ? undefined : drill(desk, desk.dates, { part: state.date, zone })
+  if (date !== undefined) query = query.where(date)
+  for (const word of state.q.split(/\s+/).filter(Boolean).slice(0, 8)) query = query.where(searchFor(desk, word, { levels, whole: state.q }))
+  return query.order(...((state.sort.length > 0 ? state.sort : desk.order) as never[]))
+}
+
+/** Rows in which a word is in any of the search fields that the person may see; a number is also tried as the id. */
+function searchFor(desk: Desk, word: string, o: { levels: ReadonlyMap<string, Level>; whole: string }): Condition {
+  const fields = desk.search.filter(({ key }) => o.levels.get(key) !== "none")
+  const any: Condition[] = fields.flatMap(({ key, exact }): Condition[] => {
+    const { kind } = desk.field(key)
+    if (!exact && kind !== "uuid" && kind !== "date") return [{ [key]: { contains: word } }]
+    // The databases take only well-formed ones.
+    if (kind === "uuid" && !UUID.test(word)) return []
+    if (kind === "date" && (word.length !== 10 || dayRange(word) === undefined)) return []
+    return [{ [key]: exact && kind === "text" ? o.whole : word }]
+  })
+  const id = toId(word)
+  if (id !== undefined) any.push({ id })
+  return any.length === 0 ? { id: -1 } : { or: any }
+}
+const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i
+
+/** How many rows, bounded: "about" where the database estimates, "more" where counting stopped. */
+export interface Total {
+  readonly count: number
+  readonly kind: "exact" | "about" | "more"
+}
+
+/** Rows up to which a total is counted out; reading 10,001 entries of an index takes about a millisecond. */
+export const COUNT_UP_TO = 10_000
+
+/** The total of a list. Without a condition the database's own estimate does; with one, counting stops at 10,000. */
+export async function total(query: Query<any>, whole: boolean): Promise<Total> {
+  const counted = await query.countUpTo(COUNT_UP_TO + 1)
+  if (counted <= COUNT_UP_TO) return { count: counted, kind: "exact" }
+  const estimated = whole ? await query.estimate() : undefined
+  return estimated === undefined || estimated <= COUNT_UP_TO ? { count: COUNT_UP_TO, kind: "more" } : { count: estimated, kind: "about" }
+}
+
+export function showTotal({ count, kind }: Total): string {
+  const rounded = kind === "about" ? Number(count.toPrecision(2)) : count
+  const text = rounded.toLocaleString("en-GB")
+  return kind === "exact" ? text : kind === "about" ? `about ${text}` : `${text}+`
+}
