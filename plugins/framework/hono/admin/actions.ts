@@ -1,0 +1,26 @@
+import type { DeskAction } from "./access.ts"
+import type { Desk } from "./desk.ts"
+import type { Visit } from "./visit.ts"
+
+/** What may be done to ticked rows, as the list offers it. */
+export interface OfferedAction {
+  readonly name: string
+  readonly label: string
+  readonly needs: DeskAction
+  readonly danger: boolean
+  /** Text of the page that asks; false: not asked. */
+  readonly confirm: string | boolean
+}
+
+/** The actions that this person may start at all; each row is asked about again when it runs. */
+export async function actionsFor({ access }: Visit, desk: Desk): Promise<OfferedAction[]> {
+  const own = [...desk.actions].map(([name, action]): OfferedAction => ({ name, label: action.label, needs: action.needs ?? "change", danger: action.danger === true, confirm: action.confirm ?? true }))
+  const offered: OfferedAction[] = [
+    ...own,
+    { name: "csv", label: "Export as CSV", needs: "export", danger: false, confirm: false },
+    { name: "json", label: "Export as JSON", needs: "export", danger: false, confirm: false },
+    { name: "delete", label: "Delete", needs: "delete", danger: true, confirm: true },
+  ]
+  const may = await Promise.all(offered.map(action => access.may(desk, action.needs)))
+  return offered.filter((_, i) => may[i])
+}

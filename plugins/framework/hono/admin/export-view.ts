@@ -1,0 +1,13 @@
+import { answerExport, type ExportFormat } from "./export.ts"
+import { readState, toQuery } from "./listing.ts"
+import type { Visit } from "./visit.ts"
+
+/** GET /admin/<model>/export.csv and .json: every row that the list's filters leave. */
+export async function exportView(visit: Visit, format: ExportFormat): Promise<Response> {
+  const { access, zone, c } = visit
+  const desk = await visit.desk()
+  if (!(await access.may(desk, "export"))) visit.forbid()
+  const levels = await access.levels(desk)
+  const state = readState(desk, new URL(c.req.url).searchParams, { levels, zone })
+  return answerExport(c, access, { desk, query: toQuery(access, desk, { state, zone, levels }), format })
+}

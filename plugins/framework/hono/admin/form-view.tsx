@@ -1,0 +1,136 @@
+import { transaction } from "../db/database.ts"
+import { InUse, NotFound, ValidationError } from "../db/errors.ts"
+import { type FormBody, readBody } from "../forms/body.ts"
+import type { BoundFormset } from "../forms/formset.ts"
+import type { BoundModelForm } from "../forms/model-form.ts"
+import type { Desk } from "./desk.ts"
+import { type Editor, editorFor, type InlineEditor } from "./editor.ts"
+import { Change } from "./history.ts"
+import { FormPage } from "./pages/form.tsx"
+import { FormTools } from "./pages/form-tools.tsx"
+import { Related } from "./related.ts"
+import { Refused, saveForm } from "./save.ts"
+import type { AnyRow } from "./staff.ts"
+import { versionOf } from "./version.ts"
+import type { Visit } from "./visit.ts"
+
+type Bound = BoundModelForm<any, any>
+
+/** A form in one request, with its inlines. */
+export interface Filled {
+  readonly editor: Editor
+  readonly bound: Bound
+  readonly sets: readonly { readonly inline: InlineEditor; readonly set: BoundFormset<Bound> | undefined }[]
+}
+
+/** Somebody else changed the row while it was being edited. */
+export interface Conflict {
+  readonly by: string | undefined
+  /** Fields that are not what they were, with what they hold now. */
+  readonly fields: readonly string[]
+}
+
+/** GET and POST /admin/<model>/add. */
+export async function addView(visit: Visit): Promise<Response> {
+  const desk = await visit.desk()
+  if (!(await visit.access.may(desk, "add"))) visit.forbid()
+  return formView(visit, desk, undefined)
+}
+
+/** GET and POST /admin/<model>/<id>. */
+export async function editView(visit: Visit): Promise<Response> {
+  const desk = await visit.desk()
+  return formView(visit, desk, await visit.row(desk))
+}
+
+async function formView(visit: Visit, desk: Desk, row: AnyRow | undefined): Promise<Response> {
+  const { c, access } = visit
+  const editor = await editorFor(visit, desk, row)
+  if (c.req.method !== "POST") return show(visit, await blank(visit, editor), {})
+  if (editor.writable.length === 0 && editor.inlines.every(inline => inline.formset === undefined)) visit.forbid()
+  const body = await readBody(c, name => editor.form.rules()(name) ?? editor.inlines.map(({ formset }) => formset?.rules(name)).find(rule => rule !== undefined))
+  const filled = await fill(visit, editor, body)
+  if (!isSent(filled)) return show(visit, filled, {})
+  if (!isOk(filled)) return show(visit, filled, { status: 422 })
+  try {
+    const saved = await transaction(() => saveForm(visit, filled, body.last("_version") ?? ""))
+    return await done(visit, desk, { row: saved, isNew: row === undefined, button: buttonOf(body) })
+  } catch (error) {
+    if (error instanceof Refused) {
+      const fresh = await editorFor(visit, desk, (await access.find(desk.model, row!.id)) ?? gone(desk))
+      return show(visit, { ...filled, editor: fresh }, { status: 409, conflict: await conflictOf(desk, editor, fresh) })
+    }
+    // What a form can say was put into it; the rest is a fault.
+    if (!(error instanceof ValidationError) && !(error instanceof InUse)) throw error
+    if (isOk(filled)) filled.bound.take(error)
+    return show(visit, filled, { status: 422 })
+  }
+}
+
+function gone(desk: Desk): never {
+  throw new NotFound(`the ${desk.name} was deleted meanwhile`)
+}
+
+async function blank(visit: Visit, editor: Editor): Promise<Filled> {
+  const bound = editor.form.blank(visit.c, bind(editor.row)) as Bound
+  return { editor, bound, sets: editor.inlines.map(inline => ({ inline, set: inline.formset?.blank(visit.c, { rows: inline.rows }) })) }
+}
+
+async function fill(visit: Visit, editor: Editor, body: FormBody): Promise<Filled> {
+  const { c } = visit
+  const bound = (await editor.form.check(body, { ...bind(editor.row), c })) as Bound
+  const sets = await Promise.all(editor.inlines.map(async inline => ({ inline, set: await inline.formset?.check(body, { rows: inline.rows, c }) })))
+  return { editor, bound, sets }
+}
+
+function bind(row: AnyRow | undefined): { row?: never } {
+  return row === undefined ? {} : { row: row as never }
+}
+
+function isSent({ bound, sets }: Filled): boolean {
+  return bound.sent && sets.every(({ set }) => set === undefined || set.sent)
+}
+function isOk({ bound, sets, editor }: Filled): boolean {
+  return (bound.ok || editor.writable.length === 0) && sets.every(({ set }) => set === undefined || set.ok)
+}
+
+type Button = "save" | "another" | "continue"
+
+function buttonOf(body: FormBody): Button {
+  return body.last("_another") !== undefined ? "another" : body.last("_continue") !== undefined ? "continue" : "save"
+}
+
+async function done(visit: Visit, desk: Desk, o: { row: AnyRow; isNew: boolean; button: Button }): Promise<Response> {
+  const { c, site, access } = visit
+  const title = await access.title(desk.model, o.row)
+  c.var.messages.success(`${desk.label} “${title}” was ${o.isNew ? "added" : "saved"}.`)
+  const edit = (await access.find(desk.model, o.row.id)) === null ? site.path : site.to(desk, o.row.id)
+  const to = o.button === "another" ? site.to(desk, "add") : o.button === "continue" ? edit : (await access.may(desk, "view")) ? site.to(desk) : site.path
+  return c.redirect(to, 303)
+}
+
+async function conflictOf(desk: Desk, before: Editor, after: Editor): Promise<Conflict> {
+  const differs = (key: string) => JSON.stringify(before.row?.[desk.rowKey(key)] ?? null) !== JSON.stringify(after.row?.[desk.rowKey(key)] ?? null)
+  const last = await Change.where({ model: desk.name, rowId: after.row!.id }).first()
+  return { by: last?.userName, fields: after.writable.filter(differs) }
+}
+
+async function show(visit: Visit, filled: Filled, o: { status?: number; conflict?: Conflict }): Promise<Response> {
+  const { access, site } = visit
+  const { editor } = filled
+  const { desk, row } = editor
+  const title = row === undefined ? `Add ${desk.label.toLowerCase()}` : await access.title(desk.model, row)
+  const list = (await access.may(desk, "view")) ? { label: desk.labelPlural, href: site.to(desk) } : { label: desk.labelPlural }
+  const related = await new Related(access, desk).load(row === undefined ? [] : [row], editor.readable)
+  const inlineRelated = await Promise.all(editor.inlines.map(inline => new Related(access, inline.desk).load(inline.fixed, inline.keys)))
+  const mayDelete = row !== undefined && (await access.may(desk, "delete", row))
+  const facts = {
+    title,
+    crumbs: [{ label: "Dashboard", href: site.path }, list, { label: title }],
+    at: desk.name,
+    status: o.status ?? 200,
+    ...(row !== undefined && { tools: FormTools({ visit, desk, row, mayDelete }) }),
+  }
+  const version = versionOf(site.app, editor)
+  return visit.page(facts, FormPage({ visit, filled, related, inlineRelated, version, conflict: o.conflict, mayAdd: await access.may(desk, "add") }))
+}
