@@ -13,6 +13,14 @@ export interface Desks {
   of(model: AnyModel): Desk | undefined
 }
 
+/** A row of another model, as far as it is shown where it is referred to. */
+export interface Link {
+  readonly id: number
+  readonly title: string
+  /** Where it is edited; undefined when its model has no pages in the admin. */
+  readonly desk: Desk | undefined
+}
+
 /** What one person may do, for one request. Every list, form, export, choice and history asks here and nowhere else. */
 export class Access {
   readonly #levels = new Map<string, Promise<ReadonlyMap<string, Level>>>()
@@ -76,6 +84,19 @@ export class Access {
     const key = model.options.title === undefined ? titleKey(model) : undefined
     if (desk !== undefined && key !== undefined && !(await this.canSee(desk, key, row))) return `${model.label} ${row.id}`
     return titleOf(model, row)
+  }
+
+  /** Names of related rows by id; those that this person may not see are left out. */
+  async links(model: AnyModel, ids: readonly unknown[]): Promise<ReadonlyMap<number, Link>> {
+    const wanted = [...new Set(ids.filter((id): id is number => typeof id === "number"))]
+    const found = new Map<number, Link>()
+    const own = this.desks.of(model)
+    const desk = own?.listed === true ? own : undefined
+    for (let i = 0; i < wanted.length; i += 500) {
+      const rows = (await this.rows(model).where({ id: { in: wanted.slice(i, i + 500) } } as never)) as unknown as AnyRow[]
+      for (const row of await this.visible(model, rows)) found.set(row.id, { id: row.id, title: await this.title(model, row), desk })
+    }
+    return found
   }
 
   async #work(desk: Desk, row: AnyRow | undefined): Promise<ReadonlyMap<string, Level>> {

@@ -48,6 +48,8 @@ export class Desk {
   constructor(
     readonly model: AnyModel,
     readonly settings: ModelSettings<any>,
+    /** False: it has no pages of its own and is edited only within the form of another model. */
+    readonly listed = true,
   ) {
     this.name = model.name
     const kinds = (...wanted: string[]) => this.#keys(field => wanted.includes(field.kind))

@@ -30,13 +30,19 @@ export class AdminSite implements Desks {
       return given === false ? [] : [new Desk(model, { ...accountDefaults(model), ...given })]
     })
     this.desks = new Map(desks.map(desk => [desk.name, desk]))
-    this.#byModel = new Map(desks.map(desk => [desk.model, desk]))
+    const inner = desks.flatMap(desk => desk.inlines.map(inline => inline.model)).filter(model => !desks.some(desk => desk.model === model))
+    this.#byModel = new Map([...desks, ...[...new Set(inner)].map(model => new Desk(model, {}, false))].map(desk => [desk.model, desk]))
     this.groups = this.#grouped(desks)
     for (const page of this.pages) if (!/^[a-z0-9][\w-]*$/i.test(page.path)) throw new Error(`admin: page "${page.path}": its path has only letters, digits, - and _`)
   }
 
   of(model: AnyModel): Desk | undefined {
     return this.#byModel.get(model)
+  }
+
+  /** A desk without pages of its own, by name. */
+  inner(name: string): Desk | undefined {
+    return [...this.#byModel.values()].find(desk => !desk.listed && desk.name === name)
   }
 
   get title(): string {

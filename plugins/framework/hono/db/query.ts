@@ -164,7 +164,8 @@ export class Query<F extends Fields, L extends string = never> implements Promis
   }
 
   async exists(): Promise<boolean> {
-    return (await this.limit(1).pluck("id")).length > 0
+    // Sorted, a database may walk the wrong index to the first row that fits.
+    return this.parts.offset > 0 ? (await this.limit(1).pluck("id")).length > 0 : (await this.countUpTo(1)) > 0
   }
 
   /** Only one column of each row. */
