@@ -10,7 +10,7 @@ import { ActionPage } from "./pages/action.tsx"
 import { DeletePage } from "./pages/delete.tsx"
 import { Selection } from "./selection.ts"
 import type { AnyRow } from "./staff.ts"
-import type { Visit } from "./visit.ts"
+import type { Visit } from "./visit.tsx"
 
 /** Ticked rows of one page; more come by "all that match". */
 const MOST_TICKED = 1000

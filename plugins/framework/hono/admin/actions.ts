@@ -1,6 +1,6 @@
 import type { DeskAction } from "./access.ts"
 import type { Desk } from "./desk.ts"
-import type { Visit } from "./visit.ts"
+import type { Visit } from "./visit.tsx"
 
 /** What may be done to ticked rows, as the list offers it. */
 export interface OfferedAction {

@@ -19,7 +19,7 @@ import { pageView } from "./page-view.tsx"
 import type { AdminSettings } from "./settings.ts"
 import { AdminSite } from "./site.ts"
 import { switchTheme } from "./theme.ts"
-import { Visit } from "./visit.ts"
+import { Visit } from "./visit.tsx"
 
 /** The admin: `new App({ models, parts: [users(), admin({ title: "Newsroom" })] })`. With no settings it shows every model. */
 export function admin(settings: AdminSettings = {}): Part {

@@ -2,6 +2,7 @@ import type { Ctx } from "../app/env.ts"
 import htmx from "htmx.org/dist/htmx.min.js" with { type: "text" }
 import script from "./assets/client.js" with { type: "text" }
 import base from "./assets/base.css" with { type: "text" }
+import icon from "./assets/icon.svg" with { type: "text" }
 import pages from "./assets/pages.css" with { type: "text" }
 
 interface Embedded {
@@ -22,10 +23,11 @@ function embed(name: string, type: string, text: string): Embedded {
 const css = embed("admin.css", "text/css; charset=utf-8", base + pages)
 const js = embed("admin.js", "text/javascript; charset=utf-8", script)
 const hx = embed("htmx.js", "text/javascript; charset=utf-8", htmx)
-const byFile = new Map([css, js, hx].map(asset => [asset.file, asset]))
+const mark = embed("icon.svg", "image/svg+xml", icon)
+const byFile = new Map([css, js, hx, mark].map(asset => [asset.file, asset]))
 
 /** Names of the admin's own files, for its pages. */
-export const assetFiles = { css: css.file, js: js.file, htmx: hx.file } as const
+export const assetFiles = { css: css.file, js: js.file, htmx: hx.file, icon: mark.file } as const
 
 export function answerAsset(c: Ctx, file: string): Response {
   const asset = byFile.get(file)

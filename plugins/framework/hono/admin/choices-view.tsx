@@ -3,7 +3,7 @@ import { searchIn } from "./choosable.ts"
 import { readState, stateQuery, withFilter } from "./listing.ts"
 import { ChoicesPage } from "./pages/choices.tsx"
 import type { AnyRow } from "./staff.ts"
-import type { Visit } from "./visit.ts"
+import type { Visit } from "./visit.tsx"
 
 const MOST = 20
 

@@ -1,7 +1,7 @@
 import { recentChanges } from "./history-view.tsx"
 import { showTotal, total } from "./listing.ts"
 import { DashboardPage } from "./pages/dashboard.tsx"
-import type { Visit } from "./visit.ts"
+import type { Visit } from "./visit.tsx"
 import { menuOf } from "./menu.ts"
 import type { Child } from "hono/jsx"
 

@@ -5,7 +5,7 @@ import type { Desk } from "./desk.ts"
 import { record } from "./history.ts"
 import { DeletePage } from "./pages/delete.tsx"
 import type { AnyRow } from "./staff.ts"
-import type { Visit } from "./visit.ts"
+import type { Visit } from "./visit.tsx"
 
 /** GET and POST /admin/<model>/<id>/delete: what goes with it, what stands in the way, and the button. */
 export async function deleteView(visit: Visit): Promise<Response> {

@@ -8,10 +8,13 @@ import type { Desk, DeskInline } from "./desk.ts"
 import { pairs } from "./related.ts"
 import type { Level } from "./settings.ts"
 import type { AnyRow } from "./staff.ts"
-import type { Visit } from "./visit.ts"
+import type { Visit } from "./visit.tsx"
 
 /** Rows of a relation that are offered in a plain list; above it one types to find them. */
 const LISTED = 30
+
+/** Longest text that is typed into one line, in characters. */
+const LINE = 200
 
 /** What one person may do in the form of one row: the form has the writable fields and no others (mass assignment). */
 export interface Editor {
@@ -78,7 +81,7 @@ async function unseenReferences({ access }: Visit, desk: Desk, row: AnyRow): Pro
 }
 
 async function withLinks({ access }: Visit, desk: Desk, o: { row: AnyRow; keys: readonly string[] }): Promise<{ row: AnyRow; hidden: Map<string, number[]> }> {
-  const row: Record<string, unknown> & { id: number } = { ...o.row }
+  const row: Record<string, unknown> & { id: number } = { ...toMinutes(desk, o.row) }
   const hidden = new Map<string, number[]>()
   for (const key of o.keys) {
     if (desk.field(key).kind !== "many") continue
@@ -88,6 +91,15 @@ async function withLinks({ access }: Visit, desk: Desk, o: { row: AnyRow; keys: 
     hidden.set(key, ids.filter(id => !seen.has(id)))
   }
   return { row, hidden }
+}
+
+/** Moments as people enter them: nobody types the milliseconds that a program wrote. */
+function toMinutes(desk: Desk, row: AnyRow): AnyRow {
+  const moments = desk.keys.filter(key => desk.field(key).kind === "datetime" && row[key] instanceof Date)
+  return moments.length === 0 ? row : { ...row, ...Object.fromEntries(moments.map(key => [key, minuteOf(row[key] as Date)])) }
+}
+export function minuteOf(date: Date): Date {
+  return new Date(Math.floor(date.getTime() / 60_000) * 60_000)
 }
 
 async function formFor(visit: Visit, desk: Desk, keys: readonly string[]): Promise<ModelForm<any, any>> {
@@ -100,6 +112,7 @@ async function settingsFor({ access, site }: Visit, desk: Desk, key: string): Pr
   const field: Field = desk.field(key)
   if (field.kind === "slug" && field.options.from !== undefined) return { attributes: { "data-slug-from": field.options.from } }
   if (field.kind === "markdown") return { rows: 14 }
+  if (field.kind === "text" && (field.options.max === undefined || field.options.max > LINE)) return { widget: "textarea", rows: 3 }
   if (field.kind !== "reference" && field.kind !== "many") return {}
   const target = desk.targetOf(key)
   const large = (await access.rows(target).countUpTo(LISTED + 1)) > LISTED

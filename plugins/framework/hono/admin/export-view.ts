@@ -1,6 +1,6 @@
 import { answerExport, type ExportFormat } from "./export.ts"
 import { readState, toQuery } from "./listing.ts"
-import type { Visit } from "./visit.ts"
+import type { Visit } from "./visit.tsx"
 
 /** GET /admin/<model>/export.csv and .json: every row that the list's filters leave. */
 export async function exportView(visit: Visit, format: ExportFormat): Promise<Response> {

@@ -5,7 +5,7 @@ import { type ListState, stateQuery, withFilter } from "./listing.ts"
 import { dayRange, showRange } from "./moments.ts"
 import type { Level } from "./settings.ts"
 import type { AnyRow } from "./staff.ts"
-import type { Visit } from "./visit.ts"
+import type { Visit } from "./visit.tsx"
 
 export interface FacetOption {
   readonly value: string

@@ -12,7 +12,7 @@ import { Related } from "./related.ts"
 import { Refused, saveForm } from "./save.ts"
 import type { AnyRow } from "./staff.ts"
 import { versionOf } from "./version.ts"
-import type { Visit } from "./visit.ts"
+import type { Visit } from "./visit.tsx"
 
 type Bound = BoundModelForm<any, any>
 
@@ -26,7 +26,7 @@ export interface Filled {
 /** Somebody else changed the row while it was being edited. */
 export interface Conflict {
   readonly by: string | undefined
-  /** Fields that are not what they were, with what they hold now. */
+  /** Fields in which what was typed is not what is there now. */
   readonly fields: readonly string[]
 }
 
@@ -58,7 +58,7 @@ async function formView(visit: Visit, desk: Desk, row: AnyRow | undefined): Prom
   } catch (error) {
     if (error instanceof Refused) {
       const fresh = await editorFor(visit, desk, (await access.find(desk.model, row!.id)) ?? gone(desk))
-      return show(visit, { ...filled, editor: fresh }, { status: 409, conflict: await conflictOf(desk, editor, fresh) })
+      return show(visit, { ...filled, editor: fresh }, { status: 409, conflict: await conflictOf(filled, fresh) })
     }
     // What a form can say was put into it; the rest is a fault.
     if (!(error instanceof ValidationError) && !(error instanceof InUse)) throw error
@@ -109,10 +109,12 @@ async function done(visit: Visit, desk: Desk, o: { row: AnyRow; isNew: boolean; 
   return c.redirect(to, 303)
 }
 
-async function conflictOf(desk: Desk, before: Editor, after: Editor): Promise<Conflict> {
-  const differs = (key: string) => JSON.stringify(before.row?.[desk.rowKey(key)] ?? null) !== JSON.stringify(after.row?.[desk.rowKey(key)] ?? null)
-  const last = await Change.where({ model: desk.name, rowId: after.row!.id }).first()
-  return { by: last?.userName, fields: after.writable.filter(differs) }
+async function conflictOf(filled: Filled, fresh: Editor): Promise<Conflict> {
+  const { desk, writable } = fresh
+  const typed = filled.editor.writable.length === 0 ? {} : (filled.bound.values as Record<string, unknown>)
+  const plain = (value: unknown) => JSON.stringify(Array.isArray(value) ? value.map(item => (item as { id?: number }).id ?? (item as number)).toSorted((a, b) => a - b) : (value ?? null))
+  const last = await Change.where({ model: desk.name, rowId: fresh.row!.id }).first()
+  return { by: last?.userName, fields: writable.filter(key => key in typed && plain(typed[key]) !== plain(fresh.row![desk.rowKey(key)])) }
 }
 
 async function show(visit: Visit, filled: Filled, o: { status?: number; conflict?: Conflict }): Promise<Response> {
@@ -121,7 +123,7 @@ async function show(visit: Visit, filled: Filled, o: { status?: number; conflict
   const { desk, row } = editor
   const title = row === undefined ? `Add ${desk.label.toLowerCase()}` : await access.title(desk.model, row)
   const list = (await access.may(desk, "view")) ? { label: desk.labelPlural, href: site.to(desk) } : { label: desk.labelPlural }
-  const related = await new Related(access, desk).load(row === undefined ? [] : [row], editor.readable)
+  const related = await new Related(access, desk).load(row === undefined ? [] : [row], [...editor.readable, ...(o.conflict?.fields ?? [])])
   const inlineRelated = await Promise.all(editor.inlines.map(inline => new Related(access, inline.desk).load(inline.fixed, inline.keys)))
   const mayDelete = row !== undefined && (await access.may(desk, "delete", row))
   const facts = {

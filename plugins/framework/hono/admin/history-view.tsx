@@ -3,7 +3,7 @@ import { titleKey } from "./defaults.ts"
 import type { Desk } from "./desk.ts"
 import { Change, type ChangeRow, type FieldChange } from "./history.ts"
 import { HistoryPage } from "./pages/history.tsx"
-import type { Visit } from "./visit.ts"
+import type { Visit } from "./visit.tsx"
 
 const PER_PAGE = 50
 

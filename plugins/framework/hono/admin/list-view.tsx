@@ -6,7 +6,7 @@ import { ListPage } from "./pages/list.tsx"
 import { ListTools } from "./pages/list-tools.tsx"
 import { Related } from "./related.ts"
 import type { AnyRow } from "./staff.ts"
-import type { Visit } from "./visit.ts"
+import type { Visit } from "./visit.tsx"
 
 /** GET /admin/<model>: the rows, found and narrowed by what the URL says. */
 export async function listView(visit: Visit): Promise<Response> {

@@ -1,4 +1,4 @@
-import type { Visit } from "./visit.ts"
+import type { Visit } from "./visit.tsx"
 import type { IconName } from "./settings.ts"
 
 export interface MenuItem {

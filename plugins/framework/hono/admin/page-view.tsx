@@ -1,6 +1,6 @@
 import { NotFound } from "../db/errors.ts"
 import type { Child } from "hono/jsx"
-import type { Visit } from "./visit.ts"
+import type { Visit } from "./visit.tsx"
 
 /** /admin/-/<path>: a page of the app's own, within the admin's menu and looks. */
 export async function pageView(visit: Visit): Promise<Response> {

@@ -4,13 +4,13 @@ import type { BoundFormset } from "../forms/formset.ts"
 import type { BoundModelForm } from "../forms/model-form.ts"
 import type { Desk } from "./desk.ts"
 import { isPossible, planDeletion } from "./deletion.ts"
-import { type Editor, editorFor, type InlineEditor } from "./editor.ts"
+import { type Editor, editorFor, type InlineEditor, minuteOf } from "./editor.ts"
 import type { Filled } from "./form-view.tsx"
 import { difference, type FieldChange, record } from "./history.ts"
 import { pairs } from "./related.ts"
 import type { AnyRow } from "./staff.ts"
 import { versionOf } from "./version.ts"
-import type { Visit } from "./visit.ts"
+import type { Visit } from "./visit.tsx"
 
 /** The row is not what the form showed: nothing was saved. */
 export class Refused extends Error {
@@ -23,7 +23,7 @@ export async function saveForm(visit: Visit, filled: Filled, version: string): P
   const { desk, row } = editor
   if (row !== undefined) await checkVersion(visit, editor, version)
   const before = row === undefined ? undefined : await snapshot(desk, row.id)
-  const stored = editor.writable.length === 0 ? row! : ((await place(bound, () => bound.store(kept(filled) as never))) as AnyRow)
+  const stored = editor.writable.length === 0 ? row! : ((await place(bound, () => bound.store({ ...untouchedMoments(desk, bound, before), ...kept(filled) } as never))) as AnyRow)
   const notes: string[] = []
   for (const { inline, set } of sets) if (set !== undefined) notes.push(...(await saveInline(visit, inline, { set, parent: stored })))
   const after = (await snapshot(desk, stored.id))!
@@ -52,6 +52,16 @@ function kept({ editor, bound }: Filled): Record<string, unknown> {
     if (ids.length > 0 && editor.writable.includes(key)) found[key] = [...((values[key] as readonly number[] | undefined) ?? []), ...ids]
   }
   return found
+}
+
+/** A form shows minutes; a moment that nobody changed keeps its seconds. */
+function untouchedMoments(desk: Desk, form: BoundModelForm<any, any>, before: AnyRow | undefined): Record<string, unknown> {
+  if (before === undefined) return {}
+  const same = Object.entries(form.values as Record<string, unknown>).filter(([key, value]) => {
+    const old: unknown = desk.field(key).kind === "datetime" ? before[key] : undefined
+    return old instanceof Date && value instanceof Date && value.getTime() === minuteOf(old).getTime()
+  })
+  return Object.fromEntries(same.map(([key]) => [key, before[key]]))
 }
 
 /** The row as it is, with the ids of its links: what history compares. */
@@ -97,7 +107,7 @@ async function saveInline(visit: Visit, editor: InlineEditor, o: { set: BoundFor
   for (const { form, id } of set.kept) {
     if (id === undefined && !editor.mayAdd) refuse("You may not add to these.")
     const before = id === undefined ? undefined : await snapshot(desk, id)
-    const stored = (await place(form, () => form.store((id === undefined ? { [inline.field]: parent.id } : {}) as never))) as AnyRow
+    const stored = (await place(form, () => form.store({ ...untouchedMoments(desk, form, before), ...(id === undefined && { [inline.field]: parent.id }) } as never))) as AnyRow
     const after = (await snapshot(desk, stored.id))!
     const changes = difference(desk, before, after).filter(change => id !== undefined || !isBlank(change))
     if (changes.length === 0) continue

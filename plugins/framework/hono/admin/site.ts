@@ -1,4 +1,5 @@
 import type { AnyApp } from "../app/app.ts"
+import { Permission } from "../auth/models.ts"
 import type { AnyModel } from "../db/model.ts"
 import { didYouMean } from "edge"
 import type { Desks } from "./access.ts"
@@ -27,11 +28,14 @@ export class AdminSite implements Desks {
     }
     const desks = models.flatMap(model => {
       const given = settings.models?.[model.name]
-      return given === false ? [] : [new Desk(model, { ...accountDefaults(model), ...given })]
+      if (given === false || (given === undefined && model === (Permission as AnyModel))) return []
+      return [new Desk(model, { ...accountDefaults(model), ...given })]
     })
     this.desks = new Map(desks.map(desk => [desk.name, desk]))
     const inner = desks.flatMap(desk => desk.inlines.map(inline => inline.model)).filter(model => !desks.some(desk => desk.model === model))
-    this.#byModel = new Map([...desks, ...[...new Set(inner)].map(model => new Desk(model, {}, false))].map(desk => [desk.model, desk]))
+    // Permissions are made by the models: chosen in the form of a group, and no page of their own.
+    const unlisted = new Set([...inner, ...(models.includes(Permission) && !desks.some(desk => desk.model === (Permission as AnyModel)) ? [Permission as AnyModel] : [])])
+    this.#byModel = new Map([...desks, ...[...unlisted].map(model => new Desk(model, accountDefaults(model) ?? {}, false))].map(desk => [desk.model, desk]))
     this.groups = this.#grouped(desks)
     for (const page of this.pages) if (!/^[a-z0-9][\w-]*$/i.test(page.path)) throw new Error(`admin: page "${page.path}": its path has only letters, digits, - and _`)
   }

@@ -11,5 +11,5 @@ export const sessions = model(
     subject: text({ max: 100, optional: true, index: true, editable: false }),
     expiresAt: datetime({ index: true, editable: false }),
   },
-  { table: "edge_session" },
+  { table: "edge_session", internal: true },
 )

@@ -6,7 +6,7 @@ import { showDay, showMoment } from "../moments.ts"
 import type { Related } from "../related.ts"
 import type { AnyRow } from "../staff.ts"
 import { choiceLabel, cutText } from "../values.ts"
-import type { Visit } from "../visit.ts"
+import type { Visit } from "../visit.tsx"
 import { Icon } from "./icons.tsx"
 
 export const NOTHING: Child = (

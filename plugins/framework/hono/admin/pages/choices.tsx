@@ -2,7 +2,7 @@ import type { Child } from "hono/jsx"
 import type { Desk } from "../desk.ts"
 import type { ListState } from "../listing.ts"
 import { cutText } from "../values.ts"
-import type { Visit } from "../visit.ts"
+import type { Visit } from "../visit.tsx"
 import { Kept } from "./kept.tsx"
 
 interface ChoicesFacts {

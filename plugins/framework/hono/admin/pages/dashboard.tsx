@@ -4,7 +4,7 @@ import type { Recent } from "../history-view.tsx"
 import type { MenuGroup } from "../menu.ts"
 import { showAgo, showMoment } from "../moments.ts"
 import { cutText } from "../values.ts"
-import type { Visit } from "../visit.ts"
+import type { Visit } from "../visit.tsx"
 import { CHANGE_ICONS } from "./history.tsx"
 import { Icon } from "./icons.tsx"
 

@@ -3,7 +3,7 @@ import { CsrfField } from "../../app/elements.tsx"
 import { type DeletionPlan, isPossible, type Touched } from "../deletion.ts"
 import type { Desk } from "../desk.ts"
 import { cutText } from "../values.ts"
-import type { Visit } from "../visit.ts"
+import type { Visit } from "../visit.tsx"
 import { Icon } from "./icons.tsx"
 
 interface DeleteFacts {

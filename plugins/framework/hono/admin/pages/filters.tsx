@@ -2,7 +2,7 @@ import type { Child } from "hono/jsx"
 import type { Desk } from "../desk.ts"
 import type { Drill, Facet } from "../facets.ts"
 import type { ListState } from "../listing.ts"
-import type { Visit } from "../visit.ts"
+import type { Visit } from "../visit.tsx"
 import { Icon } from "./icons.tsx"
 import { Kept } from "./kept.tsx"
 
@@ -16,9 +16,9 @@ interface FilterFacts {
 /** One menu a filter; it opens without a script, and each option is a link. */
 export function Filters(facts: FilterFacts): Child {
   const shown = facts.facets.filter(facet => facet.options.length > 0 || facet.typed !== undefined)
-  if (shown.length === 0) return <></>
+  if (shown.length === 0) return <div id="filters" hidden />
   return (
-    <div class="filters" id="filters" hx-boost="true" hx-target="#results" hx-select="#results" hx-select-oob="#filters" hx-swap="outerHTML show:none" role="group" aria-label="Filters">
+    <div class="filters" id="filters" hx-boost="true" hx-target="#results" hx-select="#results" hx-swap="outerHTML show:none" role="group" aria-label="Filters">
       {shown.map(facet => (
         <Menu facts={facts} facet={facet} />
       ))}

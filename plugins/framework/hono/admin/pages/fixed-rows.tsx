@@ -1,7 +1,7 @@
 import type { Child } from "hono/jsx"
 import type { InlineEditor } from "../editor.ts"
 import type { Related } from "../related.ts"
-import type { Visit } from "../visit.ts"
+import type { Visit } from "../visit.tsx"
 import { ReadonlyValue } from "./readonly.tsx"
 
 /** Rows of an inline that may be seen and not changed. */

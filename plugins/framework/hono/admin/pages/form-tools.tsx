@@ -1,7 +1,7 @@
 import type { Child } from "hono/jsx"
 import type { Desk } from "../desk.ts"
 import type { AnyRow } from "../staff.ts"
-import type { Visit } from "../visit.ts"
+import type { Visit } from "../visit.tsx"
 import { Icon } from "./icons.tsx"
 
 /** Buttons at the right of a row's title. */

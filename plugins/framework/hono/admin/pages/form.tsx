@@ -8,7 +8,7 @@ import type { Conflict, Filled } from "../form-view.tsx"
 import type { InlineEditor } from "../editor.ts"
 import type { Related } from "../related.ts"
 import type { Fieldset } from "../settings.ts"
-import type { Visit } from "../visit.ts"
+import type { Visit } from "../visit.tsx"
 import { FixedRows } from "./fixed-rows.tsx"
 import { ReadonlyField } from "./readonly.tsx"
 import { Icon } from "./icons.tsx"
@@ -187,14 +187,14 @@ function ConflictNotice({ facts, conflict }: { facts: FormFacts; conflict: Confl
       <Icon name="warning" />
       <div>
         <p>
-          <strong>{conflict.by ?? "Somebody"} changed this while you were editing.</strong> Nothing of yours was saved yet. Below is what you typed; saving again replaces what is there now.
+          <strong>{conflict.by ?? "Somebody"} changed this while you were editing.</strong> Nothing of yours was saved yet. Below is what you typed; saving again replaces what is there now{conflict.fields.length > 0 ? ":" : "."}
         </p>
         {conflict.fields.length > 0 && (
-          <dl class="changes">
+          <div class="changes">
             {conflict.fields.map(key => (
               <ReadonlyField visit={visit} desk={editor.desk} field={key} row={editor.row!} related={facts.related} prefix="Now: " />
             ))}
-          </dl>
+          </div>
         )}
         <a href={visit.c.req.path}>Drop mine and show what is there now</a>
       </div>

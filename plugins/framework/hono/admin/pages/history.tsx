@@ -6,7 +6,7 @@ import type { ChangeKind, ChangeRow, FieldChange } from "../history.ts"
 import type { Told } from "../history-view.tsx"
 import { showAgo, showMoment } from "../moments.ts"
 import { showValue } from "../values.ts"
-import type { Visit } from "../visit.ts"
+import type { Visit } from "../visit.tsx"
 import { NOTHING } from "./cells.tsx"
 import { type Glyph, Icon } from "./icons.tsx"
 

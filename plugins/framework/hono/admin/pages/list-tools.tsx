@@ -1,13 +1,13 @@
 import type { Child } from "hono/jsx"
 import type { Desk } from "../desk.ts"
-import type { Visit } from "../visit.ts"
+import type { Visit } from "../visit.tsx"
 import { Icon } from "./icons.tsx"
 
 /** Buttons at the right of a list's title. */
 export function ListTools({ visit, desk, query, mayAdd, mayExport }: { visit: Visit; desk: Desk; query: string; mayAdd: boolean; mayExport: boolean }): Child {
   const { site } = visit
   return (
-    <>
+    <div id="list-tools" class="tools">
       {mayExport && (
         <details class="drop drop-end">
           <summary class="button">
@@ -30,6 +30,6 @@ export function ListTools({ visit, desk, query, mayAdd, mayExport }: { visit: Vi
           Add {desk.label.toLowerCase()}
         </a>
       )}
-    </>
+    </div>
   )
 }

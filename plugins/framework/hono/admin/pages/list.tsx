@@ -7,7 +7,7 @@ import { isNarrowed, type ListState, showTotal, stateQuery, type Total } from ".
 import type { Related } from "../related.ts"
 import type { Level } from "../settings.ts"
 import type { AnyRow } from "../staff.ts"
-import type { Visit } from "../visit.ts"
+import type { Visit } from "../visit.tsx"
 import { Cell, NOTHING } from "./cells.tsx"
 import { DrillBar, Filters } from "./filters.tsx"
 import { Icon } from "./icons.tsx"
@@ -36,9 +36,9 @@ export interface ListFacts {
 
 /** A list: search and filters above, rows, then paging. What htmx replaces is `#results`; without it links do the same. */
 export function ListPage(facts: ListFacts): Child {
-  const { visit, desk, state } = facts
+  const { visit, desk } = facts
   return (
-    <div class="list">
+    <div class="list" hx-select-oob="#filters,#kept,#list-tools">
       <div class="list-bar">
         {desk.search.length > 0 && <Search {...facts} />}
         <Filters {...facts} />
@@ -49,7 +49,6 @@ export function ListPage(facts: ListFacts): Child {
         {facts.cells.length === 0 ? <Empty {...facts} /> : <Rows {...facts} />}
         {(facts.next !== undefined || facts.previous !== undefined) && facts.cells.length === 0 && <Paging {...facts} />}
       </div>
-      <span class="visually-hidden" data-state={stateQuery(state)} />
     </div>
   )
 }
@@ -64,7 +63,9 @@ function Search({ visit, desk, state }: ListFacts): Child {
       <Icon name="search" />
       <input id="q" type="search" name="q" value={state.q} placeholder={`Search ${desk.labelPlural.toLowerCase()}`} aria-label={`Search ${desk.labelPlural.toLowerCase()}`} maxlength={200} autocomplete="off" data-key="/" />
       <kbd aria-hidden="true">/</kbd>
-      <Kept state={state} />
+      <span id="kept" hidden>
+        <Kept state={state} />
+      </span>
       <button class="visually-hidden" type="submit">
         Search
       </button>

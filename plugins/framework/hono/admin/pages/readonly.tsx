@@ -4,7 +4,7 @@ import type { Desk } from "../desk.ts"
 import type { Related } from "../related.ts"
 import type { AnyRow } from "../staff.ts"
 import { showValue } from "../values.ts"
-import type { Visit } from "../visit.ts"
+import type { Visit } from "../visit.tsx"
 import { Flag, Links, NOTHING } from "./cells.tsx"
 
 interface ReadonlyProps {

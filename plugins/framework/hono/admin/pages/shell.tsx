@@ -4,7 +4,7 @@ import type { Message } from "../../app/messages.ts"
 import { assetFiles } from "../assets.ts"
 import type { MenuGroup } from "../menu.ts"
 import { readTheme } from "../theme.ts"
-import type { PageFacts, Visit } from "../visit.ts"
+import type { PageFacts, Visit } from "../visit.tsx"
 import { authOf } from "../../auth/auth.ts"
 import { ShortcutHelp } from "./help.tsx"
 import { type Glyph, Icon } from "./icons.tsx"
@@ -33,7 +33,7 @@ export function Shell({ visit, facts, menu, messages, children }: ShellProps): C
         <meta name="robots" content="noindex" />
         <meta name="htmx-config" content={HTMX} />
         <title>{`${facts.title} · ${site.title}`}</title>
-        <link rel="icon" href={file("icon.svg")} type="image/svg+xml" />
+        <link rel="icon" href={file(assetFiles.icon)} type="image/svg+xml" />
         <link rel="stylesheet" href={file(assetFiles.css)} />
         <script src={file(assetFiles.htmx)} nonce={c.var.nonce} defer></script>
         <script src={file(assetFiles.js)} nonce={c.var.nonce} defer></script>

@@ -72,8 +72,14 @@ export class Visit {
     c.header("Content-Security-Policy", policy(c.var.nonce))
     // Names, addresses: nothing for a cache, nor for the back button after a logout.
     c.header("Cache-Control", "private, no-store")
-    const tree = Shell({ visit: this, facts, menu, messages, children: inner })
-    return c.html(html`<!DOCTYPE html>${(RequestContext.Provider({ value: c, children: tree }))}`, (facts.status ?? 200) as 200)
+    const tree = (
+      <RequestContext.Provider value={c}>
+        <Shell visit={this} facts={facts} menu={menu} messages={messages}>
+          {inner}
+        </Shell>
+      </RequestContext.Provider>
+    )
+    return c.html(html`<!DOCTYPE html>${tree}`, (facts.status ?? 200) as 200)
   }
 }
 
