@@ -10,7 +10,6 @@ export default definePlugin({
   modules: {
     "edge/app": () => import("./app-module.ts"),
     "edge/admin": () => import("./admin/module.ts"),
-    "edge/app": () => import("./app/module.ts"),
     "edge/auth": () => import("./auth/module.ts"),
     "edge/mail": () => import("./mail/module.ts"),
     "edge/db": () => import("./db/module.ts"),
