@@ -202,7 +202,8 @@ export class App<S extends GenericSchema = GenericSchema> extends Hono<AppEnv> {
   }
   /** Where uploads are kept. */
   get files(): FileStorage {
-    const { files = "media" } = this.given
+    // A test's own folder: it must not write among real uploads.
+    const files = this.booted.env.EDGE_FILES ?? this.given.files ?? "media"
     return (this.#files ??= typeof files === "string" ? new LocalFiles({ dir: resolve(this.booted.dir, files) }) : files)
   }
   asset(path: string): string {

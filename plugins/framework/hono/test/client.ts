@@ -18,6 +18,8 @@ const ORIGIN = "http://localhost"
 export class Client {
   readonly app: AnyApp
   readonly cookies = new Map<string, string>()
+  /** The visitor's address. */
+  ip = "192.0.2.1"
   protected readonly options: { readonly logged: Logged[]; readonly strict: boolean }
 
   constructor(app: AnyApp, options: { logged: Logged[]; strict: boolean }) {
@@ -86,8 +88,8 @@ export class Client {
     const cookie = [...this.cookies].map(([name, value]) => `${name}=${value}`).join("; ")
     const headers = { accept: "text/html,*/*;q=0.8", ...(cookie !== "" && { cookie }), ...options.headers }
     const later: Promise<unknown>[] = []
-    const facts = { ...FACTS, waitUntil: (promise: Promise<unknown>) => void later.push(promise) }
-    const response = await this.app.request(ORIGIN + path, { ...init, headers }, facts as never)
+    const facts = { ip: this.ip, scheme: "http", prefix: "", waitUntil: (promise: Promise<unknown>) => void later.push(promise) }
+    const response = await this.app.request(ORIGIN + path, { ...init, headers }, facts as never, facts as never)
     // What goes on after the answer (mails) is part of what a test asks about.
     await Promise.allSettled(later)
     for (const line of response.headers.getSetCookie()) this.#keep(line)
@@ -131,9 +133,6 @@ export class Client {
     return body
   }
 }
-
-/** What handlers see of the connection. */
-const FACTS = { ip: "192.0.2.1", scheme: "http", prefix: "" }
 
 function append(body: FormData, fields: Fields): void {
   for (const [name, value] of Object.entries(fields)) {

@@ -1,8 +1,10 @@
 import { describe, expect, test } from "bun:test"
 import { App } from "../app/app.ts"
 import { CsrfField, Flash } from "../app/elements.tsx"
+import { clientIp } from "../app/request.ts"
 import { datetime, references, text } from "../db/fields.ts"
 import { model } from "../db/model.ts"
+import { mail } from "../mail/module.ts"
 import { factory } from "./factory.ts"
 import { open } from "./site.ts"
 import { travel } from "./travel.ts"
@@ -41,6 +43,10 @@ app.get("/done", async c => c.render(<div><Flash /><pre>{JSON.stringify(await c.
 app.post("/up", async c => c.json({ size: ((await c.req.parseBody()).file as File).size }))
 app.post("/api", async c => c.json(await c.req.json()))
 app.get("/me", async c => c.json(await c.var.session.subject()))
+app.get("/later", c => {
+  c.executionCtx.waitUntil(Bun.sleep(5).then(() => mail.send({ to: "ann@example.com", subject: "Later", text: clientIp(c) })))
+  return c.text("soon")
+})
 app.get("/round", c => c.redirect("/round"))
 app.get("/boom", () => {
   throw new Error("boom")
@@ -93,6 +99,17 @@ describe("a test's site", () => {
     await using lax = await open(app, { strict: false })
     expect((await lax.get("/boom")).status).toBe(500)
     expect(lax.logged.map(line => line.message)).toEqual(["the app failed"])
+  })
+
+  test("mails are kept, those of after the answer too; the machine's own settings are not seen", async () => {
+    process.env.SITE_URL = "https://real.example"
+    await using site = await open(app)
+    delete process.env.SITE_URL
+    const other = site.visitor()
+    other.ip = "2001:db8::1"
+    await other.get("/later")
+    expect(site.outbox.map(({ subject, text }) => [subject, text.trim()])).toEqual([["Later", "2001:db8::1"]])
+    expect(app.siteUrl).toBeUndefined()
   })
 
   test("time travel: sessions end, defaults are of then, and the block's end comes back", async () => {
