@@ -16,6 +16,7 @@ export default definePlugin({
     "edge/feeds": () => import("./feeds/module.ts"),
     "edge/files": () => import("./files/module.ts"),
     "edge/forms": () => import("./forms/module.ts"),
+    "edge/sitemap": () => import("./sitemap/module.ts"),
     "edge/test": () => import("./test/module.ts"),
   },
   setup: (_config, { log, dev }) => ({ part: { load: (module, spec) => toAppModule(module, { spec, dev, log }) } }),

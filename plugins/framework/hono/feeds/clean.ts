@@ -12,10 +12,17 @@ export function line(text: string): string {
   return clean(text).replaceAll(/\s+/g, " ").trim()
 }
 
-/** An absolute http or https URL as ASCII; undefined for anything else, as `javascript:`. */
+/**
+ * An absolute http or https URL in the characters of RFC 3986; undefined for anything else, as `javascript:`. URL leaves
+ * some as they are that validators of feeds and sitemaps refuse.
+ */
 export function absolute(url: string, base: string): string | undefined {
   const parsed = URL.parse(clean(url), base)
-  return parsed?.protocol === "https:" || parsed?.protocol === "http:" ? parsed.href : undefined
+  if (parsed?.protocol !== "https:" && parsed?.protocol !== "http:") return undefined
+  const { href } = parsed
+  if (!/[[\]|^`\\{}]/.test(href)) return href
+  const rest = href.indexOf("/", parsed.protocol.length + 2)
+  return href.slice(0, rest) + href.slice(rest).replaceAll(/[[\]|^`\\{}]/g, character => `%${character.charCodeAt(0).toString(16).toUpperCase()}`)
 }
 
 const LINKS: readonly (readonly [selector: string, attribute: string])[] = [
