@@ -20,6 +20,7 @@ function echo(name: string, answers = true): FakeUpstream & { seen: string[] } {
 let real: ReturnType<typeof echo>
 let shadow: ReturnType<typeof echo>
 let stuck: ReturnType<typeof echo>
+let moved: FakeUpstream
 let edge: Edge
 
 const config = () => `
@@ -41,6 +42,11 @@ proxy   = "http://127.0.0.1:${real.port}"
 path = "/in/*"
 use  = [{ rewrite = { from = "^/in/(.*)$", to = "/out/$1" } }]
 proxy = "http://127.0.0.1:${real.port}"
+
+[[site.route]]
+path  = "/moved/*"
+strip = "/moved"
+proxy = "http://127.0.0.1:${moved.port}/base"
 
 [[site.route]]
 path = "/up"
@@ -73,11 +79,12 @@ beforeAll(async () => {
   real = echo("real")
   shadow = echo("shadow")
   stuck = echo("stuck", false)
+  moved = listenRaw(c => c.write(`HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:${moved.port}/base/new?x=1\r\nContent-Length: 0\r\n\r\n`))
   edge = await Edge.start({ config: config(), files: { "503.html": "<h1>soon</h1>" } })
 }, 120_000)
 afterAll(async () => {
   await edge[Symbol.asyncDispose]()
-  for (const server of [real, shadow, stuck]) server.stop()
+  for (const server of [real, shadow, stuck, moved]) server.stop()
 })
 
 function ask(host: string, path: string, init: RequestInit = {}): Promise<Response> {
@@ -87,6 +94,11 @@ function ask(host: string, path: string, init: RequestInit = {}): Promise<Respon
 test("a site's rewrite chooses the route, a route's only what its handler sees", async () => {
   expect(await (await ask("plain.test", "/user/7?a=b")).text()).toStartWith("real GET /profile/7?v=2&a=b HTTP/1.1\r\n")
   expect(await (await ask("plain.test", "/in/x%20y?a=b")).text()).toStartWith("real GET /out/x%20y?a=b HTTP/1.1\r\n")
+})
+
+test("a redirect of an upstream to itself is one to us", async () => {
+  const got = await ask("plain.test", "/moved/old")
+  expect([got.status, got.headers.get("location")]).toEqual([302, "/moved/new?x=1"])
 })
 
 test("request_id: the same in the upstream's request, the answer and the access log; a trusted peer's is kept", async () => {

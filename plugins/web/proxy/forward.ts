@@ -1,11 +1,14 @@
-import { ByteStream, HttpError, UpstreamError, type Balancer, type Exchange, type Handler, type Logger, type Reply, type Upstream } from "edge"
+import { ByteStream, HttpError, UpstreamError, type Balancer, type Exchange, type Handler, type HttpUpstream, type Logger, type Reply, type Upstream } from "edge"
 import type { Health } from "./health.ts"
+import { fixLocation } from "./location.ts"
 
 export interface ForwardRules {
   /** Further upstreams that one exchange may try. */
   readonly retries: number
   /** Answers that count as failures. */
   readonly failStatus: readonly number[]
+  /** Redirects to the upstream itself become ours. */
+  readonly fixLocation: boolean
 }
 
 /** Methods that change nothing (RFC 9110, 9.2.1): sent to a second upstream after the first may have acted on them. */
@@ -35,6 +38,7 @@ export function forward(health: Health, to: { balancer: Balancer; rules: Forward
       health.failed(upstream)
     }
     balancer.answered?.(upstream, { x, reply })
+    if (rules.fixLocation) fixLocation(reply, { x, upstream: upstream as HttpUpstream })
     return reply
   }
 
@@ -73,6 +77,7 @@ export function forward(health: Health, to: { balancer: Balancer; rules: Forward
     return (upstream.send(x) as Promise<Reply>).then(
       reply => {
         health.answered(upstream)
+        if (reply.status > 200 && rules.fixLocation) fixLocation(reply, { x, upstream: upstream as HttpUpstream })
         return reply
       },
       (error: unknown) => again(x, { upstream, error }),

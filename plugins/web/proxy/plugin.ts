@@ -48,7 +48,7 @@ export default definePlugin({
     const balancer = await makeBalancer(options.balance, ctx)
     const place = { name: options.name, at: ctx.at, servers, health }
     return {
-      part: receiving(options.buffer_request, forward(health, { balancer, rules: { retries: options.retries, failStatus: rules.fail_status }, log })),
+      part: receiving(options.buffer_request, forward(health, { balancer, rules: { retries: options.retries, failStatus: rules.fail_status, fixLocation: options.redirects }, log })),
       start: () => servers.start(),
       stop: () => servers.stop(),
       command: asked => command(asked, place),

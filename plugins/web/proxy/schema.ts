@@ -84,6 +84,7 @@ const options = v.strictObject({
     v.pipe(v.picklist(["v1", "v2"]), v.description("Tell upstreams who the client is by a PROXY header; each request then has a connection of its own. Not for https upstreams")),
   ),
   host: v.optional(v.pipe(v.string(), v.description('Host field: "client" as it came, "upstream" the host of the URL, or a fixed name')), "client"),
+  redirects: v.optional(v.pipe(v.boolean(), v.description("Redirects to the upstream's own URL become redirects to ours")), true),
   headers: v.optional(v.pipe(headers, v.description("Changes of the request's fields")), {}),
   health: v.optional(v.pipe(health, v.description("How an upstream is found to be down")), {}),
   tls: v.optional(v.pipe(tls, v.description("For https upstreams")), {}),

@@ -1,5 +1,6 @@
 /** The matchers of a route other than its path, folded into one test. */
-import type { Exchange } from "edge"
+import type { Exchange, Handler } from "edge"
+import { trustedPeers } from "edge"
 import type { RouteConfig } from "./schema.ts"
 import { HostTable } from "./hosts.ts"
 
@@ -17,8 +18,26 @@ export function toMatch(route: RouteConfig): Test | null {
     const test = valueTest(want)
     tests.push(x => test(x.query === "" ? null : new URLSearchParams(x.query).get(name)))
   }
+  if (route.path_regexp !== undefined) {
+    const pattern = new RegExp(route.path_regexp, "u")
+    tests.push(x => pattern.test(x.path))
+  }
+  if (route.ip !== undefined) {
+    const isOne = trustedPeers(listOf(route.ip))
+    tests.push(x => isOne(x.ip))
+  }
   if (tests.length === 0) return null
   return tests.length === 1 ? tests[0]! : x => tests.every(test => test(x))
+}
+
+/** `path_regexp` with named groups: what they caught are parameters of the route. */
+export function withGroups(expression: string | undefined, handler: Handler): Handler {
+  if (expression === undefined || !expression.includes("(?<")) return handler
+  const pattern = new RegExp(expression, "u")
+  return x => {
+    x.params = { ...x.params, ...pattern.exec(x.path)?.groups }
+    return handler(x)
+  }
 }
 
 export function listOf(value: string | readonly string[]): readonly string[] {

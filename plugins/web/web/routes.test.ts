@@ -119,6 +119,21 @@ describe("what a handler is told", () => {
     expect(await shown(handler, "/w/7")).toMatchObject({ params: {}, rest: "/w/7" })
   })
 
+  test("an expression over the path, its named groups, and who asks", async () => {
+    const handler = await site(
+      { path_regexp: "^/(?<lang>de|en)/(?<page>[^/]+)$", show: false },
+      { path: "/:kind/*", path_regexp: "\\.php$", show: false },
+      { path: "/net", ip: ["192.0.2.0/24", "2001:db8::/32"], show: false },
+      { path: "/net", ip: "10.0.0.0/8", show: true },
+    )
+    expect(await shown(handler, "/de/a%20b")).toMatchObject({ params: { lang: "de", page: "a b" } })
+    expect(await shown(handler, "/x/y/z.php")).toMatchObject({ params: { kind: "x" }, rest: "/y/z.php" })
+    expect((await ask(handler, "/fr/a")).status).toBe(404)
+    expect(await shown(handler, "/net")).toMatchObject({ path: "/net" })
+    expect((await ask(handler, "/net", { conn: { peer: "203.0.113.1" } })).status).toBe(404)
+    await expect(site({ path_regexp: "(", show: true })).rejects.toThrow()
+  })
+
   test("a parameter named like a property of every object", async () => {
     const handler = await site({ path: "/:__proto__/:constructor", show: false })
     const { params } = await shown(handler, "/a/b")

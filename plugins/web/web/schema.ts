@@ -1,5 +1,5 @@
 /** What `[[site]]`, `[[site.route]]` and `[tls]` may hold. */
-import { accessLog } from "edge"
+import { accessLog, cidr } from "edge"
 import * as v from "valibot"
 
 /** A name, or a one-key table `{ name = options }`; checked by the part itself. */
@@ -16,6 +16,8 @@ const valueMatch = v.record(
   v.string(),
   v.union([v.string(), v.boolean()], "must be a string (may begin or end with *), true for present or false for absent"),
 )
+
+const ip = v.union([cidr(), v.literal("unix")])
 
 /** A route's other keys name handlers; which there are is known only when the config is set up. */
 export const routeSchema = v.pipe(
@@ -34,6 +36,11 @@ export const routeSchema = v.pipe(
       v.optional(valueMatch),
       v.description("Query parameters that must match: a value (may begin or end with *), true: present, false: absent."),
     ),
+    path_regexp: v.pipe(
+      v.optional(v.string()),
+      v.description('Expression that the decoded path must match too: "^/(?<lang>de|en)/". Named groups are parameters.'),
+    ),
+    ip: v.pipe(v.optional(v.union([ip, v.array(ip)])), v.description('Addresses of clients that match: "10.0.0.0/8". Absent: every one.')),
     strip: v.pipe(
       v.optional(v.pipe(v.string(), v.regex(/^\/[^?#*]*[^/?#*]$/, 'must be a path such as "/api", without a slash at the end'))),
       v.description("Prefix that is taken off the path before the handler sees it."),

@@ -6,7 +6,7 @@ import type { RouteEntry } from "./routes.ts"
 import { RouteTree } from "./routes.ts"
 import { ErrorPages, type Pages } from "./error-pages.ts"
 import { canonical, redirect } from "./canonical.ts"
-import { listOf, toMatch } from "./match.ts"
+import { listOf, toMatch, withGroups } from "./match.ts"
 import { parsePattern, type Pattern } from "./pattern.ts"
 import { routeSchema, type RouteConfig, type SiteConfig } from "./schema.ts"
 import { unlogged } from "./site-log.ts"
@@ -37,7 +37,8 @@ async function makeRoute(route: RouteConfig, { ctx, at }: { ctx: Context; at: Pa
   // Middleware sees the path as the client asked for it: what it keeps or checks is about that.
   const inner = route.strip === undefined ? handler : stripped(route.strip, handler)
   const all = fold(inner, await makeUse(route.use, { ctx, at: [...at, "use"] }))
-  return route.log ? all : unlogged(all)
+  const run = guard(ctx, [...at, "path_regexp"], () => withGroups(route.path_regexp, all))
+  return route.log ? run : unlogged(run)
 }
 
 const routeKeys = new Set(Object.keys(routeSchema.entries))
