@@ -1,6 +1,7 @@
 import type { AnyApp } from "../app/app.ts"
 import { currentApp } from "../app/current.ts"
 import { Accounts, hasTables } from "./accounts.ts"
+import type { AuthEvent } from "./events.ts"
 import { Hashing, type HashingCost } from "./hashing.ts"
 import { builtInMails, type Mails } from "./mails.tsx"
 import type { UserRow } from "./models.ts"
@@ -27,6 +28,8 @@ export interface UsersOptions {
   readonly secondFactor?: "staff"
   /** Permissions beside those of the models: `{ "newsletter.send": "Can send the newsletter" }`. */
   readonly permissions?: ExtraPermissions
+  /** Hears of logins, refusals and changes; they are in the log too. */
+  readonly onEvent?: (event: AuthEvent) => void
   /** Pages and mails of the app's own, each in place of the built-in one of that name. */
   readonly pages?: Partial<Pages>
   readonly mails?: Partial<Mails>

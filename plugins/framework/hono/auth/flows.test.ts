@@ -7,11 +7,14 @@ import { sessions } from "../app/session-model.ts"
 import { text } from "../db/fields.ts"
 import { model } from "../db/model.ts"
 import { mailerOf } from "../mail/mailer.ts"
+import type { Layout } from "../app/render.tsx"
 import type { Letter } from "../mail/message.ts"
 import { deactivate } from "./accounts.ts"
 import { authOf, type UsersOptions } from "./auth.ts"
 import { requirePermission, requireStaff, requireUser } from "./guards.ts"
 import { Group, Permission, Token, User } from "./models.ts"
+import type { Pages } from "./pages/pages.ts"
+import { sendResetLink } from "./routes/reset.ts"
 import { boot, Browser, formOf, linkIn, logged, makeApp, onBoth, type Open } from "./testdata/bench.ts"
 import { SecondFactors } from "./second-factor.ts"
 import { LIMITS } from "./throttle.ts"
@@ -195,7 +198,8 @@ function suite(open: Open): void {
     const user = await make(app)
     const browser = new Browser(app)
     expect((await browser.get("/posts", { accept: "application/json" })).status).toBe(401)
-    expect((await browser.get("/posts", { "hx-request": "true" })).headers.get("hx-redirect")).toBe("/login")
+    const fragment = await browser.get("/posts", { "hx-request": "true", "hx-current-url": "https://news.example/list?page=2" })
+    expect([fragment.status, fragment.headers.get("hx-redirect")]).toEqual([204, "/login?next=%2Flist%3Fpage%3D2"])
     await login(browser)
     expect((await browser.get("/mine")).status).toBe(200)
     expect((await browser.get("/staff")).status).toBe(403)
@@ -361,6 +365,71 @@ function suite(open: Open): void {
     const link = linkIn(outbox(app), "/reset/")
     await app.run(() => User.update(user, { email: "new@example.com" }))
     expect((await new Browser(app).get(link)).status).toBe(410)
+  })
+
+  test("an account without a password: an invitation, good for a week", async () => {
+    await using app = await start()
+    const user = await app.run(() => authOf(app).accounts.create({ email: "ann@example.com", name: "Ann" }))
+    app.get("/invite", async c => {
+      await sendResetLink(c, user)
+      return c.text("sent")
+    })
+    const ann = new Browser(app)
+    expect((await login(ann)).status).toBe(422)
+    await ann.get("/invite")
+    expect(outbox(app)[0]!.subject).toBe("Your account at Newsroom")
+    const link = linkIn(outbox(app), "/reset/")
+    try {
+      setSystemTime(new Date(Date.now() + 6 * 86_400_000))
+      expect((await ann.submit(link, { password: GOOD })).status).toBe(303)
+      expect((await ann.get(link)).status).toBe(410)
+      expect((await login(ann)).status).toBe(303)
+    } finally {
+      setSystemTime()
+    }
+    expect((await app.run(() => User.get(user.id))).emailVerifiedAt).not.toBeNull()
+  })
+
+  test("of two sign-ups with one address the first that is confirmed counts", async () => {
+    await using app = await start()
+    const [one, two] = [new Browser(app), new Browser(app)]
+    await one.submit("/signup", { name: "One", email: "ann@example.com", password: GOOD })
+    const first = linkIn(outbox(app), "/verify/")
+    await two.submit("/signup", { name: "Two", email: "ann@example.com", password: OTHER })
+    const second = linkIn(outbox(app), "/verify/")
+    const statuses = await Promise.all([one.submit(first, {}), one.submit(first, {}), two.submit(second, {})].map(async answer => (await answer).status))
+    expect(statuses.filter(status => status === 303)).toHaveLength(1)
+    expect(await User.all.count()).toBe(1)
+  })
+
+  test("pages and mails of the app's own; the built-in ones in its layout", async () => {
+    const page: Pages["login"] = ({ email, faults }) => `mine ${email} ${faults[""] ?? ""}` as never
+    const layout: Layout = ({ title, children }) => [`[${title}|`, children, "]"] as never
+    const mails = { reset: ({ link }: { link: string }) => ({ subject: "Mine", body: `go to ${link}` as never }) }
+    const app = makeApp({ pages: { login: page }, mails, layout: "app" }, { layout })
+    await using site = await boot(app, await open())
+    await make(app)
+    const browser = new Browser(site)
+    expect(await (await browser.get("/login")).text()).toBe("<!DOCTYPE html>[Log in|mine  ]")
+    expect(await (await browser.get("/password")).text()).toStartWith(`<!DOCTYPE html>[Forgot your password?|<div class="auth">`)
+    await browser.submit("/password", { email: "ann@example.com" })
+    expect(outbox(app)[0]).toMatchObject({ subject: "Mine", text: expect.stringContaining("go to https://news.example/reset/") })
+  })
+
+  test("what happens is in the log and told, without what was typed", async () => {
+    const events: string[] = []
+    await using app = await start({ onEvent: ({ kind, user, ip }) => void events.push(`${kind} ${user === undefined ? "?" : "known"} ${ip}`) })
+    await make(app)
+    logged.length = 0
+    const browser = new Browser(app)
+    await login(browser, GOOD, "my secret password")
+    await login(browser, OTHER)
+    await login(browser)
+    await browser.submit("/account", { current: GOOD, password: OTHER }, { form: "/account/password" })
+    await browser.submit("/logout", {})
+    expect(events).toEqual(["login refused ? 192.0.2.1", "login refused ? 192.0.2.1", "login known 192.0.2.1", "password changed known 192.0.2.1", "logout known 192.0.2.1"])
+    expect(logged.map(line => line.message)).toContain("users: login refused")
+    expect(JSON.stringify(logged)).not.toMatch(/secret password|ann@example|otter/)
   })
 
   test("reset tells nobody who has an account; a token of another purpose opens nothing", async () => {

@@ -1,6 +1,8 @@
 import type { MiddlewareHandler } from "hono"
 import { HTTPException } from "hono/http-exception"
 import type { AppEnv, Ctx } from "../app/env.ts"
+import { isSafe } from "../app/guard.ts"
+import { safeNext } from "../app/request.ts"
 import type { AnyModel } from "../db/model.ts"
 import { type Auth, authOf } from "./auth.ts"
 import type { UserRow } from "./models.ts"
@@ -68,10 +70,10 @@ export function toLogin(c: Ctx): Response {
   const { login } = authOf(c.var.app).paths
   const accept = c.req.header("accept") ?? ""
   if (accept.includes("application/json") && !accept.includes("text/html")) return c.json({ error: "Please log in" }, 401)
-  const url = new URL(c.req.url)
-  // A post cannot be repeated after the login: back to where its form was is the app's business.
-  const next = c.req.method === "GET" || c.req.method === "HEAD" ? `?next=${encodeURIComponent(url.pathname + url.search)}` : ""
-  // htmx would put the login page into a corner of this one.
-  if (c.req.header("hx-request") === "true") return c.body(null, 204, { "HX-Redirect": `${login}` })
-  return c.redirect(login + next, 303)
+  // htmx would put the login page into a corner of this one; the way back is to the whole page.
+  const page = c.req.header("hx-request") === "true" ? c.req.header("hx-current-url") : isSafe(c.req.method) ? c.req.url : undefined
+  // A post cannot be repeated after the login.
+  const url = page === undefined ? null : URL.parse(page)
+  const to = url === null ? login : `${login}?next=${encodeURIComponent(safeNext(url.pathname + url.search))}`
+  return c.req.header("hx-request") === "true" ? c.body(null, 204, { "HX-Redirect": to }) : c.redirect(to, 303)
 }

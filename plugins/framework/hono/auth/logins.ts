@@ -6,6 +6,7 @@ import { isSecure } from "../app/security.ts"
 import { clientIp } from "../app/request.ts"
 import type { Ctx } from "../app/env.ts"
 import { subjectOf } from "./accounts.ts"
+import { note } from "./events.ts"
 import { User, type UserRow } from "./models.ts"
 
 /** Where and when a session was logged in, for the list of them. */
@@ -30,6 +31,7 @@ export async function logIn(c: Ctx, user: UserRow): Promise<void> {
   const lastLogin = new Date()
   await User.where({ id: user.id }).update({ lastLogin })
   c.set("user", { ...user, lastLogin })
+  note(c, "login", user)
 }
 
 export function logOut(c: Ctx): void {

@@ -14,6 +14,8 @@ export interface Mails {
   /** To who has an account, and signed up again, or wants another account's address: the visitor is told nothing of it. */
   known(of: { name: string; login: string; reset: string; site: string }): MailText
   reset(of: { name: string; link: string; site: string }): MailText
+  /** To who was given an account. */
+  invite(of: { name: string; link: string; site: string }): MailText
   /** To a new address of an account that is there; it may be a stranger's too. */
   email(of: { link: string; site: string }): MailText
   /** To the old address, or after a change that a thief would make. */
@@ -50,6 +52,15 @@ export const builtInMails: Mails = {
         <p>Somebody, probably you, wants a new password for your account at {site}. The link is good for an hour, once.</p>
         <MailButton href={link}>Choose a new password</MailButton>
         <p>It was not you? Then do nothing: your password stays as it is.</p>
+      </MailPage>
+    ),
+  }),
+  invite: ({ name, link, site }) => ({
+    subject: `Your account at ${site}`,
+    body: (
+      <MailPage title={`Hello, ${name}`}>
+        <p>You have an account at {site} now. Choose a password for it; the link is good for a week, once.</p>
+        <MailButton href={link}>Choose a password</MailButton>
       </MailPage>
     ),
   }),

@@ -1,6 +1,7 @@
 /** "edge/auth": users, groups, permissions, guards. */
 export { deactivate, type NewUser } from "./accounts.ts"
 export { auth, authOf, createUser, setPassword, type UsersOptions } from "./auth.ts"
+export type { AuthEvent } from "./events.ts"
 export type { Mails, MailText } from "./mails.tsx"
 export type { Pages } from "./pages/pages.ts"
 export { allow, requirePermission, requireStaff, requireThat, requireUser, theUser } from "./guards.ts"

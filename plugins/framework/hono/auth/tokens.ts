@@ -9,9 +9,9 @@ const HOUR = 3_600_000
 export const PURPOSES = {
   /** Makes the account: it is not there before its address is proven. */
   signup: 24 * HOUR,
-  /** Proves the address of an account that is there. */
-  verify: 24 * HOUR,
   reset: HOUR,
+  /** Like reset, for who was given an account and has no password yet. */
+  invite: 7 * 24 * HOUR,
   /** Changes an account's address to the one the mail went to. */
   email: 24 * HOUR,
 } as const
@@ -43,7 +43,7 @@ export async function redeem(purpose: Purpose, token: string): Promise<TokenRow 
 }
 
 /** Every open link of a user: after a new password or address, older mails open nothing. */
-export async function revokeTokens(user: number, purposes: readonly Purpose[] = ["reset", "email", "verify"]): Promise<void> {
+export async function revokeTokens(user: number, purposes: readonly Purpose[] = ["reset", "invite", "email"]): Promise<void> {
   await Token.where({ user: { id: user }, purpose: { in: purposes } }).delete()
 }
 

@@ -1,5 +1,6 @@
 import type { Ctx } from "../../app/env.ts"
 import { clientIp } from "../../app/request.ts"
+import { note } from "../events.ts"
 import { theUser } from "../guards.ts"
 import { type LoginInfo, loginsOf, sessionCookie } from "../logins.ts"
 import type { Mails } from "../mails.tsx"
@@ -47,6 +48,7 @@ export async function askedAgain(desk: Desk, c: Ctx, current: string): Promise<{
 /** Tells the user by mail of a change that a thief would make; to the address of before it. */
 export function tellChanged(desk: Desk, c: Ctx, what: Parameters<Mails["changed"]>[0]["what"]): Promise<void> {
   const user = theUser(c)
+  note(c, what === "password" || what === "email" ? `${what} changed` : what, user)
   const { auth, paths } = desk
   return desk.later(c, () => desk.mail(user, auth.mails.changed({ name: user.name, what, reset: desk.link(c, paths.forgot), site: auth.app.title })))
 }

@@ -5,6 +5,7 @@ import { rendererFor } from "../../app/render.tsx"
 import { clientIp } from "../../app/request.ts"
 import { mailerOf } from "../../mail/mailer.ts"
 import type { Auth } from "../auth.ts"
+import { note } from "../events.ts"
 import { Busy } from "../hashing.ts"
 import type { MailText } from "../mails.tsx"
 import type { Pages } from "../pages/pages.ts"
@@ -55,6 +56,7 @@ export class Desk {
   async tooMany(c: Ctx, act: Act, account: string | undefined): Promise<string | undefined> {
     const seconds = await attempt(act, { address: clientIp(c), limits: this.auth.limits, ...(account !== undefined && { account }) })
     if (seconds === 0) return undefined
+    note(c, "too many tries")
     c.header("Retry-After", String(seconds))
     const minutes = Math.ceil(seconds / 60)
     return `Too many tries. Try again in ${minutes === 1 ? "a minute" : `${minutes} minutes`}.`

@@ -2,6 +2,7 @@ import type { Ctx } from "../../app/env.ts"
 import { clientIp, safeNext } from "../../app/request.ts"
 import { normalEmail } from "../accounts.ts"
 import { markDevice, throttleKey } from "../devices.ts"
+import { note } from "../events.ts"
 import { logIn, logOut } from "../logins.ts"
 import { User, type UserRow } from "../models.ts"
 import { forgive, refund } from "../throttle.ts"
@@ -47,7 +48,10 @@ export function loginRoutes(desk: Desk): void {
     if (tooMany !== undefined) return again({ "": `${tooMany} Or choose a new password.` }, 429)
     const user = await desk.hashing(() => accounts.verify(email, form.password))
     // One answer, whether there is such an account or not.
-    if (user === null) return again({ "": "The e-mail address or the password is not right." })
+    if (user === null) {
+      note(c, "login refused")
+      return again({ "": "The e-mail address or the password is not right." })
+    }
     if (!(await auth.secondFactors.isOn(user))) return enter(c, user, next)
     const { session } = c.var
     session.rotate()
@@ -69,7 +73,10 @@ export function loginRoutes(desk: Desk): void {
     const tooMany = await desk.tooMany(c, "code", user.email)
     if (tooMany !== undefined) return codePage(c, { "": tooMany }, 429)
     const how = await auth.secondFactors.verify(user, code)
-    if (how === undefined) return codePage(c, { code: "This code is not right, or was used already." }, 422)
+    if (how === undefined) {
+      note(c, "code refused", user)
+      return codePage(c, { code: "This code is not right, or was used already." }, 422)
+    }
     if (how === "recovery") {
       const left = await auth.secondFactors.recoveryCodesLeft(user)
       c.var.messages.add("info", `That recovery code is used up now. ${left} ${left === 1 ? "is" : "are"} left.`)
@@ -104,6 +111,7 @@ export function loginRoutes(desk: Desk): void {
   })
 
   app.post(paths.logout, c => {
+    if (c.var.user !== null) note(c, "logout", c.var.user)
     logOut(c)
     return c.redirect(auth.home, 303)
   })

@@ -2,6 +2,7 @@ import type { Ctx } from "../../app/env.ts"
 import { ValidationError } from "../../db/errors.ts"
 import { normalEmail } from "../accounts.ts"
 import { authOf } from "../auth.ts"
+import { note } from "../events.ts"
 import { User, type UserRow } from "../models.ts"
 import { issue, peek, redeem } from "../tokens.ts"
 import { Desk } from "./desk.tsx"
@@ -26,6 +27,7 @@ export function resetRoutes(desk: Desk): void {
     const to = desk.link(c, paths.reset)
     const tooMany = await desk.tooMany(c, "mail", email)
     if (tooMany !== undefined) return page(c, form.email, { "": tooMany }, 429)
+    note(c, "reset asked")
     await desk.later(c, async () => {
       const user = await accounts.find(email)
       if (user?.isActive === true) await sendReset(desk, user, to)
@@ -48,8 +50,10 @@ export function resetRoutes(desk: Desk): void {
     try {
       const hash = await desk.hashing(() => accounts.hashChecked(password, user))
       // Only now: a password that was refused must not cost the link.
-      if ((await redeem("reset", c.req.param("token")!)) === null) return desk.deadLink(c, forgot)
+      const token = c.req.param("token")!
+      if ((await redeem("reset", token)) === null && (await redeem("invite", token)) === null) return desk.deadLink(c, forgot)
       await accounts.setHash(user, hash)
+      note(c, "password changed", user)
     } catch (error) {
       if (error instanceof ValidationError) return choose(c, user.email, { ...error.issues }, 422)
       throw error
@@ -64,18 +68,21 @@ export function resetRoutes(desk: Desk): void {
   })
 
   async function userOfLink(c: Ctx): Promise<UserRow | null> {
-    const row = await peek("reset", c.req.param("token")!)
+    const token = c.req.param("token")!
+    const row = (await peek("reset", token)) ?? (await peek("invite", token))
     // The address too: a link that went to one which is no longer the account's opens nothing.
     return row?.userId == null ? null : User.where({ id: row.userId, email: row.email, isActive: true }).first()
   }
 }
 
 async function sendReset(desk: Desk, user: UserRow, to: string): Promise<void> {
-  const token = await issue("reset", { user: user.id, email: user.email })
-  await desk.mail(user, desk.auth.mails.reset({ name: user.name, link: `${to}/${token}`, site: desk.auth.app.title }))
+  const { accounts, app, mails } = desk.auth
+  const purpose = (await accounts.passwordStamp(user)) === 0 ? "invite" : "reset"
+  const token = await issue(purpose, { user: user.id, email: user.email })
+  await desk.mail(user, mails[purpose]({ name: user.name, link: `${to}/${token}`, site: app.title }))
 }
 
-/** For the admin: sends a user a link to choose a password, whether there is one yet or not. */
+/** For the admin: sends a user a link to choose a password; an invitation, when there is none yet. */
 export function sendResetLink(c: Ctx, user: UserRow): Promise<void> {
   const desk = new Desk(authOf(c.var.app))
   return sendReset(desk, user, desk.link(c, desk.paths.reset))

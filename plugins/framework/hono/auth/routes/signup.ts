@@ -4,6 +4,7 @@ import { randomId, same } from "../../app/secret.ts"
 import { ValidationError } from "../../db/errors.ts"
 import type { Field } from "../../db/field.ts"
 import { normalEmail } from "../accounts.ts"
+import { note } from "../events.ts"
 import { logIn } from "../logins.ts"
 import { User } from "../models.ts"
 import { issue, peek, redeem, type TokenRow } from "../tokens.ts"
@@ -89,6 +90,7 @@ export function signupRoutes(desk: Desk): void {
     try {
       const user = await accounts.createHashed({ email: used.email, name: used.data.name ?? "", emailVerifiedAt: new Date() }, used.data.hash)
       c.var.session.delete(BROWSER)
+      note(c, "signed up", user)
       await logIn(c, user)
       c.var.messages.success(`Welcome, ${user.name}.`)
       return c.redirect(auth.home, 303)
