@@ -44,8 +44,12 @@ const dictionary =
   /^[ \t]*(?:[a-z*][a-z0-9_\-.*]*(?:=(?:"(?:[^"\\]|\\["\\])*"|\?[01]|-?\d{1,15}(?:\.\d{1,3})?|[A-Za-z*][!#$%&'*+\-.^_`|~:/\w]*))?(?:;[ ]*[a-z*][a-z0-9_\-.*]*(?:=[^,;\s]*)?)*[ \t]*(?:,[ \t]*(?=\S)|$))+$/
 
 export function parseTargeted(text: string): Directives | null {
-  return dictionary.test(text) && !wrongType.test(text) ? parseDirectives(text) : null
+  if (!dictionary.test(text) || wrongType.test(text)) return null
+  return parseDirectives(text.replaceAll(parameters, part => (part.startsWith(";") ? "" : part)))
 }
+
+/** They say nothing to us; a string is stepped over. */
+const parameters = /"(?:[^"\\]|\\.)*"|;[^,]*/g
 
 /** A time that is no number. */
 const wrongType = /(?:^|[,\s])(?:max-age|s-maxage|stale-while-revalidate|stale-if-error)(?!=\d|[\w-])/

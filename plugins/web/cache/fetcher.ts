@@ -54,7 +54,7 @@ export class Fetcher {
 
   /** The answer to a GET or HEAD for which nothing fresh is in memory. */
   fetch(asked: Asked, entry: Entry | undefined, tries = 0): Awaitable<Answer> {
-    if (asked.x.method === "HEAD") return this.head(asked, entry)
+    if (asked.x.method === "HEAD") return this.#headMissing(asked, entry)
     const key = this.#keyOf(asked)
     if (entry === undefined && this.#passes.has(key)) return this.#lead(asked, { key, entry, flight: undefined, direct: true })
     // A range of what is not stored is asked for as it is: others may want other ranges.
@@ -87,6 +87,16 @@ export class Fetcher {
   forOne(asked: Asked): Awaitable<Answer> {
     if (asked.x.method === "HEAD") return this.head(asked, undefined)
     return this.#lead(asked, { key: this.#keyOf(asked), entry: undefined, flight: undefined, direct: true })
+  }
+
+  #headMissing(asked: Asked, entry: Entry | undefined): Awaitable<Answer> {
+    const { disk, memory, purges } = this.#parts
+    if (disk === undefined || entry !== undefined) return this.head(asked, entry)
+    return disk.find(asked).then(found => {
+      if (found === undefined || purges.covers(found)) return this.head(asked, undefined)
+      memory.put(found)
+      return (found.isFresh(now()) ? respond(asked.x, found, asked.facts) : null) ?? this.head(asked, found)
+    })
   }
 
   /** HEAD is sent on as it is; what it says may freshen a stored answer to GET (RFC 9111 4.3.5). */
@@ -147,15 +157,24 @@ export class Fetcher {
 
   #lead(asked: Asked, of: Asking): Awaitable<Answer> {
     const { disk } = this.#parts
-    if (disk === undefined || of.entry !== undefined || of.flight === undefined) return this.#ask(asked, of)
+    if (disk === undefined || of.entry !== undefined || of.direct === true) return this.#ask(asked, of)
     return disk.find(asked).then(found => {
       if (found === undefined || this.#parts.purges.covers(found)) return this.#ask(asked, of)
       this.#parts.memory.put(found)
-      if (!found.isFresh(now())) return this.#ask(asked, { ...of, entry: found })
-      this.#land(of, { kind: "entry", entry: found, outcome: "hit" })
-      found.uses++
-      return respond(asked.x, found, asked.facts) ?? this.#ask(asked, { ...of, flight: undefined, direct: true })
+      return this.#onDisk(asked, { of, found })
     })
+  }
+
+  #onDisk(asked: Asked, { of, found }: { of: Asking; found: Entry }): Awaitable<Answer> {
+    const fresh = found.isFresh(now())
+    const usable = fresh || (!found.terms.noCache && found.staleMs(now()) < found.terms.swrMs)
+    const reply = usable ? respond(asked.x, found, asked.facts) : null
+    if (reply === null) return this.#ask(asked, { ...of, entry: found })
+    this.#land(of, { kind: "entry", entry: found, outcome: fresh ? "hit" : "updating" })
+    found.uses++
+    if (fresh) return reply
+    this.refresh(asked, found)
+    return this.marked(reply, { entry: found, outcome: "updating" })
   }
 
   #ask(asked: Asked, { key, entry, flight, direct = false }: Asking): Awaitable<Answer> {

@@ -30,8 +30,6 @@ export interface DiskTier {
   find(asked: Asked): Promise<Entry | undefined>
   write(entry: Entry): void
   remove(entry: Entry): void
-  /** Every answer to the URL. */
-  removeAll(base: string): void
 }
 
 export interface CacheOptions {

@@ -1,5 +1,6 @@
-import { definePlugin, type Exchange, type Logger, type Middleware } from "edge"
+import { definePlugin, type Exchange, type Middleware } from "edge"
 import { ResponseCache } from "./cache.ts"
+import { DiskStore } from "./disk/store.ts"
 import { Fact } from "./facts.ts"
 import { queryFilter, toExtraKey } from "./key.ts"
 import { MemoryStore } from "./memory.ts"
@@ -18,16 +19,35 @@ export default definePlugin({
     const memory = new MemoryStore({ bytes: config.size, variants: config.variants })
     const log = ctx.log.with({ at: ctx.at })
     const purging = new Purging({ memory, bus: ctx.bus, store: ctx.store, log })
-    const parts = toParts(config, { memory, purging, log })
+    const status = new StatusLine(config.status_header)
+    const { purges } = purging
+    const disk = config.disk && new DiskStore({ ...config.disk, dir: ctx.resolve(config.disk.dir), purges, hitLine: status.hit, log })
+    purging.disk = disk
+    const parts = toParts(config, { memory, disk, purging, status, log })
     const part: Middleware = next => new ResponseCache(next, parts).handle
-    return { part, start: () => purging.start(), stop: () => purging.stop(), command: asked => purging.command(asked) }
+    return {
+      part,
+      start: () => {
+        disk?.start()
+        return purging.start()
+      },
+      stop: deadline => {
+        purging.stop()
+        return disk?.stop(deadline)
+      },
+      command: asked => purging.command(asked),
+    }
   },
 })
 
-function toParts(config: CacheConfig, { memory, purging, log }: { memory: MemoryStore; purging: Purging; log: Logger }): CacheParts {
+interface Made extends Pick<CacheParts, "memory" | "disk" | "status" | "log"> {
+  readonly purging: Purging
+}
+
+function toParts(config: CacheConfig, { memory, disk, purging, status, log }: Made): CacheParts {
   return {
     memory,
-    disk: undefined,
+    disk,
     purges: purging.purges,
     rules: {
       defaultTtl: defaultTtl(config.default_ttl),
@@ -37,7 +57,7 @@ function toParts(config: CacheConfig, { memory, purging, log }: { memory: Memory
       ignore: new Set(config.ignore),
       targeted: config.targeted,
     },
-    status: new StatusLine(config.status_header),
+    status,
     log,
     options: {
       maxEntry: config.max_entry,

@@ -1,6 +1,7 @@
 /** Purging here, in the other fronts, which each have a memory of their own, and on the other machines that share the state. */
 import { type Bus, HttpError, type Logger, type PartCommand, type Store } from "edge"
 import { now } from "./clock.ts"
+import type { DiskStore } from "./disk/store.ts"
 import type { MemoryStore } from "./memory.ts"
 import { matcherOf, type Purge, Purges, type PurgeSpec } from "./purges.ts"
 
@@ -27,6 +28,8 @@ export interface PurgingParts {
 export class Purging {
   readonly purges = new Purges()
   readonly #parts: PurgingParts
+  /** Set before anything is purged. */
+  disk: DiskStore | undefined
   #end: (() => void) | undefined
 
   constructor(parts: PurgingParts) {
@@ -105,11 +108,13 @@ export class Purging {
   #forget(base: string, ms: number): void {
     this.purges.invalidate(base, ms)
     this.#parts.memory.deleteGroup(base)
+    this.disk?.removeAll(base)
   }
 
   #apply(purge: Purge): number {
     const matches = matcherOf(purge.spec)
     if (!this.purges.add(purge)) return 0
+    this.disk?.purged(purge)
     const { memory } = this.#parts
     const gone = [...memory.groups].flatMap(({ entries }) => entries.filter(matches))
     for (const entry of gone) memory.delete(entry)

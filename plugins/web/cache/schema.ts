@@ -1,4 +1,4 @@
-import { count, duration, size } from "edge"
+import { count, duration, path, size } from "edge"
 import * as v from "valibot"
 
 const names = (help: string, initial: readonly string[] = []) => v.pipe(v.optional(v.array(v.pipe(v.string(), v.minLength(1))), [...initial]), v.description(help))
@@ -7,9 +7,15 @@ const time = (initial: string, help: string) => v.pipe(v.optional(duration(), in
 /** "200", "4xx" or "any". */
 const statusKey = v.pipe(v.string(), v.regex(/^(?:[2-5]\d\d|[2-5]xx|any)$/, 'must be a status such as "200" or "4xx", or "any"'))
 
+const disk = v.strictObject({
+  dir: v.pipe(path(), v.description("Folder of the files; made when it is not there. Edge alone may write there.")),
+  size: v.pipe(v.optional(size({ min: "1mb" }), "1gb"), v.description("Bytes of all files together, of all fronts.")),
+})
+
 export const cacheSchema = v.strictObject({
   size: v.pipe(v.optional(size({ min: "1mb" }), "64mb"), v.description("Memory for answers, per front.")),
   max_entry: v.pipe(v.optional(size({ min: "1kb" }), "4mb"), v.description("Larger answers are not kept.")),
+  disk: v.pipe(v.optional(disk), v.description("Keeps answers on disk too: shared by all fronts, and there after a restart.")),
   default_ttl: v.pipe(
     v.optional(v.union([duration(), v.record(statusKey, duration())]), "0s"),
     v.description(
