@@ -8,9 +8,11 @@ export interface ServedApp {
   readonly app?: string
   readonly databaseUrl?: string
   readonly limits?: string
+  /** Management commands after those that make the tables. */
+  readonly commands?: readonly string[]
 }
 
-export async function serveApp({ source, app = "workers = 1", databaseUrl, limits = "" }: ServedApp): Promise<Edge> {
+export async function serveApp({ source, app = "workers = 1", databaseUrl, limits = "", commands = [] }: ServedApp): Promise<Edge> {
   const env = { SECRET_KEY: "only-for-tests-0123456789", ...(databaseUrl !== undefined && { DATABASE_URL: databaseUrl }) }
   const config = `
 [server]
@@ -29,9 +31,9 @@ env = { ${Object.entries(env).map(([name, value]) => `${name} = ${JSON.stringify
     config,
     files: { "app.tsx": source },
     prepare(dir) {
-      for (const command of ["makemigrations", "migrate"]) {
+      for (const command of ["makemigrations", "migrate", ...commands]) {
         const { exitCode, stdout, stderr } = Bun.spawnSync([...argv, "manage", "demo", command], { cwd: dir, env: { ...process.env, ...env } })
-        if (exitCode !== 0) throw new Error(`edge manage demo ${command}:\n${stdout}${stderr}`)
+        if (exitCode !== 0) throw new Error(`edge manage demo ${command}:\n${`${stdout}${stderr}`.slice(0, 2000)}`)
       }
     },
   })
