@@ -302,6 +302,8 @@ export interface Launch {
   readonly socket: "inherit" | "bind"
   /** A request that is past its deadline cannot be given up, only ended with its worker (threads, one request at once). */
   readonly blocking?: boolean
+  /** `argv` starts a warm parent, which forks the workers (docs/worker-protocol.md, "Forking"). Frames and "inherit" only. */
+  readonly preload?: boolean
   /** Somebody else runs it already, here (path of a unix socket, or host:port): nothing is started, `argv` is empty. */
   readonly address?: string
   /** Files to be written to `{run}` before the first start, by name. */

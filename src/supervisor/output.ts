@@ -5,6 +5,7 @@ const KEPT_LINES = 30
 export class Output {
   readonly #last: string[] = []
   readonly #onLine: (line: string) => void
+  readonly #cutter = new LineCutter(line => this.#line(line))
 
   constructor(onLine: (line: string) => void) {
     this.#onLine = onLine
@@ -18,23 +19,22 @@ export class Output {
   /** Resolves when the stream ends; it never rejects. */
   async read(stream: ReadableStream<Uint8Array>): Promise<void> {
     const decoder = new TextDecoder()
-    let part = ""
+    const cutter = new LineCutter(line => this.#line(line))
     try {
-      for await (const chunk of stream) {
-        part += decoder.decode(chunk, { stream: true })
-        const lines = part.split("\n")
-        part = lines.pop()!
-        for (const line of lines) this.#line(line)
-        // A program that never ends its line must not fill our memory.
-        while (part.length > LINE_BYTES) {
-          this.#line(part.slice(0, LINE_BYTES))
-          part = part.slice(LINE_BYTES)
-        }
-      }
+      for await (const chunk of stream) cutter.push(decoder.decode(chunk, { stream: true }))
     } catch {
       // The pipe broke: the process is gone, which is reported elsewhere.
     }
-    if (part !== "") this.#line(part)
+    cutter.flush()
+  }
+
+  /** For one that comes by other ways than a stream. */
+  push(text: string): void {
+    this.#cutter.push(text)
+  }
+
+  flush(): void {
+    this.#cutter.flush()
   }
 
   #line(line: string): void {
@@ -42,5 +42,30 @@ export class Output {
     this.#last.push(text)
     if (this.#last.length > KEPT_LINES) this.#last.shift()
     this.#onLine(text)
+  }
+}
+
+class LineCutter {
+  readonly #onLine: (line: string) => void
+  #part = ""
+
+  constructor(onLine: (line: string) => void) {
+    this.#onLine = onLine
+  }
+
+  push(text: string): void {
+    const lines = (this.#part + text).split("\n")
+    this.#part = lines.pop()!
+    for (const line of lines) this.#onLine(line)
+    // A program that never ends its line must not fill our memory.
+    while (this.#part.length > LINE_BYTES) {
+      this.#onLine(this.#part.slice(0, LINE_BYTES))
+      this.#part = this.#part.slice(LINE_BYTES)
+    }
+  }
+
+  flush(): void {
+    if (this.#part !== "") this.#onLine(this.#part)
+    this.#part = ""
   }
 }

@@ -12,10 +12,11 @@ import { fingerprint } from "./fingerprint.ts"
 import type { Guard } from "./guard.ts"
 import { findIdentity, type Identity, isRoot } from "./identity.ts"
 import type { AppState } from "./messages.ts"
+import { Nursery } from "./nursery.ts"
 import { type RunFolder, writeFiles } from "./run-folder.ts"
 import { superviseApp } from "./supervision.ts"
 import type { WorkerEvents } from "./hook-host.ts"
-import { startWorker } from "./worker-process.ts"
+import { startWorker, type WorkerOptions } from "./worker-process.ts"
 
 export interface PoolParts {
   readonly app: PlannedApp
@@ -52,6 +53,7 @@ export class Pool implements WorkerHost {
   #page: { readonly path: string; readonly max: number; readonly shared: SharedPage } | undefined
   readonly #file: AppLog | undefined
   readonly #cgroup: string | undefined
+  readonly #nurseries = new Map<Launch, Nursery>()
   #serial = 0
   #stopped = false
   #retry: ReturnType<typeof setTimeout> | undefined
@@ -180,6 +182,7 @@ export class Pool implements WorkerHost {
     this.#stopped = true
     clearTimeout(this.#retry)
     await this.#supervision?.stop(deadline)
+    for (const nursery of this.#nurseries.values()) nursery.stop()
     await this.#file?.close()
   }
 
@@ -218,7 +221,7 @@ export class Pool implements WorkerHost {
       writeFiles(this.#run.path, launch.files, this.#identity)
       this.#written.add(launch)
     }
-    const worker = await startWorker({
+    const how = {
       app: this.#app.spec,
       launch,
       index,
@@ -232,7 +235,8 @@ export class Pool implements WorkerHost {
       cgroup: this.#cgroup,
       bootMs: options.bootMs,
       signal: options.signal,
-    })
+    }
+    const worker = launch.preload === true ? await this.#nursery(how).fork(how) : await startWorker(how)
     this.#running.add(worker)
     const info = toInfo(worker)
     this.#parts.onWorker.ready(info)
@@ -241,6 +245,20 @@ export class Pool implements WorkerHost {
       this.#parts.onWorker.exit({ ...info, ...end })
     })
     return worker
+  }
+
+  /** The warm parent of a launch; a new one when the last has ended. */
+  #nursery(how: WorkerOptions): Nursery {
+    const { launch } = how
+    const known = this.#nurseries.get(launch)
+    if (known !== undefined) return known
+    for (const other of this.#nurseries.values()) other.retire()
+    const nursery = new Nursery({ ...how, index: how.index, serial: ++this.#serial, signal: undefined }, () => {
+      if (this.#nurseries.get(launch) === nursery) this.#nurseries.delete(launch)
+    })
+    nursery.ready.catch(() => {})
+    this.#nurseries.set(launch, nursery)
+    return nursery
   }
 
   publish(workers: readonly WorkerInfo[]): void {

@@ -67,7 +67,7 @@ export async function startWorker(options: WorkerOptions): Promise<WorkerProcess
   }
 }
 
-type Child = Bun.Subprocess<"ignore", "pipe", "pipe">
+export type Child = Bun.Subprocess<"ignore", "pipe", "pipe">
 
 class Worker implements WorkerProcess {
   readonly app: string
@@ -113,36 +113,9 @@ class Worker implements WorkerProcess {
   }
 
   static async spawn(options: WorkerOptions): Promise<Worker> {
-    const { app, launch, index, serial, run, identity } = options
-    const path = join(run, `${index}-${serial}.sock`)
-    const wantsSocket = launch.socket === "inherit" || mentions(launch, "{socket}")
-    const port = !wantsSocket || mentions(launch, "{port}") ? await freePort() : 0
-    const names: Record<string, string> = { run, socket: path, port: String(port), index: String(index), app: app.name }
-    const fill = (text: string): string => text.replaceAll(/\{(run|socket|port|index|app)\}/g, (_, name: string) => names[name]!)
-    const listening = launch.socket === "inherit" ? listenUnix(path, 0o600) : undefined
-    try {
-      if (listening !== undefined && options.fronts !== undefined && isRoot()) lchownSync(path, options.fronts.uid, options.fronts.gid)
-      const env = { ...cleanEnv(), ...homeOf(identity) }
-      for (const [name, value] of Object.entries(launch.env)) env[name] = fill(value)
-      const detour = detourOf(options, { socket: listening !== undefined })
-      const argv = launch.argv.map(fill)
-      const child = Bun.spawn(detour === undefined ? argv : [...selfArgv("__exec"), JSON.stringify(detour), ...argv], {
-        cwd: fill(launch.cwd),
-        env,
-        stdio: ["ignore", "pipe", "pipe", ...(listening === undefined ? [] : [listening])],
-        // A group of its own, so that what it starts can be ended with it.
-        detached: true,
-        ...(detour === undefined && identity !== undefined && isRoot() && { uid: identity.uid, gid: identity.gid }),
-      } as never) as unknown as Child
-      options.guard.watch(child.pid)
-      const places = [...(wantsSocket ? [path] : []), ...(port > 0 ? [`127.0.0.1:${port}`] : [])]
-      return new Worker(options, places as [string], child)
-    } catch (error) {
-      unlinkQuietly(path)
-      throw new Error(`app ${app.name}: cannot run ${launch.argv[0]}: ${(error as Error).message}`, { cause: error })
-    } finally {
-      if (listening !== undefined) close(listening)
-    }
+    const port = mayUsePort(options.launch) ? await freePort() : 0
+    const { child, places } = spawnChild(options, port)
+    return new Worker(options, places, child)
   }
 
   /** Frames: it said HELLO. Others: something accepts. */
@@ -223,6 +196,45 @@ class Worker implements WorkerProcess {
 /** Groups beside the main one, which Bun.spawn cannot give. */
 function hasGroups(identity: Identity): boolean {
   return process.platform === "linux" && identity.groups.length > 1
+}
+
+/** Starts the process and nothing more; `places` are where it may listen. */
+export function spawnChild(options: WorkerOptions, port = 0): { readonly child: Child; readonly places: [string, ...string[]] } {
+  const { app, launch, index, serial, run, identity } = options
+  const path = join(run, `${index}-${serial}.sock`)
+  const names: Record<string, string> = { run, socket: path, port: String(port), index: String(index), app: app.name }
+  const fill = (text: string): string => text.replaceAll(/\{(run|socket|port|index|app)\}/g, (_, name: string) => names[name]!)
+  const listening = launch.socket === "inherit" ? listenUnix(path, 0o600) : undefined
+  try {
+    if (listening !== undefined && options.fronts !== undefined && isRoot()) lchownSync(path, options.fronts.uid, options.fronts.gid)
+    const env = { ...cleanEnv(), ...homeOf(identity) }
+    for (const [name, value] of Object.entries(launch.env)) env[name] = fill(value)
+    const detour = detourOf(options, { socket: listening !== undefined })
+    const argv = launch.argv.map(fill)
+    const child = Bun.spawn(detour === undefined ? argv : [...selfArgv("__exec"), JSON.stringify(detour), ...argv], {
+      cwd: fill(launch.cwd),
+      env,
+      stdio: ["ignore", "pipe", "pipe", ...(listening === undefined ? [] : [listening])],
+      // A group of its own, so that what it starts can be ended with it.
+      detached: true,
+      ...(detour === undefined && identity !== undefined && isRoot() && { uid: identity.uid, gid: identity.gid }),
+    } as never) as unknown as Child
+    options.guard.watch(child.pid)
+    return { child, places: [...(wantsSocket(launch) ? [path] : []), ...(port > 0 ? [`127.0.0.1:${port}`] : [])] as [string] }
+  } catch (error) {
+    unlinkQuietly(path)
+    throw new Error(`app ${app.name}: cannot run ${launch.argv[0]}: ${(error as Error).message}`, { cause: error })
+  } finally {
+    if (listening !== undefined) close(listening)
+  }
+}
+
+function wantsSocket(launch: Launch): boolean {
+  return launch.socket === "inherit" || mentions(launch, "{socket}")
+}
+
+function mayUsePort(launch: Launch): boolean {
+  return !wantsSocket(launch) || mentions(launch, "{port}")
 }
 
 /** What Bun.spawn cannot do of what is asked for; undefined when there is nothing. */

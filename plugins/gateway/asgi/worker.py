@@ -9,6 +9,7 @@ import sys
 
 from edge_asgi_server import Server, new_loop, serve
 from edge_boot import enable_faulthandler, leave, load_or_exit, redirect_streams
+from edge_fork import fork_workers
 from edge_frames import Control, hello, inherited_listener
 
 
@@ -17,6 +18,8 @@ def main(entry, directory, concurrency):
     enable_faulthandler()
     listener = inherited_listener()
     app = load_or_exit(entry, directory, ("application", "app"))
+    if "EDGE_FORK" in os.environ:
+        listener = fork_workers(listener, os.environ.pop("EDGE_FORK"))
     loop = new_loop()
     server = Server(app, loop, os.environ.get("EDGE_DEV") == "1")
 

@@ -42,6 +42,7 @@ export default definePlugin({
           env: ctx.dev ? { ...app.env, EDGE_DEV: "1" } : app.env,
           transport: "frames",
           socket: "inherit",
+          preload: config.preload,
           files,
         }),
       },

@@ -8,6 +8,7 @@ import os
 import sys
 
 from edge_boot import enable_faulthandler, load_or_exit, redirect_streams, stacks
+from edge_fork import fork_workers
 from edge_frames import Control, hello, inherited_listener
 from edge_wsgi_server import Server
 
@@ -17,6 +18,8 @@ def main(entry, directory, threads):
     enable_faulthandler()
     listener = inherited_listener()
     app = load_or_exit(entry, directory, ("application", "app"))
+    if "EDGE_FORK" in os.environ:
+        listener = fork_workers(listener, os.environ.pop("EDGE_FORK"))
     # What was made at boot stays: the collector need not look at it again.
     gc.collect()
     gc.freeze()

@@ -13,4 +13,8 @@ export const pythonOptions = {
     v.optional(v.pipe(v.string(), v.nonEmpty()), "python3"),
     v.description("the interpreter, 3.9 or newer: a command, or a path such as venv/bin/python"),
   ),
+  preload: v.pipe(
+    v.optional(v.boolean(), false),
+    v.description("import the app once and fork the workers from there: they share its memory and start at once"),
+  ),
 }
