@@ -199,7 +199,7 @@ class ForkedWorker implements WorkerProcess {
   readonly app: string
   readonly index: number
   readonly serial: number
-  readonly transport: "frames" = "frames"
+  readonly transport = "frames"
   readonly address: string
   readonly exited: Promise<End>
   readonly output: Output
