@@ -1,6 +1,7 @@
-import { ByteStream, HttpError, UpstreamError, type Balancer, type Exchange, type Handler, type HttpUpstream, type Logger, type Reply, type Upstream } from "edge"
+import { ByteStream, HttpError, UpstreamError, type Balancer, type Exchange, type Handler, type Logger, type Reply, type Upstream } from "edge"
 import type { Health } from "./health.ts"
 import { fixLocation } from "./location.ts"
+import type { Server } from "./member.ts"
 
 export interface ForwardRules {
   /** Further upstreams that one exchange may try. */
@@ -38,7 +39,7 @@ export function forward(health: Health, to: { balancer: Balancer; rules: Forward
       health.failed(upstream)
     }
     balancer.answered?.(upstream, { x, reply })
-    if (rules.fixLocation) fixLocation(reply, { x, upstream: upstream as HttpUpstream })
+    if (rules.fixLocation) fixLocation(reply, { x, upstream: upstream as Server })
     return reply
   }
 
@@ -77,7 +78,7 @@ export function forward(health: Health, to: { balancer: Balancer; rules: Forward
     return (upstream.send(x) as Promise<Reply>).then(
       reply => {
         health.answered(upstream)
-        if (reply.status > 200 && rules.fixLocation) fixLocation(reply, { x, upstream: upstream as HttpUpstream })
+        if (reply.status > 200 && rules.fixLocation) fixLocation(reply, { x, upstream: upstream as Server })
         return reply
       },
       (error: unknown) => again(x, { upstream, error }),

@@ -1,10 +1,11 @@
-import type { Exchange, HttpUpstream, Reply } from "edge"
+import type { Exchange, Reply } from "edge"
+import type { Server } from "./member.ts"
 
 /**
  * A redirect to the upstream's own address, which clients cannot reach, becomes one to ours (nginx's proxy_redirect,
  * Apache's ProxyPassReverse). The prefix of its URL comes off, what `strip` took goes in front.
  */
-export function fixLocation(reply: Reply, { x, upstream }: { x: Exchange; upstream: HttpUpstream }): void {
+export function fixLocation(reply: Reply, { x, upstream }: { x: Exchange; upstream: Server }): void {
   const { status } = reply
   if (status !== 201 && (status < 300 || status > 308 || status === 304)) return
   const location = reply.headers.get("location")

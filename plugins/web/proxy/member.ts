@@ -1,8 +1,10 @@
-import type { HttpUpstream } from "edge"
+import type { Http2Upstream, HttpUpstream } from "edge"
+
+export type Server = HttpUpstream | Http2Upstream
 
 /** One upstream of a proxy, with what is known of its health. */
 export interface Member {
-  readonly upstream: HttpUpstream
+  readonly upstream: Server
   /** As the config says; the upstream's own may be less while it starts slowly. */
   weight: number
   readonly backup: boolean
@@ -30,7 +32,7 @@ export interface ServerRules {
   readonly most: number
 }
 
-export function toMember(upstream: HttpUpstream, { weight, backup, most }: ServerRules): Member {
+export function toMember(upstream: Server, { weight, backup, most }: ServerRules): Member {
   return {
     upstream,
     weight,

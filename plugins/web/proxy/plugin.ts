@@ -42,6 +42,7 @@ export default definePlugin({
       ctx,
       log,
       resolver: options.resolver,
+      http2: options.http2,
       makeProbe: member => (path === undefined ? null : makeProbe(member, { options, shared, health, path })),
     })
     addServers(servers, { options, ctx })

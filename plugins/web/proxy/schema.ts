@@ -80,6 +80,7 @@ const options = v.strictObject({
   ),
   keepalive: v.optional(v.pipe(count({ min: 0 }), v.description("Idle connections kept to each upstream, in each front")), 64),
   keepalive_timeout: v.optional(v.pipe(duration(), v.description("How long they are kept; an upstream's Keep-Alive field may shorten it")), "30s"),
+  http2: v.optional(v.pipe(v.boolean(), v.description("Speak HTTP/2 to upstreams, which must be https; upgrades still go over HTTP/1.1")), false),
   proxy_protocol: v.optional(
     v.pipe(v.picklist(["v1", "v2"]), v.description("Tell upstreams who the client is by a PROXY header; each request then has a connection of its own. Not for https upstreams")),
   ),

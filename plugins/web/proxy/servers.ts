@@ -1,5 +1,5 @@
 /** The upstreams of one proxy: those of the config, the addresses behind their names, and what was changed by hand. */
-import { HttpUpstream, parseTarget, type Context, type HttpUpstreamOptions, type Logger, type UpstreamTarget } from "edge"
+import { Http2Upstream, HttpUpstream, parseTarget, type Context, type HttpUpstreamOptions, type Logger, type UpstreamTarget } from "edge"
 import type { Health } from "./health.ts"
 import { toMember, type Member, type ServerRules } from "./member.ts"
 import type { Probe } from "./probe.ts"
@@ -12,6 +12,8 @@ export interface ServersOf {
   readonly ctx: Context
   readonly log: Logger
   readonly resolver: string | undefined
+  /** Spoken to in HTTP/2. */
+  readonly http2: boolean
   /** Who asks how a member is; null when nobody does. */
   makeProbe(member: Member): Probe | null
 }
@@ -84,7 +86,7 @@ export class Servers {
   #join(target: UpstreamTarget, { rules, fresh, serverName }: { rules: ServerRules; fresh: boolean; serverName?: string }): Member {
     const { shared, health } = this.#of
     const named = serverName === undefined || shared.tls?.serverName !== undefined ? shared : { ...shared, tls: { ...shared.tls, serverName } }
-    const member = toMember(new HttpUpstream({ ...named, target, weight: rules.weight }), rules)
+    const member = toMember(new (this.#of.http2 ? Http2Upstream : HttpUpstream)({ ...named, target, weight: rules.weight }), rules)
     const probe = this.#of.makeProbe(member)
     if (probe !== null) this.#probes.set(member, probe)
     health.add(member, { fresh })
