@@ -95,6 +95,17 @@ describe("session", () => {
     expect(await (await ask("/read")).json()).toBe(2)
   })
 
+  test("caches: a page that asked for the session is not another visitor's", async () => {
+    const app = await started(counting())
+    const { ask } = browser(app)
+    expect((await ask("/plain")).headers.get("vary")).toBeNull()
+    const anonymous = (await ask("/read")).headers
+    expect([anonymous.get("vary"), anonymous.get("cache-control")]).toEqual(["Cookie", null])
+    await ask("/count")
+    const mine = (await ask("/read")).headers
+    expect([mine.get("vary"), mine.get("cache-control")]).toEqual(["Cookie", "private, no-cache"])
+  })
+
   test("over https the cookie is Secure and bound to the host", async () => {
     const app = await started(counting())
     const response = await browser(app, "https://example.com").ask("/count")

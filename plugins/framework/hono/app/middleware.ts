@@ -28,6 +28,7 @@ export function middleware(app: AnyApp): MiddlewareHandler<AppEnv> {
     if (!isSafe(c.req.method)) await releaseBody(c)
     // What failed halfway is not kept.
     if (vars.touched && (c.error === undefined || c.res.status < 500)) await sendCookies(c, vars)
+    if (vars.sessionIfAsked !== undefined) keepFromCaches(c, vars.sessionIfAsked.mayExist)
     headers ??= new SecurityHeaders(app.given.security ?? {}, app.dev)
     headers.put(c.res.headers, { nonce: vars.nonceIfAsked, secure: vars.secure })
     if (app.dev) warnOfLoops(app, c)
@@ -37,8 +38,14 @@ export function middleware(app: AnyApp): MiddlewareHandler<AppEnv> {
 async function sendCookies(c: Ctx, vars: Vars): Promise<void> {
   const cookies = await vars.commit()
   for (const cookie of cookies) c.res.headers.append("Set-Cookie", cookie)
-  // A page made for one visitor is not for a shared cache.
-  if (cookies.length > 0 && !c.res.headers.has("Cache-Control")) c.res.headers.set("Cache-Control", "private, no-cache")
+  if (cookies.length > 0) keepFromCaches(c, true)
+}
+
+/** A page made for one visitor is not for others; one made for nobody in particular is not for those who have a session. */
+function keepFromCaches(c: Ctx, personal: boolean): void {
+  const { headers } = c.res
+  if (!(headers.get("Vary") ?? "").includes("Cookie")) headers.append("Vary", "Cookie")
+  if (personal && !headers.has("Cache-Control")) headers.set("Cache-Control", "private, no-cache")
 }
 
 function isExempt(app: AnyApp, path: string): boolean {

@@ -51,6 +51,11 @@ export class Vars implements Pick<AppVars, "app" | "session" | "messages" | "csr
     return this.#nonce
   }
 
+  /** What the page may depend on: undefined when nobody asked for the session. */
+  get sessionIfAsked(): Session | undefined {
+    return this.#session
+  }
+
   /** True when there may be something to keep or a cookie to send. */
   get touched(): boolean {
     return this.#session !== undefined || this.#csrf !== undefined
