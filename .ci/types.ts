@@ -55,7 +55,7 @@ function edgeTypes(): (readonly [string, string])[] {
   rmSync(emitted, { recursive: true, force: true })
   mkdirSync(emitted, { recursive: true })
   const config = join(emitted, "tsconfig.json")
-  const compilerOptions = { noEmit: false, emitDeclarationOnly: true, declaration: true, noEmitOnError: false, rootDir: "../..", outDir: "out", paths: { edge: ["../../src/plugin.ts"], "edge/*": ["../../plugins/framework/hono/*/module.ts"] } }
+  const compilerOptions = { noEmit: false, emitDeclarationOnly: true, declaration: true, noEmitOnError: false, rootDir: "../..", outDir: "out", paths: { edge: ["../../src/plugin.ts"], "edge/app": ["../../plugins/framework/hono/app-module.ts"], "edge/*": ["../../plugins/framework/hono/*/module.ts"] } }
   const files = ["src/assets.d", ...Object.values(edgeModules)].map(name => `../../${name}.ts`)
   writeFileSync(config, JSON.stringify({ extends: "../../tsconfig.json", compilerOptions, files, include: [] }))
   try {

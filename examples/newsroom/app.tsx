@@ -1,3 +1,4 @@
+import { admin, modelAdmin } from "edge/admin"
 import { App, type Ctx } from "edge/app"
 import { theUser, users } from "edge/auth"
 import { form } from "edge/forms"
@@ -7,10 +8,16 @@ import { seed } from "./seed.ts"
 
 const PAGE = 21
 
+const desks = {
+  article: modelAdmin(Article, { list: ["title", "section", "author", "summary", "publishedAt"], inlines: [Comment], icon: "document" }),
+  section: modelAdmin(Section, { list: ["name", "slug", "blurb"], icon: "tag" }),
+  comment: modelAdmin(Comment, { list: ["body", "article", "author", "at"], readonly: ["article", "author"], icon: "comment" }),
+}
+
 const app = new App({
   name: "The Newsroom",
   models: [Section, Article, Comment],
-  parts: [users()],
+  parts: [users(), admin({ title: "Newsroom", models: desks, groups: { Paper: ["article", "section", "comment"] } })],
   layout: NewsLayout,
 })
 
@@ -41,6 +48,10 @@ app.get("/search", async c => {
   const { rows, next } = await listed().search(words).page({ size: PAGE })
   return c.render(<Listing heading={`“${words}”`} articles={rows} next={next} />, { title: "Search", sections: await masthead() })
 })
+
+app.feed("/feed.xml", { title: "The Newsroom", description: "What is new", items: () => Article.published.limit(20) })
+app.sitemap("/sitemap.xml", { articles: Article.published, sections: Section.all, pages: ["/"] })
+app.robots({ disallow: ["/search", "/admin"] })
 
 app.on(["GET", "POST"], "/:slug", async c => {
   const article = await listed().get({ slug: c.req.param("slug") })

@@ -21,11 +21,11 @@ export const Article = model(
     summary: text({ max: 300, search: true }),
     body: markdown(),
     cover: image({ optional: true }),
-    publishedAt: datetime({ optional: true, filter: true, help: "Empty: a draft. In the future: shown from then on." }),
+    publishedAt: datetime({ optional: true, filter: true, help: "Empty: a draft." }),
   },
   {
     order: ["-publishedAt"],
-    scopes: { published: articles => articles.where({ publishedAt: { lte: new Date() } }) },
+    scopes: { published: articles => articles.where({ publishedAt: { null: false } }) },
     url: article => `/${article.slug}`,
     indexes: [{ fields: ["section", "publishedAt"] }],
   },

@@ -1,9 +1,9 @@
-import { asset, Flash, type Layout, Markdown } from "edge/app"
+import { type AppEnv, asset, Flash, type Layout, Markdown } from "edge/app"
 import type { UserRow } from "edge/auth"
 import type { Loaded, Row } from "edge/db"
+import { FeedLinks } from "edge/feeds"
 import { type BoundForm, FormView } from "edge/forms"
 import { useRequestContext } from "hono/jsx-renderer"
-import type { AppEnv } from "edge/app"
 import { type Article, Comment, Section } from "./models.ts"
 
 type SectionRow = Row<(typeof Section)["fields"]>
@@ -20,7 +20,7 @@ export const NewsLayout: Layout = ({ title, description, sections, children }) =
         <title>{title === undefined ? "The Newsroom" : `${title} · The Newsroom`}</title>
         {description !== undefined && <meta name="description" content={description} />}
         <link rel="stylesheet" href={asset("style.css")} />
-        <link rel="alternate" type="application/rss+xml" title="The Newsroom" href="/feed.xml" />
+        <FeedLinks />
       </head>
       <body>
         <a class="skip" href="#main">To the text</a>

@@ -48,7 +48,7 @@ describe("scaffolds, with nothing but the executable", () => {
     expect(readdirSync(join(folder.path, "shop")).toSorted()).toEqual([".gitignore", ".secret", "app.test.ts", "app.tsx", "data.db", "migrations", "site.toml", "static"])
     expect((await folder.edge(["check", "--apps"], { in: "shop" })).stdout).toBe("site.toml is good: 1 address, 1 app\n")
     const tests = await folder.edge(["test"], { in: "shop" })
-    expect(tests.stdout).toEndWith("\n3 passed, 0 failed\n")
+    expect(tests.stdout).toEndWith("\n5 passed, 0 failed\n")
     expect(tests.code).toBe(0)
     expect((await folder.edge(["new", "shop"])).stderr).toBe("shop exists already; choose another name\n")
     expect(await typesOf(folder, "shop")).toBe("")

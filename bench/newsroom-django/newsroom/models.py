@@ -21,7 +21,7 @@ class Section(models.Model):
 
 class ArticleQuerySet(models.QuerySet):
     def published(self):
-        return self.filter(published_at__lte=timezone.now())
+        return self.filter(published_at__isnull=False)
 
     def listed(self):
         return self.published().select_related("section", "author")
@@ -35,7 +35,7 @@ class Article(models.Model):
     summary = models.CharField(max_length=300)
     body = models.TextField()
     cover = models.FileField(upload_to="covers", blank=True)
-    published_at = models.DateTimeField(null=True, blank=True, db_index=True, help_text="Empty: a draft. In the future: shown from then on.")
+    published_at = models.DateTimeField(null=True, blank=True, db_index=True, help_text="Empty: a draft.")
 
     objects = ArticleQuerySet.as_manager()
 

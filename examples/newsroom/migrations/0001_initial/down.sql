@@ -56,6 +56,8 @@ DROP INDEX IF EXISTS `auth_second_factors_user_unique`;
 -- next
 DROP INDEX IF EXISTS `auth_recovery_codes_user`;
 -- next
+DROP INDEX IF EXISTS `admin_changes_model_row_id`;
+-- next
 DROP INDEX IF EXISTS `edge_session_key_unique`;
 -- next
 DROP INDEX IF EXISTS `edge_session_subject`;
@@ -89,5 +91,7 @@ DROP TABLE `auth_throttle`;
 DROP TABLE `auth_second_factors`;
 -- next
 DROP TABLE `auth_recovery_codes`;
+-- next
+DROP TABLE `admin_changes`;
 -- next
 DROP TABLE `edge_session`;

@@ -118,6 +118,19 @@ CREATE TABLE `auth_recovery_codes` (
 	CONSTRAINT `fk_auth_recovery_codes_user_id_users_id_fk` FOREIGN KEY (`user_id`) REFERENCES `users`(`id`) ON DELETE CASCADE
 );
 -- next
+CREATE TABLE `admin_changes` (
+	`id` integer PRIMARY KEY AUTOINCREMENT,
+	`at` integer NOT NULL,
+	`user_id` integer,
+	`user_name` text NOT NULL,
+	`model` text NOT NULL,
+	`row_id` integer NOT NULL,
+	`title` text NOT NULL,
+	`kind` text NOT NULL,
+	`note` text NOT NULL,
+	`changes` text NOT NULL
+);
+-- next
 CREATE TABLE `edge_session` (
 	`id` integer PRIMARY KEY AUTOINCREMENT,
 	`key` text NOT NULL,
@@ -183,6 +196,8 @@ CREATE INDEX `auth_second_factors_user` ON `auth_second_factors` (`user_id`);
 CREATE UNIQUE INDEX `auth_second_factors_user_unique` ON `auth_second_factors` (`user_id`);
 -- next
 CREATE INDEX `auth_recovery_codes_user` ON `auth_recovery_codes` (`user_id`);
+-- next
+CREATE INDEX `admin_changes_model_row_id` ON `admin_changes` (`model`,`row_id`);
 -- next
 CREATE UNIQUE INDEX `edge_session_key_unique` ON `edge_session` (`key`);
 -- next
