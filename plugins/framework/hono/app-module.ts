@@ -4,8 +4,8 @@ import { installSitemap } from "./sitemap/install.ts"
 
 export * from "./app/module.ts"
 // Keeps the methods' types in the declarations that `edge types` writes: an import that is only called is left out of them.
-export type {} from "./feeds/install.ts"
-export type {} from "./sitemap/install.ts"
+export type * from "./feeds/install.ts"
+export type * from "./sitemap/install.ts"
 
 installFeeds()
 installSitemap()
