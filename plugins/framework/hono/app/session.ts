@@ -1,4 +1,5 @@
 import { transaction } from "../db/database.ts"
+import { preparedBy } from "../db/prepared.ts"
 import { cookie, cookieName } from "./cookies.ts"
 import { randomId } from "./secret.ts"
 import { sessions } from "./session-model.ts"
@@ -148,8 +149,11 @@ export class Session {
 
 const DAY = 86_400_000
 
-function find(id: string): Promise<Kept | null> {
-  return sessions.where({ key: hash(id), expiresAt: { gt: new Date() } }).first()
+const byKey = preparedBy(sessions, "key")
+
+async function find(id: string): Promise<Kept | null> {
+  const row = await byKey(hash(id))
+  return row !== null && row.expiresAt.getTime() > Date.now() ? row : null
 }
 
 /** Ends every session of a person (password changed, account closed), but the one whose cookie this is. */

@@ -69,9 +69,15 @@ async function told<T>(f: () => Promise<T>): Promise<T> {
 
 async function ask(question: string): Promise<string> {
   if (!process.stdin.isTTY) throw new CommandError("there is no terminal to ask: give --email")
-  const lines = createInterface({ input: process.stdin, output: process.stdout })
+  return (await answer(question, process.stdout)).trim()
+}
+
+async function answer(question: string, output: NodeJS.WritableStream): Promise<string> {
+  const lines = createInterface({ input: process.stdin, output, terminal: true })
   try {
-    return (await lines.question(question)).trim()
+    return await lines.question(question)
+  } catch (error) {
+    throw new CommandError("stopped; nothing was changed", { cause: error })
   } finally {
     lines.close()
   }
@@ -90,11 +96,9 @@ async function askPassword(): Promise<string> {
 async function askHidden(question: string): Promise<string> {
   process.stdout.write(question)
   const nowhere = new Writable({ write: (_chunk, _encoding, done) => done() })
-  const lines = createInterface({ input: process.stdin, output: nowhere, terminal: true })
   try {
-    return await lines.question("")
+    return await answer("", nowhere)
   } finally {
-    lines.close()
     process.stdout.write("\n")
   }
 }

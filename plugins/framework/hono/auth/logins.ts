@@ -6,6 +6,7 @@ import { isSecure } from "../app/security.ts"
 import { clientIp } from "../app/request.ts"
 import type { Ctx } from "../app/env.ts"
 import { subjectOf } from "./accounts.ts"
+import { preparedBy } from "../db/prepared.ts"
 import { note } from "./events.ts"
 import { User, type UserRow } from "./models.ts"
 
@@ -39,6 +40,8 @@ export function logOut(c: Ctx): void {
   c.set("user", null)
 }
 
+const byId = preparedBy(User, "id")
+
 /** False when there can be no user: most visitors send no session, and nothing has to be asked for them. */
 export function mayBeLoggedIn(c: Ctx): boolean {
   return sessionCookie(c) !== undefined
@@ -51,9 +54,10 @@ export async function userOf(c: Ctx): Promise<UserRow | null> {
   const subject = await session.subject()
   const id = Number(/^user (\d+)$/.exec(subject ?? "")?.[1] ?? 0)
   if (id === 0) return null
-  const user = await User.where({ id, isActive: true }).first()
-  if (user === null) session.end()
-  return user
+  const user = await byId(id)
+  if (user?.isActive === true) return user
+  session.end()
+  return null
 }
 
 export interface LoginInfo extends Place {
