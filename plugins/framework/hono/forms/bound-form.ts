@@ -63,8 +63,10 @@ export class BoundForm<V = any> {
     return this.#uploads
   }
 
+  /** Messages by field, in the order of the fields; what concerns the form as a whole first. */
   get errors(): Readonly<Record<string, string>> {
-    return Object.fromEntries(this.#errors)
+    const keys = ["", ...this.binding.source.fields.map(field => field.key)]
+    return Object.fromEntries([...this.#errors].toSorted(([a], [b]) => keys.indexOf(a) - keys.indexOf(b)))
   }
 
   /** 200, or 422 when what was sent has errors: htmx and tests can tell. */

@@ -53,7 +53,7 @@ export function FieldLabel({ field }: FieldProps) {
 
 /** Most fields are needed: what need not be filled in says so. */
 function Optional({ field }: FieldProps) {
-  if (field.required || field.widget === "checkbox") return null
+  if (field.required || field.field.settled === true || field.widget === "checkbox") return null
   return <span class="field-optional"> ({field.say("optional")})</span>
 }
 

@@ -82,6 +82,8 @@ export interface FormField {
   readonly label: string
   readonly help: string | undefined
   readonly required: boolean
+  /** It begins with a choice that stands: nobody is told that it may be left out, nor offered nothing. */
+  readonly settled?: boolean
   /** What leaving it empty means; not looked at where it is required. */
   readonly empty: unknown
   readonly choices: readonly Choice[]

@@ -94,7 +94,7 @@ function toFormField(model: AnyModel, key: string, settings: FieldSettings | und
     case "decimal":
       return makeField({ ...text, widget: "number", limits: { step: Number((10 ** -((options as { scale?: number }).scale ?? 2)).toFixed(12)) } }, settings)
     case "choice":
-      return makeField({ ...base, kind: "choice", widget: "select", choices: options.choices ?? [] }, settings)
+      return makeField({ ...base, kind: "choice", widget: "select", settled: hasDefault && !optional, choices: options.choices ?? [] }, settings)
     case "integer":
       return makeField({ ...base, kind: "number", widget: "number", limits: { ...range, step: 1 } }, settings)
     case "number":

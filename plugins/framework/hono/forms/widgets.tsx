@@ -100,7 +100,7 @@ async function Select({ field }: Props) {
       size={many ? Math.min(Math.max(choices.length, 4), 10) : undefined}
       {...(field.widget === "autocomplete" && { "data-autocomplete": field.field.settings.url ?? "" })}
     >
-      {!many && <option value="">{field.required ? "" : `— ${field.say("nothing")} —`}</option>}
+      {!many && field.field.settled !== true && <option value="">{field.required ? "" : `— ${field.say("nothing")} —`}</option>}
       {choices.map(choice => (
         <option value={choice.value} selected={chosen.includes(choice.value) || undefined}>
           {choice.label}
