@@ -34,12 +34,14 @@ export async function setUpStore(
 
 export class State implements Store {
   readonly #log: Logger
+  readonly #answerMs: number
   #name = ""
   #store: Store | undefined
   #gone = false
 
-  constructor(log: Logger) {
+  constructor(log: Logger, answerMs = ANSWER_MS) {
     this.#log = log
+    this.#answerMs = answerMs
   }
 
   adopt({ name, store }: { name: string; store: Store }): void {
@@ -84,9 +86,9 @@ export class State implements Store {
     if (store === undefined) throw new EdgeError(errors.stateGone("there is no shared state here"))
     const { promise, reject } = Promise.withResolvers<never>()
     const timer = setTimeout(() => {
-      reject(new EdgeError(errors.stateGone(`no answer within ${ANSWER_MS / 1000} s`)))
+      reject(new EdgeError(errors.stateGone(`no answer within ${this.#answerMs / 1000} s`)))
       store.reset?.()
-    }, ANSWER_MS)
+    }, this.#answerMs)
     try {
       const answer = await Promise.race([what(store), promise])
       if (this.#gone) this.#log.info(`the shared state (${this.#name}) is back`)

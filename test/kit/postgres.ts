@@ -9,33 +9,46 @@ export class Postgres {
   private constructor(
     readonly port: number,
     private readonly dir: string,
-    private readonly server: Bun.Subprocess,
+    private server: Bun.Subprocess,
   ) {}
 
   static async start(): Promise<Postgres> {
     const bin = dirname(found("postgresql")!)
     const dir = mkdtempSync(join(tmpdir(), "edge-pg-"))
     // The server refuses to run as root.
-    const root = process.getuid?.() === 0
-    if (root) {
+    if (isRoot) {
       const { uid, gid } = ids("postgres")
       chownSync(dir, uid, gid)
     }
-    const as = (argv: string[]) => (root ? ["runuser", "-u", "postgres", "--", ...argv] : argv)
-    const data = join(dir, "data")
-    const init = Bun.spawnSync(as([join(bin, "initdb"), "-D", data, "-A", "trust", "-U", "edge", "--no-sync"]), { cwd: dir })
+    const init = Bun.spawnSync(asPostgres([join(bin, "initdb"), "-D", join(dir, "data"), "-A", "trust", "-U", "edge", "--no-sync"]), { cwd: dir })
     if (init.exitCode !== 0) throw new Error(init.stderr.toString())
     const port = await freePort()
-    const settings = { listen_addresses: "127.0.0.1", port, unix_socket_directories: dir, fsync: "off", max_connections: 50 }
-    const flags = Object.entries(settings).flatMap(([name, value]) => ["-c", `${name}=${value}`])
-    const server = Bun.spawn(as([join(bin, "postgres"), "-D", data, ...flags]), { cwd: dir, stdout: "ignore", stderr: "ignore" })
-    const postgres = new Postgres(port, dir, server)
+    const postgres = new Postgres(port, dir, spawnServer(dir, port))
+    await postgres.answers()
+    return postgres
+  }
+
+  /** At once, without waiting for its clients; what it holds stays on disk. */
+  async stop(): Promise<void> {
+    // runuser does not pass signals on.
+    const pid = Number(readFileSync(join(this.dir, "data", "postmaster.pid"), "utf8").split("\n")[0])
+    process.kill(pid, "SIGQUIT")
+    await this.server.exited
+  }
+
+  /** Again, on the same port. */
+  async restart(): Promise<void> {
+    this.server = spawnServer(this.dir, this.port)
+    await this.answers()
+  }
+
+  private async answers(): Promise<void> {
     for (let i = 0; ; i++) {
       try {
-        const sql = new Bun.SQL(postgres.url("postgres"), { max: 1 })
+        const sql = new Bun.SQL(this.url("postgres"), { max: 1 })
         await sql`SELECT 1`
         await sql.close()
-        return postgres
+        return
       } catch (error) {
         if (i > 200) throw error
         await Bun.sleep(50)
@@ -57,12 +70,22 @@ export class Postgres {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    // runuser does not pass signals on; SIGQUIT stops the server without waiting for its clients.
-    const pid = Number(readFileSync(join(this.dir, "data", "postmaster.pid"), "utf8").split("\n")[0])
-    process.kill(pid, "SIGQUIT")
-    await this.server.exited
+    await this.stop()
     rmSync(this.dir, { recursive: true, force: true })
   }
+}
+
+const isRoot = process.getuid?.() === 0
+
+function asPostgres(argv: string[]): string[] {
+  return isRoot ? ["runuser", "-u", "postgres", "--", ...argv] : argv
+}
+
+function spawnServer(dir: string, port: number): Bun.Subprocess {
+  const settings = { listen_addresses: "127.0.0.1", port, unix_socket_directories: dir, fsync: "off", max_connections: 50 }
+  const flags = Object.entries(settings).flatMap(([name, value]) => ["-c", `${name}=${value}`])
+  const argv = asPostgres([join(dirname(found("postgresql")!), "postgres"), "-D", join(dir, "data"), ...flags])
+  return Bun.spawn(argv, { cwd: dir, stdout: "ignore", stderr: "ignore" })
 }
 
 function ids(user: string): { uid: number; gid: number } {

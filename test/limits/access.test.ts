@@ -193,3 +193,52 @@ test("what is wrong is told with its place, all of it", async () => {
   for (const line of [5, 6, 7, 8, 9, 10, 11]) expect(edge.output).toMatch(new RegExp(`site\\.toml:${line}:\\d+: site\\[0\\]\\.use\\[${line - 5}\\]`))
   expect(edge.output).not.toContain("hunter2")
 }, 30_000)
+
+test("limit_conn holds a WebSocket's place until it is closed", async () => {
+  using upstream = Bun.serve({
+    port: 0,
+    fetch: (request, server) => (server.upgrade(request) ? undefined : new Response("page")),
+    websocket: { message: (ws, message) => void ws.send(message) },
+  })
+  const config = `${quiet}\n[[site]]\n${listen}\nuse = [{ limit_conn = 1 }]\n[[site.route]]\nproxy = "http://127.0.0.1:${upstream.port}"`
+  await using edge = await Edge.start({ config })
+  const socket = new WebSocket(edge.url("/").replace("http", "ws"))
+  await new Promise(resolve => socket.addEventListener("open", resolve))
+  const status = async () => (await fetch(edge.url("/"), { keepalive: false })).status
+  expect([await status(), await status()]).toEqual([503, 503])
+  socket.close()
+  await until(async () => (await status()) === 200)
+  // Each answer has given its place back.
+  for (let i = 0; i < 5; i++) await until(async () => (await status()) === 200)
+}, 30_000)
+
+test("limits and sign-in over HTTP/2", async () => {
+  const config = `
+    ${quiet}
+    [[site]]
+    ${listen}
+    use = [{ rate_limit = { rate = "3/1d", key = "header:x-key" } }, { cors = ["https://a.example"] }, { body_limit = "10b" }]
+    [[site.route]]
+    app = "echo"
+    [app.echo]
+    gateway = "inline"
+    entry = "echo.ts"`
+  await using edge = await Edge.start({ config, files: { "echo.ts": "export default { fetch: async (r: Request) => new Response(await r.text()) }" } })
+  const { connect } = await import("node:http2")
+  const session = connect(`http://127.0.0.1:${edge.port()}`)
+  const ask = (headers: Record<string, string>, body = ""): Promise<{ status: number; headers: Record<string, unknown> }> =>
+    new Promise((resolve, reject) => {
+      const stream = session.request({ ":path": "/", ":method": body === "" ? "GET" : "POST", ...headers })
+      stream.on("response", got => resolve({ status: Number(got[":status"]), headers: got }))
+      stream.on("error", reject)
+      stream.resume()
+      stream.end(body)
+    })
+  const first = await ask({ "x-key": "a", origin: "https://a.example" })
+  expect([first.status, first.headers["access-control-allow-origin"], first.headers["ratelimit-policy"]]).toEqual([200, "https://a.example", '"default";q=3;w=86400'])
+  expect((await ask({ "x-key": "a" }, "0123456789")).status).toBe(200)
+  expect((await ask({ "x-key": "a" }, "0123456789x")).status).toBe(413)
+  const refused = await ask({ "x-key": "a" })
+  expect([refused.status, Number(refused.headers["retry-after"]) > 0]).toEqual([429, true])
+  session.close()
+}, 30_000)

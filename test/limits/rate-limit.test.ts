@@ -201,3 +201,36 @@ describeWith(["redis"], "a store that goes", () => {
     for (const edge of [one, two]) expect(edge.output.split("is gone;")).toHaveLength(2)
   }, 90_000)
 })
+
+describeWith(["redis"], "a store that hangs", () => {
+  test("holds requests up for a moment, and then no more", async () => {
+    await using redis = await Redis.start()
+    const config = site({ limit: '"12/1d"', server: `state = "${redis.url}"` }).replace("fronts = 3", "fronts = 1")
+    await using edge = await Edge.start({ config })
+    expect(passed(await statuses(edge, 2))).toBe(2)
+    redis.freeze()
+    // Near the limit they would wait for the store: those that do are let go by, and the local count decides.
+    expect(passed(await statuses(edge, 20))).toBe(10)
+    await edge.heard("the shared state (redis) is gone")
+    redis.wake()
+    await edge.heard("the shared state (redis) is back")
+    expect(passed(await statuses(edge, 3))).toBe(0)
+  }, 60_000)
+})
+
+describeWith(["postgresql"], "a database that goes", () => {
+  test("is used again when it is back", async () => {
+    await using postgres = await Postgres.start()
+    const config = site({ limit: '"30/1d"', server: `state = "${postgres.url("postgres")}"` }).replace("fronts = 3", "fronts = 1")
+    await using one = await Edge.start({ config })
+    await using two = await Edge.start({ config })
+    expect(passed(await statuses(one, 10))).toBe(10)
+    await postgres.stop()
+    expect(passed(await statuses(one, 30))).toBe(20)
+    await one.heard("the shared state (postgres) is gone")
+    await postgres.restart()
+    await one.heard("the shared state (postgres) is back")
+    // What one counted while the database was gone is known to two.
+    await until(async () => passed(await statuses(two, 1)) === 0)
+  }, 90_000)
+})

@@ -1,4 +1,4 @@
-import { definePlugin, type Exchange, type Handler, HeaderList, HttpError } from "edge"
+import { type Connection, definePlugin, type Exchange, type Handler, HeaderList, HttpError } from "edge"
 import { basicAuthSchema, faultOf } from "./schema.ts"
 import { Users } from "./users.ts"
 import { Verifier } from "./verifier.ts"
@@ -17,12 +17,14 @@ export default definePlugin({
     }
     const users = new Users(inline, { file, ctx })
     const verifier = new Verifier()
+    /** Who signed in last on a connection, and by which line: a client sends it with every request. */
+    const recent = new WeakMap<Connection, Recent>()
     const secret = crypto.getRandomValues(new Uint8Array(32))
     const quoted = realm.replaceAll(/["\\]/g, "\\$&")
     const challenge = { headers: [["WWW-Authenticate", `Basic realm="${quoted}", charset="UTF-8"`]] as const, quiet: true }
     const denied = (why: string): HttpError => new HttpError(401, why, challenge)
 
-    const admitted = (x: Exchange, { name, next }: { name: string; next: Handler }): ReturnType<Handler> => {
+    const admit = (x: Exchange, { name, next }: { name: string; next: Handler }): ReturnType<Handler> => {
       ;(x.vars ??= new Map()).set("user", name)
       if (header === undefined) return next(x)
       const headers = HeaderList.from(x.headers)
@@ -33,18 +35,26 @@ export default definePlugin({
     return {
       part: next =>
         function basicAuth(x) {
-          const given = credentials(x.headers.get("authorization"))
+          const line = x.headers.get("authorization")
+          const { epoch } = users
+          const last = recent.get(x.conn)
+          if (last !== undefined && last.line === line && last.epoch === epoch) return admit(x, { name: last.name, next })
+          const given = credentials(line)
           if (given === undefined) throw denied("no name and password")
           const { name, password } = given
+          const admitNew = (): ReturnType<Handler> => {
+            recent.set(x.conn, { line: line!, name, epoch })
+            return admit(x, { name, next })
+          }
           const found = users.hashFor(name, digestOf(secret, [name]).readUInt32LE())
           if (found === undefined) throw denied("there are no users")
           const { hash, exists } = found
           const digest = digestOf(secret, [name, password, hash]).toString("latin1")
           const known = verifier.known(digest)
-          if (known === true && exists) return admitted(x, { name, next })
+          if (known === true && exists) return admitNew()
           if (known !== undefined) throw denied("wrong name or password")
           return verifier.ask({ digest, password, hash }).then(good => {
-            if (good && exists) return admitted(x, { name, next })
+            if (good && exists) return admitNew()
             ctx.log.info("sign-in refused", { user: name, ip: x.ip, path: x.path })
             throw denied("wrong name or password")
           })
@@ -52,6 +62,13 @@ export default definePlugin({
     }
   },
 })
+
+interface Recent {
+  readonly line: string
+  readonly name: string
+  /** Of the users, when it was checked. */
+  readonly epoch: number
+}
 
 function digestOf(secret: Uint8Array, parts: readonly string[]): Buffer {
   const hasher = new Bun.CryptoHasher("sha256", secret)

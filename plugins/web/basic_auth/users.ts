@@ -14,6 +14,7 @@ export class Users {
   /** All hashes, for who is none of the users. */
   #all: readonly string[]
   #version = ""
+  #epoch = 0
   #lookedAt = 0
 
   constructor(inline: Readonly<Record<string, string>>, { file, ctx }: { file: string | undefined; ctx: Context }) {
@@ -32,12 +33,17 @@ export class Users {
     this.#all = [...this.#hashes.values()]
   }
 
+  /** Another number when somebody's hash may be another. */
+  get epoch(): number {
+    this.#look()
+    return this.#epoch
+  }
+
   /**
    * The hash to compare with. Who is no user is compared with some user's, always the same for the same name (`salt`: bytes
    * that depend on it), so that the time it takes does not tell who exists.
    */
   hashFor(name: string, salt: number): { readonly hash: string; readonly exists: boolean } | undefined {
-    this.#look()
     const hash = this.#hashes.get(name)
     if (hash !== undefined) return { hash, exists: true }
     const other = this.#all[salt % this.#all.length]
@@ -54,6 +60,7 @@ export class Users {
       this.#version = version
       this.#hashes = this.#read(this.#file)
       this.#all = [...this.#hashes.values()]
+      this.#epoch++
       this.#ctx.log.info("the users' file was read again", { file: this.#file, users: this.#hashes.size })
     } catch (error) {
       if (this.#version === "") return
