@@ -1,9 +1,15 @@
 /** What limits count by: one string of an exchange. */
 import * as v from "valibot"
+import { cookieOf } from "./cookie.ts"
 import type { Exchange } from "./exchange.ts"
 import { addressBytes } from "./trust.ts"
 
 export type ClientKey = (x: Exchange) => string
+
+/** A longer value (a cookie may have 16 kB) is known by its digest, so that tables of keys are bounded in bytes too. */
+const MOST_LENGTH = 128
+/** IPv6 addresses whose network is known: reading one costs a microsecond, and clients come again. */
+const MOST_NETWORKS = 4096
 
 const expects = 'one of "ip", "user", "site", "route", "host", "path", "header:NAME", "cookie:NAME"'
 const name = v.pipe(v.string(), v.metadata({ expects }), v.regex(/^(?:ip|user|site|route|host|path|header:[\w-]+|cookie:[\w.-]+)$/, `expected ${expects}`))
@@ -19,7 +25,8 @@ export function clientKeySchema(): v.GenericSchema<string | string[], string | s
 /** Joins the parts; each is preceded by its length, so that no value of one can pose as another. */
 export function clientKey(of: string | readonly string[], { ipv6Prefix }: { ipv6Prefix: number }): ClientKey {
   const names = typeof of === "string" ? [of] : of
-  const ip = (x: Exchange): string => networkOf(x.ip, ipv6Prefix)
+  const networks = new Networks(ipv6Prefix)
+  const ip = (x: Exchange): string => networks.of(x.ip)
   const parts = names.map(one => partOf(one, ip))
   const [first, ...others] = parts
   if (others.length === 0) return first!
@@ -29,7 +36,7 @@ export function clientKey(of: string | readonly string[], { ipv6Prefix }: { ipv6
 function partOf(text: string, ip: ClientKey): ClientKey {
   const [kind, argument = ""] = text.split(":") as [string, string?]
   // Absent is not a way round the limit: such requests count by address, told from values by a character that none has.
-  const orIp = (value: string | null | undefined, x: Exchange): string => (value === null || value === undefined || value === "" ? `\0${ip(x)}` : value)
+  const orIp = (value: string | null | undefined, x: Exchange): string => (value === null || value === undefined || value === "" ? `\0${ip(x)}` : short(value))
   switch (kind) {
     case "user":
       return x => orIp(x.vars?.get("user") as string | undefined, x)
@@ -40,7 +47,7 @@ function partOf(text: string, ip: ClientKey): ClientKey {
     case "host":
       return x => x.host
     case "path":
-      return x => x.path
+      return x => short(x.path)
     case "site":
     case "route":
       return () => ""
@@ -49,9 +56,31 @@ function partOf(text: string, ip: ClientKey): ClientKey {
   }
 }
 
+function short(value: string): string {
+  return value.length <= MOST_LENGTH ? value : new Bun.CryptoHasher("sha256").update(value).digest("base64")
+}
+
 /** An IPv6 client has a whole network to itself and can send each request from another address. */
+class Networks {
+  readonly #bits: number
+  #known = new Map<string, string>()
+
+  constructor(bits: number) {
+    this.#bits = bits
+  }
+
+  of(ip: string): string {
+    if (!ip.includes(":")) return ip
+    let network = this.#known.get(ip)
+    if (network !== undefined) return network
+    network = networkOf(ip, this.#bits)
+    if (this.#known.size >= MOST_NETWORKS) this.#known = new Map()
+    this.#known.set(ip, network)
+    return network
+  }
+}
+
 function networkOf(ip: string, bits: number): string {
-  if (!ip.includes(":")) return ip
   const bytes = addressBytes(ip)
   if (bytes === null) return ip
   if (bytes.length === 4) return bytes.join(".")
@@ -60,15 +89,4 @@ function networkOf(ip: string, bits: number): string {
   let key = "6"
   for (let i = 0; i < whole; i++) key += String.fromCharCode(bytes[i]!)
   return rest === 0 ? key : key + String.fromCharCode(bytes[whole]! & (0xff << (8 - rest)))
-}
-
-/** The first cookie of that name (RFC 6265 5.4 sends the most specific one first). */
-function cookieOf(x: Exchange, name: string): string | null {
-  const header = x.headers.get("cookie")
-  if (header === null) return null
-  for (const pair of header.split(/[;,]/)) {
-    const at = pair.indexOf("=")
-    if (at > 0 && pair.slice(0, at).trim() === name) return pair.slice(at + 1).trim()
-  }
-  return null
 }

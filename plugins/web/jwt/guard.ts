@@ -1,4 +1,4 @@
-import { type Connection, type Context, type Exchange, type Handler, HeaderList, HttpError } from "edge"
+import { type Connection, type Context, cookieOf, type Exchange, type Handler, HeaderList, HttpError } from "edge"
 import { type Key, RemoteKeys } from "./keys.ts"
 import type { JwtOptions } from "./schema.ts"
 import { checkTimes, type Claims, hasOne, headerOf, isSigned, keysFor, parseToken, type TimeRules, TokenError } from "./token.ts"
@@ -145,12 +145,4 @@ function placeOf(place: string): (x: Exchange) => string | null {
     default:
       return x => /^bearer +(\S.*)$/i.exec(x.headers.get("authorization") ?? "")?.[1] ?? null
   }
-}
-
-function cookieOf(x: Exchange, name: string): string | null {
-  for (const pair of x.headers.get("cookie")?.split(/[;,]/) ?? []) {
-    const at = pair.indexOf("=")
-    if (at > 0 && pair.slice(0, at).trim() === name) return pair.slice(at + 1).trim()
-  }
-  return null
 }

@@ -54,6 +54,12 @@ test("by header, cookie, user; without one by address", async () => {
   expect((await seen(user, signedIn("bob")))!.status).toBe(200)
 })
 
+test("long values are told apart, and do not fill the tables", async () => {
+  const handler = await around({ rate: "1/1d", key: "header:A" })
+  const long = "x".repeat(10_000)
+  expect(await statuses(handler, [from("a", { A: `${long}1` }), from("a", { A: `${long}2` }), from("a", { A: `${long}1` })])).toEqual([200, 200, 429])
+})
+
 test("a list of keys counts each combination; no value poses as two", async () => {
   const handler = await around({ rate: "1/1d", key: ["header:A", "header:B"] })
   const both = (a: string, b: string) => from("x", { A: a, B: b })
