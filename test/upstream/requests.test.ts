@@ -84,6 +84,25 @@ describe("what is sent on", () => {
         'X-Forwarded-Host: outer.example\r\nX-Forwarded-Prefix: /outer/api\r\nForwarded: for=1.1.1.1, for="[::1]"\r\n\r\n',
     )
   })
+  test("by Forwarded (RFC 7239), by both, or not at all", async () => {
+    const headers = ["Host", "example.com:81", "X-Forwarded-For", "1.1.1.1", "Forwarded", "for=1.1.1.1"]
+    const own = 'for=192.0.2.7;proto=http;host="example.com:81"'
+    const x = "X-Forwarded-For: 192.0.2.7\r\nX-Forwarded-Proto: http\r\nX-Forwarded-Host: example.com:81\r\n"
+    const start = "GET / HTTP/1.1\r\nHost: example.com:81\r\n"
+    expect(await sent({ headers }, { head: { forwarded: "rfc7239" } })).toBe(`${start}Forwarded: ${own}\r\n\r\n`)
+    expect(await sent({ headers }, { head: { forwarded: "both" } })).toBe(`${start}${x}Forwarded: ${own}\r\n\r\n`)
+    expect(await sent({ headers }, { head: { forwarded: "none" } })).toBe(`${start}\r\n`)
+    const conn = { trusted: true, peer: "2001:db8::1" }
+    expect(await sent({ headers, conn }, { head: { forwarded: "rfc7239" } })).toContain('Forwarded: for=1.1.1.1, for="[2001:db8::1]";proto=http')
+    const chain = ["Host", "a", "X-Forwarded-For", "1.1.1.1, ::2, nonsense"]
+    expect(await sent({ headers: chain, conn }, { head: { forwarded: "rfc7239" } })).toContain('Forwarded: for=1.1.1.1, for="[::2]", for=unknown, for="[2001:db8::1]"')
+  })
+  test("fields whose value is of the request", async () => {
+    const set = [["X-Real-IP", "{ip}"], ["X-Uri", "{method} {scheme}://{host}{uri}"], ["X-Json", '{"a": 1}'], ["X-Fixed", "1"]] as const
+    const text = await sent({ headers: ["Host", "example.com", "X-Real-IP", "6.6.6.6"], target: "/a?b" }, { head: { set } })
+    expect(text).toBe(`GET /a?b HTTP/1.1\r\nHost: example.com\r\n${forwarded}X-Json: {"a": 1}\r\nX-Fixed: 1\r\nX-Real-IP: 192.0.2.7\r\nX-Uri: GET http://example.com/a?b\r\n\r\n`)
+    expect(() => upstreamAt(1, { head: { set: [["X-A", "{nothing}"]] } })).toThrow("no {nothing}; there are {ip}")
+  })
   test("a unix peer has no address to add", async () => {
     expect(await sent({ conn: { peer: "unix" } })).toBe(
       "GET / HTTP/1.1\r\nHost: example.com\r\nX-Forwarded-Proto: http\r\nX-Forwarded-Host: example.com\r\n\r\n",

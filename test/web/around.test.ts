@@ -44,6 +44,10 @@ use  = [{ rewrite = { from = "^/in/(.*)$", to = "/out/$1" } }]
 proxy = "http://127.0.0.1:${real.port}"
 
 [[site.route]]
+path  = "/real"
+proxy = { to = "http://127.0.0.1:${real.port}", forwarded = "rfc7239", headers = { set = { X-Real-IP = "{ip}", X-Id = "{id}" } } }
+
+[[site.route]]
 path  = "/moved/*"
 strip = "/moved"
 proxy = "http://127.0.0.1:${moved.port}/base"
@@ -94,6 +98,15 @@ function ask(host: string, path: string, init: RequestInit = {}): Promise<Respon
 test("a site's rewrite chooses the route, a route's only what its handler sees", async () => {
   expect(await (await ask("plain.test", "/user/7?a=b")).text()).toStartWith("real GET /profile/7?v=2&a=b HTTP/1.1\r\n")
   expect(await (await ask("plain.test", "/in/x%20y?a=b")).text()).toStartWith("real GET /out/x%20y?a=b HTTP/1.1\r\n")
+})
+
+test("fields of the request's own: {ip}, {id}; Forwarded in place of X-Forwarded-*", async () => {
+  const got = await ask("plain.test", "/real", { headers: { "X-Forwarded-For": "192.0.2.44", "X-Real-IP": "6.6.6.6" } })
+  const text = await got.text()
+  expect(text).toContain("\r\nX-Real-IP: 192.0.2.44\r\n")
+  expect(text).toContain(`\r\nX-Id: ${got.headers.get("x-request-id")}\r\n`)
+  expect(text).not.toMatch(/x-forwarded|6\.6\.6\.6/i)
+  expect(text).toMatch(/\r\nForwarded: for=192\.0\.2\.44, for=127\.0\.0\.1;proto=http;host="plain\.test"\r\n/)
 })
 
 test("a redirect of an upstream to itself is one to us", async () => {

@@ -25,7 +25,7 @@ export default definePlugin({
         readMs: options.read_timeout || Infinity,
         holdBytes: options.buffer,
       },
-      head: { host: options.host, set: Object.entries(options.headers.set), remove: options.headers.remove },
+      head: { host: options.host, set: Object.entries(options.headers.set), remove: options.headers.remove, forwarded: options.forwarded },
       tls: readTls(options, ctx),
       ...(options.proxy_protocol !== undefined && { proxyProtocol: options.proxy_protocol }),
       keepIdle: options.keepalive,

@@ -32,7 +32,7 @@ const health = v.strictObject({
 })
 
 const headers = v.strictObject({
-  set: v.optional(v.pipe(v.record(v.string(), v.string()), v.description("Fields of every request to the upstream")), {}),
+  set: v.optional(v.pipe(v.record(v.string(), v.string()), v.description("Fields of every request to the upstream; values may have {ip} {port} {host} {scheme} {method} {uri} {path} {query} {id} {server_port} {sni} {tls}")), {}),
   remove: v.optional(v.pipe(v.array(v.string()), v.description("Fields of the client that are not sent on")), []),
 })
 
@@ -85,6 +85,10 @@ const options = v.strictObject({
     v.pipe(v.picklist(["v1", "v2"]), v.description("Tell upstreams who the client is by a PROXY header; each request then has a connection of its own. Not for https upstreams")),
   ),
   host: v.optional(v.pipe(v.string(), v.description('Host field: "client" as it came, "upstream" the host of the URL, or a fixed name')), "client"),
+  forwarded: v.optional(
+    v.pipe(v.picklist(["x-forwarded", "rfc7239", "both", "none"]), v.description("How upstreams are told who the client is: X-Forwarded-For, -Proto and -Host, Forwarded (RFC 7239), both, or not")),
+    "x-forwarded",
+  ),
   redirects: v.optional(v.pipe(v.boolean(), v.description("Redirects to the upstream's own URL become redirects to ours")), true),
   headers: v.optional(v.pipe(headers, v.description("Changes of the request's fields")), {}),
   health: v.optional(v.pipe(health, v.description("How an upstream is found to be down")), {}),

@@ -6,7 +6,7 @@ import { normalizePath, encodePath } from "../path.ts"
 import { Reply } from "../reply.ts"
 import { ByteStream } from "../stream.ts"
 import { UpstreamError, type UpstreamFault } from "./error.ts"
-import { RequestHead } from "./request-head.ts"
+import { defaultHead, RequestHead } from "./request-head.ts"
 import type { UpstreamTarget } from "./target.ts"
 import { HttpUpstream, type HttpUpstreamOptions } from "./upstream.ts"
 import { WatchedBody } from "./watched-body.ts"
@@ -50,7 +50,7 @@ export class Http2Upstream {
     this.weight = weight
     this.#options = options
     this.#h1 = new HttpUpstream(options)
-    this.#head = new RequestHead(target, { host: "client", set: [], remove: [], ...options.head })
+    this.#head = new RequestHead(target, { ...defaultHead, ...options.head })
     this.#limits = { connectMs: 5000, headMs: 30_000, readMs: 300_000, ...limits }
     const host = target.hostname.includes(":") ? `[${target.hostname}]` : target.hostname
     this.#origin = `https://${host}:${target.port}`

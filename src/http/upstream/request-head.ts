@@ -1,7 +1,9 @@
+import { isIP } from "../../ip.ts"
 import { validName, validValue } from "../codec/fields.ts"
 import { HttpError } from "../errors.ts"
 import type { Connection, Exchange } from "../exchange.ts"
 import type { UpstreamTarget } from "./target.ts"
+import { Template } from "./template.ts"
 
 export interface HeadRules {
   /** What the Host field says: "client" as the client sent it, "upstream" the upstream's authority, or a fixed name. */
@@ -10,7 +12,11 @@ export interface HeadRules {
   readonly set: readonly (readonly [name: string, value: string])[]
   /** Removed from every request. */
   readonly remove: readonly string[]
+  /** Who is told of the client: by X-Forwarded-*, by Forwarded (RFC 7239), by both, or not at all. */
+  readonly forwarded: "x-forwarded" | "rfc7239" | "both" | "none"
 }
+
+export const defaultHead: HeadRules = { host: "client", set: [], remove: [], forwarded: "x-forwarded" }
 
 /** The header section of a request but for its framing, and what was seen on the way. */
 interface Section {
@@ -40,6 +46,9 @@ export class RequestHead {
   #target: UpstreamTarget
   #host: string
   #extra = ""
+  /** Of `set`, what depends on the request: written for each one. */
+  #dynamic: readonly Template[] = []
+  #forwarded: HeadRules["forwarded"]
   #drop: ReadonlySet<string> | null
   /** Clients repeat their fields word for word, and the listener then gives the same array: it is written only once. */
   #known = new WeakMap<object, Section>()
@@ -47,12 +56,15 @@ export class RequestHead {
   constructor(target: UpstreamTarget, rules: HeadRules) {
     this.#target = target
     this.#host = rules.host
+    this.#forwarded = rules.forwarded
     if (!validValue(rules.host)) throw new Error(`"${rules.host}" cannot be a Host`)
     const drop = new Set(rules.remove.map(name => name.toLowerCase()))
     for (const [name, value] of rules.set) {
       if (!validName(name) || !validValue(value)) throw new Error(`"${name}: ${value}" is not a header field`)
       drop.add(name.toLowerCase())
-      this.#extra += `${name}: ${value}\r\n`
+      const template = new Template(name, value)
+      if (template.isFixed) this.#extra += `${name}: ${value}\r\n`
+      else this.#dynamic = [...this.#dynamic, template]
     }
     for (const name of drop) if (hop.has(name)) throw new Error(`"${name}" is not free to set or remove`)
     this.#drop = drop.size > 0 ? drop : null
@@ -63,7 +75,13 @@ export class RequestHead {
     const section = this.#section(x)
     this.upgrade = x.body === null && x.httpVersion === "1.1" ? section.upgrade : ""
     this.expects = section.expects && x.body !== null
-    return `${x.method} ${this.#path(x)} HTTP/1.1\r\n${section.text}${this.#framing(x, section)}\r\n`
+    return `${x.method} ${this.#path(x)} HTTP/1.1\r\n${section.text}${this.#dynamic.length > 0 ? this.#fill(x) : ""}${this.#framing(x, section)}\r\n`
+  }
+
+  #fill(x: Exchange): string {
+    let text = ""
+    for (const template of this.#dynamic) text += template.line(x)
+    return text
   }
 
   #section(x: Exchange): Section {
@@ -108,7 +126,7 @@ export class RequestHead {
     // A switch to HTTP/2 would carry requests past every rule of ours ("h2c smuggling").
     if (connection?.has("upgrade") !== true || /(?:^|[,\s])(?:h2c?|http|tls)(?:[/,\s]|$)/i.test(upgrade)) upgrade = ""
     text = `Host: ${this.#hostFor(got.host)}\r\n${text}`
-    for (const [name, value] of forwardingFields(x, got)) {
+    for (const [name, value] of forwardingFields(x, { got, kind: this.#forwarded })) {
       if (!validValue(value)) throw new HttpError(400, `the request field ${name} cannot be sent on`)
       if (drop?.has(name.toLowerCase()) !== true) text += `${name}: ${value}\r\n`
     }
@@ -177,19 +195,41 @@ function keepForwarded(got: Received, lower: string, value: string): void {
 }
 
 /** What a trusted proxy said is added to; from anybody else it was dropped and is replaced. */
-function forwardingFields(x: Exchange, got: Received): [name: string, value: string][] {
+function forwardingFields(x: Exchange, { got, kind }: { got: Received; kind: HeadRules["forwarded"] }): [name: string, value: string][] {
+  if (kind === "none") return []
   const peer = x.conn.peer === "unix" ? "" : x.conn.peer
   const chain = got.for !== "" && peer !== "" ? `${got.for}, ${peer}` : got.for + peer
   const fields: [string, string][] = []
+  if (kind === "rfc7239") return [["Forwarded", forwardedField(x, { got, peer })]]
   if (chain !== "") fields.push(["X-Forwarded-For", chain])
   fields.push(["X-Forwarded-Proto", x.scheme])
   const host = got.sentHost || got.host
   if (host !== "") fields.push(["X-Forwarded-Host", host])
   const prefix = got.prefix + x.prefix
   if (prefix !== "") fields.push(["X-Forwarded-Prefix", prefix])
-  if (got.forwarded !== "") {
-    const node = peer.includes(":") ? `"[${peer}]"` : peer
-    fields.push(["Forwarded", node === "" ? got.forwarded : `${got.forwarded}, for=${node}`])
-  }
+  if (kind === "both") fields.push(["Forwarded", forwardedField(x, { got, peer })])
+  else if (got.forwarded !== "") fields.push(["Forwarded", peer === "" ? got.forwarded : `${got.forwarded}, for=${node(peer)}`])
   return fields
+}
+
+/** RFC 7239, 4: what was said before, and our own element. */
+function forwardedField(x: Exchange, { got, peer }: { got: Received; peer: string }): string {
+  const host = got.sentHost || got.host
+  const own = `for=${peer === "" ? "unknown" : node(peer)};proto=${x.scheme}${host === "" ? "" : `;host="${host}"`}`
+  const before = got.forwarded !== "" || got.for === "" ? got.forwarded : elements(got.for)
+  return before === "" ? own : `${before}, ${own}`
+}
+
+/** What X-Forwarded-For says, as elements of Forwarded. */
+function elements(list: string): string {
+  return list
+    .split(",")
+    .map(text => text.trim())
+    .map(address => `for=${isIP(address) === 0 ? "unknown" : node(address)}`)
+    .join(", ")
+}
+
+/** RFC 7239, 6: IPv6 in brackets, and so in quotes. */
+function node(peer: string): string {
+  return peer.includes(":") ? `"[${peer}]"` : peer
 }

@@ -7,7 +7,7 @@ import type { CallHost, CallLimits } from "./call-host.ts"
 import { Connector, type UpstreamTls } from "./connect.ts"
 import { UpstreamConnection } from "./connection.ts"
 import type { UpstreamError } from "./error.ts"
-import { RequestHead, type HeadRules } from "./request-head.ts"
+import { defaultHead, RequestHead, type HeadRules } from "./request-head.ts"
 import type { UpstreamTarget } from "./target.ts"
 
 export interface HttpUpstreamOptions {
@@ -55,7 +55,7 @@ export class HttpUpstream implements CallHost {
     this.id = options.target.id
     this.weight = options.weight ?? 1
     this.limits = { ...defaults, ...options.limits }
-    this.head = new RequestHead(options.target, { host: "client", set: [], remove: [], ...options.head })
+    this.head = new RequestHead(options.target, { ...defaultHead, ...options.head })
     this.heads = new ResponseHeadReader(this.limits)
     this.#connector = new Connector(options.target, { tls: options.tls ?? {}, most: options.maxConnecting ?? 1024 })
     // One connection speaks for one client.
