@@ -132,6 +132,7 @@ class AppSetup {
       ...(app.user !== undefined && { user: app.user }),
       ...(app.group !== undefined && { group: app.group }),
       ...(app.limits !== undefined && { limits: app.limits }),
+      ...(app.attendants !== undefined && { attendants: app.attendants }),
       ...(app.log !== undefined && { log: app.log }),
       options: { runtime: runtime.options, gateway: gateway.options, framework: framework?.options ?? {} },
     }

@@ -50,7 +50,20 @@ export interface AppStatus {
   readonly gateway: string
   readonly runtime: string
   readonly use: AppUse
+  readonly attendants: readonly AttendantStatus[]
   readonly workers: readonly WorkerStatus[]
+}
+
+/** A daemon or a cron job. */
+export interface AttendantStatus {
+  readonly name: string
+  readonly kind: "daemon" | "cron"
+  /** While it runs. */
+  readonly pid?: number
+  readonly startedAt?: number
+  readonly starts: number
+  /** When a job begins next, in ms since 1970. */
+  readonly next?: number
 }
 
 /** Since the app's gateway was started, workers that are gone included; `memory` is of those that run, shared pages counted in each. */

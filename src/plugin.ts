@@ -4,6 +4,7 @@
  */
 import type { GenericSchema, InferOutput } from "valibot"
 import type { Bus } from "./bus.ts"
+import type { AppAttendants } from "./app-attendants.ts"
 import type { AppLimits } from "./app-limits.ts"
 import type { Awaitable, Handler, Middleware } from "./http/chain.ts"
 import type { Exchange } from "./http/exchange.ts"
@@ -274,6 +275,7 @@ export interface AppSpec {
   readonly user?: string
   readonly group?: string
   readonly limits?: AppLimits
+  readonly attendants?: AppAttendants
   /** Absolute path of the file for what the workers print. */
   readonly log?: string
   /** The parts' own options, as checked by their schemas. */

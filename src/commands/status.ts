@@ -1,4 +1,4 @@
-import { control, type Status } from "../control.ts"
+import { type AttendantStatus, control, type Status } from "../control.ts"
 import { type ControlOptions, controlSocket } from "./control-socket.ts"
 import { age, megabytes, table } from "./table.ts"
 
@@ -18,7 +18,14 @@ function describe(status: Status): string {
     ]),
   ]
   if (apps.length > 0) sections.push(table([["APP", "RUNTIME", "GATEWAY", "WORKERS", "REQUESTS", "STARTS", "MEMORY"], ...apps.map(appRow)]))
+  const attendants = apps.flatMap(app => app.attendants.map(one => attendantRow(app.name, one)))
+  if (attendants.length > 0) sections.push(table([["APP", "DAEMON OR CRON", "PID", "AGE", "STARTS", "NEXT"], ...attendants]))
   return sections.join("\n\n")
+}
+
+function attendantRow(app: string, { name, pid, startedAt, starts, next }: AttendantStatus): (string | number)[] {
+  const since = startedAt === undefined ? "" : age(Date.now() - startedAt)
+  return [app, name, pid ?? "", since, starts, next === undefined ? "" : `in ${age(next - Date.now())}`]
 }
 
 function appRow({ name, runtime, gateway, workers, use }: Status["apps"][number]): (string | number)[] {

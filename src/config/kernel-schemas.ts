@@ -1,6 +1,7 @@
 /** Schemas of the sections that the kernel owns: type, default, limits and help of every key sit together. */
 import * as v from "valibot"
 import { accessLog } from "./access-log.ts"
+import { appAttendants } from "../app-attendants.ts"
 import { appLimits } from "../app-limits.ts"
 import { duration, size } from "./units.ts"
 import { address, cidr, count, path } from "./values.ts"
@@ -94,6 +95,7 @@ export const appCommon = v.strictObject({
   group: v.pipe(v.optional(v.string()), say("Group of the workers")),
   log: v.pipe(v.optional(path()), say("File for what the workers print; default the event log")),
   ...appLimits,
+  ...appAttendants,
 })
 
 export const sections = { server, log, plugins, layers } as const

@@ -1,4 +1,5 @@
 /** The sections of site.toml that the kernel owns; the others are the web plugin's. */
+import { type AppAttendants, toAttendants } from "../app-attendants.ts"
 import { type AppLimits, toAppLimits } from "../app-limits.ts"
 import { resolve } from "node:path"
 import * as v from "valibot"
@@ -55,6 +56,7 @@ export interface AppConfig {
   readonly user?: string | undefined
   readonly group?: string | undefined
   readonly limits?: AppLimits | undefined
+  readonly attendants?: AppAttendants | undefined
   /** Absolute. */
   readonly log?: string | undefined
   /** The keys that are not common, as written. */
@@ -104,7 +106,7 @@ function readApp(name: string, options: AppOptions): AppConfig {
   for (const [key, value] of Object.entries(table)) (known.includes(key) ? common : rest)[key] = value
   const result = check(appCommon, common, { config, path: ["app", name] })
   options.problems.push(...(result.problems ?? []))
-  const { gateway = options.layers.gateway, framework = options.layers.framework, timeout, dir, env, log, nice, rlimits, cgroup, ...others } =
+  const { gateway = options.layers.gateway, framework = options.layers.framework, timeout, dir, env, log, nice, rlimits, cgroup, daemons, cron, ...others } =
     result.output ?? v.parse(appCommon, onlyNames(common))
   return {
     ...others,
@@ -115,6 +117,7 @@ function readApp(name: string, options: AppOptions): AppConfig {
     env: Object.fromEntries(Object.entries(env).map(([key, value]) => [key, String(value)])),
     timeoutMs: timeout,
     limits: toAppLimits({ nice, rlimits, cgroup }),
+    attendants: toAttendants(daemons, cron),
     log: log === undefined ? undefined : resolve(config.dir, log),
     rest,
   }

@@ -9,7 +9,7 @@ export class AppLog {
     this.#sink = new LineSink(path, { follow: false })
   }
 
-  line(text: string, worker: { readonly index: number; readonly pid: number }): void {
+  line(text: string, worker: { readonly index: number | string; readonly pid: number }): void {
     this.#sink.line(`${new Date().toISOString()} [${worker.index}/${worker.pid}] ${text}`)
   }
 

@@ -4,6 +4,7 @@ import type { Plan } from "../plan.ts"
 import type { ControlServer } from "./control-server.ts"
 import type { FrontSet } from "./front-set.ts"
 import type { Generations, Times } from "./generations.ts"
+import type { AttendantTable } from "./attendant-table.ts"
 import type { HookHost } from "./hook-host.ts"
 import { findIdentity, type Identity, isRoot } from "./identity.ts"
 import { prepareLogs } from "./log-files.ts"
@@ -23,6 +24,7 @@ export interface RenewalParts {
   readonly pools: PoolTable
   readonly folder: RunFolder
   readonly hooks: HookHost
+  readonly attendants: AttendantTable
   readonly generations: Generations
   /** Aborted when edge is to stop. */
   readonly signal: AbortSignal
@@ -83,6 +85,7 @@ export async function renew(parts: RenewalParts, options: { old: Serving | undef
     pools.commit(old?.set.gone)
     parts.folder.keepPages(plan.pages)
     hooks.commit()
+    parts.attendants.follow(plan, { fronts, log, all: rollAll })
     if (old !== undefined) parts.generations.retire(old.set, dev ? DEV_TIMES : plan.server)
     setTimeout(() => unwanted.forEach(socket => socket.close()), CLOSE_SOCKET_MS)
     return { set, plan, log, fresh: sockets.fresh }

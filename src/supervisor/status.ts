@@ -1,5 +1,6 @@
 import type { FrontStatus, Status } from "../control.ts"
 import type { Plan } from "../plan.ts"
+import type { AttendantTable } from "./attendant-table.ts"
 import type { FrontSet } from "./front-set.ts"
 import type { Pool } from "./pools.ts"
 import type { ListeningSocket } from "./sockets.ts"
@@ -11,6 +12,7 @@ export interface StatusParts {
   readonly sockets: readonly ListeningSocket[]
   readonly sets: readonly FrontSet[]
   readonly pools: readonly Pool[]
+  readonly attendants: AttendantTable
 }
 
 /** What `edge status` shows. */
@@ -29,6 +31,7 @@ export async function statusOf(parts: StatusParts): Promise<Status> {
       gateway: pool.spec.gateway,
       runtime: pool.spec.runtime,
       use: pool.use,
+      attendants: parts.attendants.status(pool.name),
       workers: pool.status(),
     })),
   }

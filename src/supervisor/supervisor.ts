@@ -6,6 +6,7 @@ import type { Command, ControlAnswer, Status } from "../control.ts"
 import { reason } from "../errors.ts"
 import type { Logger } from "../log/logger.ts"
 import type { Plan } from "../plan.ts"
+import { AttendantTable } from "./attendant-table.ts"
 import { Cgroups } from "./cgroup.ts"
 import { ControlServer } from "./control-server.ts"
 import type { Watcher } from "./dev.ts"
@@ -71,6 +72,7 @@ export class Supervisor {
   readonly #pools: PoolTable
   readonly #hooks = new HookHost()
   readonly #notify: Notify
+  readonly #attendants: AttendantTable
   readonly #control: ControlServer
   readonly #renewalParts: RenewalParts
   #watcher: Watcher | undefined
@@ -97,12 +99,14 @@ export class Supervisor {
     this.#notify = new Notify(process.env, log)
     this.#sockets = new SocketTable(this.#inherited)
     this.#generations = new Generations({ dev, onFrontGone: front => this.#pools.frontGone(front) })
+    const cgroups = new Cgroups()
+    this.#attendants = new AttendantTable({ guard: this.#guard, cgroups })
     this.#pools = new PoolTable({
       folder: this.#folder,
       guard: this.#guard,
       onChange: pool => this.#generations.workersChanged(pool),
       onWorker: this.#hooks,
-      cgroups: new Cgroups(),
+      cgroups,
     })
     this.#control = new ControlServer((command, answer) => this.#events.push({ type: "command", command, answer }), {
       takesOver: process.env[HANDOVER] !== undefined,
@@ -116,6 +120,7 @@ export class Supervisor {
       pools: this.#pools,
       folder: this.#folder,
       hooks: this.#hooks,
+      attendants: this.#attendants,
       generations: this.#generations,
       signal: this.#abort.signal,
       openLog: options.openLog,
@@ -312,6 +317,7 @@ export class Supervisor {
     const { graceMs, tunnelGraceMs } = this.#serving?.plan.server ?? { graceMs: 0, tunnelGraceMs: 0 }
     this.#watcher?.close()
     if (this.#stopping !== "replaced") this.#notify.stopping(graceMs + SLACK_MS)
+    const attendants = this.#attendants.stop()
     if (this.#stopping === "replaced") {
       this.#sockets.letGo()
       this.#control.close()
@@ -321,6 +327,7 @@ export class Supervisor {
       await this.#generations.end({ graceMs, tunnelGraceMs: 0 })
     }
     await this.#pools.stop(AbortSignal.any([this.#hurry.signal, AbortSignal.timeout(graceMs + SLACK_MS)]))
+    await attendants
     await this.#renewal
     await this.#hooks.stop()
     this.#sockets.closeAll()
@@ -364,6 +371,7 @@ export class Supervisor {
     }
     this.#generations.reopenLogs()
     this.#pools.reopenLogs()
+    this.#attendants.reopenLogs()
   }
 
   async #tell({ command, keep }: Command & { do: "tell" }): Promise<ControlAnswer> {
@@ -382,6 +390,7 @@ export class Supervisor {
       sockets: this.#sockets.all,
       sets: this.#generations.all,
       pools: this.#pools.all,
+      attendants: this.#attendants,
     })
   }
 }
