@@ -12,6 +12,16 @@ test("the wire is the answer, its date is where it says, its body is in memory o
   expect((body as Uint8Array).buffer).toBe(bytes.buffer)
 })
 
+test("an answer from a cache has its own date, and its age where it says; what is made of it too", () => {
+  const prepared = new Prepared(200, ["Date", "then", "X-A", "1"], "body", { bornSec: 1000 })
+  for (const one of [prepared, derive(prepared.reply(), headers => headers.set("X-A", "2"))]) {
+    const { bytes, dateAt, ageAt, bornSec } = one.wire!
+    expect([dateAt, bornSec, one.reply().bornSec]).toEqual([-1, 1000, 1000])
+    expect(bytes.latin1Slice(0, ageAt! + 10)).toBe("HTTP/1.1 200 OK\r\nAge:          0")
+    expect(bytes.latin1Slice()).toContain("\r\nDate: then\r\nX-A: ")
+  }
+})
+
 test.each([
   [200, true],
   [404, true],

@@ -31,7 +31,8 @@ export class ResponseCache {
     if (method !== "GET" && method !== "HEAD") return this.#other(x)
     const facts = factsOf(x)
     const { memory } = this.#parts
-    if (facts & (Fact.Unkeyed | Fact.Origin) || x.body !== null || this.#parts.bypass(x, facts)) return this.#pass(x)
+    // HTTP/1.0 without Host: whose answer it is, nobody knows.
+    if (facts & (Fact.Unkeyed | Fact.Origin) || x.body !== null || x.host === "" || this.#parts.bypass(x, facts)) return this.#pass(x)
     const target = this.#parts.targetOf(x.target)
     const base = baseKey(x, target)
     const extra = this.#parts.extraOf(x, facts)

@@ -57,11 +57,12 @@ export class Fetcher {
     if (asked.x.method === "HEAD") return this.#headMissing(asked, entry)
     const key = this.#keyOf(asked)
     if (entry === undefined && this.#passes.has(key)) return this.#lead(asked, { key, entry, flight: undefined, direct: true })
-    // A range of what is not stored is asked for as it is: others may want other ranges.
-    const alone = (asked.facts & Fact.Range && entry === undefined) || this.#parts.options.collapseMs === 0 || tries > MOST_TRIES
+    const alone = this.#parts.options.collapseMs === 0 || tries > MOST_TRIES
     if (alone) return this.#lead(asked, { key, entry, flight: undefined })
     const flying = this.#flights.get(key)
     if (flying !== undefined) return this.#follow(asked, flying, tries)
+    // A range of what is not stored is asked for as it is: others may want other ranges.
+    if (asked.facts & Fact.Range && entry === undefined) return this.#lead(asked, { key, entry, flight: undefined })
     const flight = new Flight()
     this.#flights.set(key, flight)
     return this.#lead(asked, { key, entry, flight })
@@ -197,7 +198,8 @@ export class Fetcher {
 
   #land({ key, flight }: Pick<Trip, "key" | "flight">, landing: Landing): void {
     if (flight === undefined) return
-    if (this.#flights.get(key) === flight) this.#flights.delete(key)
+    // Whoever comes while the body does joins too.
+    if (landing.kind !== "filling" && this.#flights.get(key) === flight) this.#flights.delete(key)
     flight.land(landing)
   }
 

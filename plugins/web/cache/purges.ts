@@ -37,13 +37,14 @@ interface Place {
 /** A test for stored answers; throws an Error that says which URL is none. */
 export function matcherOf(spec: PurgeSpec): (kept: Pick<Kept, "base" | "tags">) => boolean {
   if (spec.all === true) return () => true
-  const urls = (spec.urls ?? []).map(placeOf)
-  const prefixes = (spec.prefixes ?? []).map(placeOf)
+  const urls = (spec.urls ?? []).map(placeGiven)
+  const prefixes = (spec.prefixes ?? []).map(placeGiven)
   const tags = new Set(spec.tags)
   return ({ base, tags: own }) => {
     if (tags.size > 0 && own.some(tag => tags.has(tag))) return true
     if (urls.length + prefixes.length === 0) return false
     const place = placeOf(base)
+    if (place === null) return true
     const here = (one: Place) => one.host === undefined || one.host === place.host
     return (
       urls.some(one => here(one) && one.path === place.path && one.query === place.query) ||
@@ -52,10 +53,16 @@ export function matcherOf(spec: PurgeSpec): (kept: Pick<Kept, "base" | "tags">) 
   }
 }
 
-function placeOf(url: string): Place {
+function placeGiven(url: string): Place {
+  const place = placeOf(url)
+  if (place === null) throw new Error(`not a URL or a path: ${JSON.stringify(url)}`)
+  return place
+}
+
+function placeOf(url: string): Place | null {
   const match = /^(?:(?:https?:\/\/)?(\[[\da-f:]+\]|[^/?#\s:[]+)(?::\d+)?)?(\/[^?#\s]*)?(?:\?([^#\s]*))?$/i.exec(url)
   const path = match === null ? null : normalizePath(match[2] ?? "/")
-  if (match === null || path === null) throw new Error(`not a URL or a path: ${JSON.stringify(url)}`)
+  if (match === null || path === null) return null
   return { host: match[1]?.toLowerCase(), path, query: match[3] ?? "" }
 }
 
