@@ -298,6 +298,23 @@ describe("requests that change something", () => {
     expect((await put({ "content-type": "text/plain" })).status).toBe(403)
   })
 
+  test("a form without files is held in memory up to a bound", async () => {
+    const { ask } = browser(await started(posting()))
+    const token = await tokenOf(await ask("/form"))
+    const body = `_csrf=${token}&a=${"x".repeat(2_700_000)}`
+    const headers = { origin: "http://localhost", "content-type": "application/x-www-form-urlencoded" }
+    expect((await ask("/post", { method: "POST", body, headers: { ...headers, "content-length": String(body.length) } })).status).toBe(413)
+    let sent = 0
+    const endless = new ReadableStream<Uint8Array>({
+      pull(controller) {
+        sent += 65_536
+        controller.enqueue(new Uint8Array(65_536).fill(120))
+      },
+    })
+    expect((await ask("/post", { method: "POST", body: endless, headers, duplex: "half" } as never)).status).toBe(413)
+    expect(sent).toBeLessThan(4_000_000)
+  })
+
   test("exempt paths and trusted origins", async () => {
     const app = await started(posting({ security: { trustedOrigins: ["https://admin.example"] } }).csrfExempt("/hooks/*"))
     const { ask, form } = browser(app)

@@ -1,3 +1,4 @@
+import { HTTPException } from "hono/http-exception"
 import type { Ctx } from "./env.ts"
 import { CSRF_FIELD, CSRF_HEADER } from "./csrf.ts"
 
@@ -37,11 +38,29 @@ export async function refuse(c: Ctx, trusted: ReadonlySet<string>): Promise<Refu
 const FORM_TYPES = new Set(["application/x-www-form-urlencoded", "multipart/form-data", "text/plain", ""])
 const STALE = "the form is too old, or of another visitor"
 
+/** Longest form without files that is held in memory, in bytes. */
+const LARGEST = 2_621_440
+
 /** The body is read and put back, so that the handler can read it in any way. */
 async function fieldOf(c: Ctx): Promise<string | undefined> {
-  const text = await c.req.raw.text()
+  const text = await boundedText(c.req.raw)
   replaceBody(c, text)
   return new URLSearchParams(text).get(CSRF_FIELD) ?? undefined
+}
+
+/** The text of a form; throws 413 before it holds more than the largest. */
+export async function boundedText({ body, headers }: Request): Promise<string> {
+  if (Number(headers.get("content-length") ?? 0) > LARGEST) throw new HTTPException(413, { message: "The form is too large." })
+  const decoder = new TextDecoder()
+  let text = ""
+  let size = 0
+  // A body in chunks says no length before it is there.
+  for await (const chunk of body ?? []) {
+    size += chunk.byteLength
+    if (size > LARGEST) throw new HTTPException(413, { message: "The form is too large." })
+    text += decoder.decode(chunk, { stream: true })
+  }
+  return text + decoder.decode()
 }
 
 /** Most that is read of a multipart body to find the token in its first part, in bytes. */

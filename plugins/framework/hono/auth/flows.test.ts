@@ -641,6 +641,34 @@ function suite(open: Open): void {
     expect((await browser.get("/auth/account")).status).toBe(200)
   })
 
+  test("large bodies and uploads are refused, also with a good token", async () => {
+    await using app = await start()
+    const browser = new Browser(app)
+    const { fields } = formOf(await (await browser.get("/login")).text())!
+    const large = await browser.post("/login", { email: "x".repeat(3_000_000) }, { "x-csrf-token": fields[CSRF_FIELD]! })
+    expect(large.status).toBe(413)
+    const body = new FormData()
+    body.append(CSRF_FIELD, fields[CSRF_FIELD]!)
+    body.append("email", new Blob(["x"]), "x.bin")
+    expect((await browser.ask("/login", { method: "POST", body, headers: { origin: browser.origin } })).status).toBe(415)
+  })
+
+  test("caches are told which pages depend on who is logged in", async () => {
+    await using app = await start()
+    await make(app)
+    app.get("/public", c => c.text("for all", 200, { "Cache-Control": "public, max-age=60" }))
+    app.get("/greeting", c => c.text(`hello ${c.var.user?.name ?? "you"}`, 200, { "Cache-Control": "public, max-age=60" }))
+    const told = async (browser: Browser, path: string) => {
+      const { headers } = await browser.get(path)
+      return [headers.get("vary"), headers.get("cache-control")]
+    }
+    const browser = new Browser(app)
+    expect(await told(browser, "/public")).toEqual([null, "public, max-age=60"])
+    expect(await told(browser, "/greeting")).toEqual(["Cookie", "public, max-age=60"])
+    await login(browser)
+    expect(await told(browser, "/mine")).toEqual(["Cookie", "private, no-cache"])
+  })
+
   test("a session that was ended elsewhere is not brought back by a request under way", async () => {
     await using app = await start()
     const user = await make(app)

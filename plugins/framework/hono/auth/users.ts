@@ -1,6 +1,6 @@
 import type { Next } from "hono"
 import type { AnyApp } from "../app/app.ts"
-import type { Ctx } from "../app/env.ts"
+import type { AppVars, Ctx } from "../app/env.ts"
 import type { Part } from "../app/part.ts"
 import { Auth, useAuth, type UsersOptions } from "./auth.ts"
 import { changepassword, createsuperuser, unlock } from "./commands.ts"
@@ -21,6 +21,22 @@ declare module "../app/env.ts" {
   }
 }
 
+/**
+ * A page that asks who is logged in, and hears "nobody", is not for who is: asking for the user asks for the session, and
+ * so tells caches (Vary: Cookie).
+ */
+const NOBODY: PropertyDescriptor = {
+  configurable: true,
+  enumerable: true,
+  get(this: AppVars) {
+    void this.session
+    return null
+  },
+  set(this: AppVars, user: UserRow | null) {
+    Object.defineProperty(this, "user", { value: user, writable: true, enumerable: true, configurable: true })
+  },
+}
+
 /** Users, groups, permissions, and the pages to sign up, log in and look after an account. */
 export function users(options: UsersOptions = {}): Part {
   return {
@@ -30,8 +46,9 @@ export function users(options: UsersOptions = {}): Part {
       const auth = new Auth(app, options)
       useAuth(auth)
       app.use(function attachUser(c, next) {
-        c.set("user", null)
-        return mayBeLoggedIn(c) ? attach(c, next) : next()
+        if (mayBeLoggedIn(c)) return attach(c, next)
+        Object.defineProperty(c.var, "user", NOBODY)
+        return next()
       })
       const attach = async (c: Ctx, next: Next): Promise<void> => {
         const user = await userOf(c)

@@ -1,6 +1,7 @@
 import { HTTPException } from "hono/http-exception"
 import type { FC } from "hono/jsx"
 import type { Ctx } from "../../app/env.ts"
+import { boundedText } from "../../app/guard.ts"
 import { rendererFor } from "../../app/render.tsx"
 import { clientIp } from "../../app/request.ts"
 import { mailerOf } from "../../mail/mailer.ts"
@@ -44,12 +45,11 @@ export class Desk {
 
   /** These fields of the form, as text and no longer than any of them may be; no others, whatever was sent. */
   async form<K extends string>(c: Ctx, ...names: K[]): Promise<Record<K, string>> {
-    const body = await c.req.parseBody()
-    const read = (name: string): string => {
-      const value = body[name]
-      return typeof value === "string" ? value.slice(0, 2000) : ""
-    }
-    return Object.fromEntries(names.map(name => [name, read(name)])) as Record<K, string>
+    const type = (c.req.header("content-type") ?? "").split(";", 1)[0]!.trim().toLowerCase()
+    // An upload would be held in memory as a whole.
+    if (type !== "application/x-www-form-urlencoded") throw new HTTPException(415, { message: "Send this form as a browser does." })
+    const fields = new URLSearchParams(await boundedText(c.req.raw))
+    return Object.fromEntries(names.map(name => [name, (fields.get(name) ?? "").slice(0, 2000)])) as Record<K, string>
   }
 
   /** Words for who tried too often, with the answer's Retry-After; undefined when it may go on. */
