@@ -170,6 +170,7 @@ class LiveGeneration implements Generation {
 
   async stop(deadline: AbortSignal): Promise<void> {
     this.ended.abort()
+    this.state.close()
     const running = this.#running.toReversed()
     this.#running = []
     for (const { what, live } of running) {

@@ -484,8 +484,8 @@ export interface Store {
   /** Text up to 4 kB, to every subscriber that is connected now, this process too. */
   publish(channel: string, message: string): Promise<void>
   /**
-   * Resolves when messages arrive from now on. `f` gets null when some may have been missed (the store was gone). The
-   * function returned ends it.
+   * Resolves when messages arrive from now on, or when the store cannot be reached: then they come as soon as it can. `f`
+   * gets null when some may have been missed, the store having been gone. The function returned ends it.
    */
   subscribe(channel: string, f: (message: string | null) => void): Promise<() => void>
   /** An operation got no answer in time: what is connected may be dead, so connect anew for the next. */

@@ -43,3 +43,27 @@ test("a store that throws in place of rejecting is no different", async () => {
 test("where there is none, that is said", async () => {
   await expect(new State(logTo([])).get("a")).rejects.toThrow("no shared state")
 })
+
+test("a subscription to a store that is gone begins when it is back, and says that messages may be missing", async () => {
+  let up = false
+  const listeners: ((message: string | null) => void)[] = []
+  const { store } = storeThat((() => Promise.reject(new Error("down"))) as never)
+  const live = { ...store, subscribe: (_: string, f: (message: string | null) => void) => {
+    if (!up) return Promise.reject(new Error("down"))
+    listeners.push(f)
+    return Promise.resolve(() => void listeners.splice(listeners.indexOf(f), 1))
+  } }
+  const state = new State(logTo([]))
+  state.adopt({ name: "x", store: live as never })
+  const heard: (string | null)[] = []
+  const end = await state.subscribe("c", message => heard.push(message))
+  const ended = await state.subscribe("c", message => heard.push(`ended ${message}`))
+  ended()
+  up = true
+  while (heard.length === 0) await Bun.sleep(20)
+  for (const f of listeners) f("news")
+  expect(heard).toEqual([null, "news"])
+  end()
+  for (const f of listeners) f("late")
+  expect(heard).toEqual([null, "news"])
+})

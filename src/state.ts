@@ -6,6 +6,8 @@ import type { Registry } from "./registry.ts"
 
 /** An operation that takes longer has failed: whoever waits has a request to answer. */
 const ANSWER_MS = 3000
+/** A subscription that failed is tried again after so long. */
+const RETRY_MS = 1000
 /** Schemes that people write for a store of another name. */
 const otherNames: Readonly<Record<string, string>> = { postgresql: "postgres", rediss: "redis", valkey: "redis", valkeys: "redis" }
 
@@ -32,12 +34,18 @@ export async function setUpStore(
   return built && { name, store: built.part }
 }
 
+/** Does not keep a process that has nothing else to do. */
+function sleep(ms: number): Promise<void> {
+  return new Promise(resolve => setTimeout(resolve, ms).unref())
+}
+
 export class State implements Store {
   readonly #log: Logger
   readonly #answerMs: number
   #name = ""
   #store: Store | undefined
   #gone = false
+  #closed = false
 
   constructor(log: Logger, answerMs = ANSWER_MS) {
     this.#log = log
@@ -47,6 +55,11 @@ export class State implements Store {
   adopt({ name, store }: { name: string; store: Store }): void {
     this.#name = name
     this.#store = store
+  }
+
+  /** The parts have stopped, the store with them. */
+  close(): void {
+    this.#closed = true
   }
 
   get reach(): Store["reach"] {
@@ -77,8 +90,32 @@ export class State implements Store {
     return this.#ask(store => store.publish(channel, message))
   }
 
-  subscribe(channel: string, f: (message: string | null) => void): Promise<() => void> {
-    return this.#ask(store => store.subscribe(channel, f))
+  /** Where the store cannot be reached it goes on trying: whoever needs messages needs them when it is back. */
+  async subscribe(channel: string, f: (message: string | null) => void): Promise<() => void> {
+    let ended = false
+    let end: (() => void) | undefined
+    const attempt = async (): Promise<boolean> => {
+      try {
+        const stop = await this.#ask(store => store.subscribe(channel, message => void (ended || f(message))))
+        if (ended) stop()
+        else end = stop
+        return true
+      } catch {
+        return false
+      }
+    }
+    const goOn = async (): Promise<void> => {
+      do {
+        await sleep(RETRY_MS)
+        if (ended || this.#closed) return
+      } while (!(await attempt()))
+      if (!ended) f(null)
+    }
+    if (!(await attempt())) void goOn()
+    return () => {
+      ended = true
+      end?.()
+    }
   }
 
   async #ask<T>(what: (store: Store) => Promise<T>): Promise<T> {
@@ -95,7 +132,7 @@ export class State implements Store {
       this.#gone = false
       return answer
     } catch (error) {
-      if (!this.#gone) this.#log.error(`the shared state (${this.#name}) is gone; what needs it goes on without`, { error: reason(error) })
+      if (!this.#gone && !this.#closed) this.#log.error(`the shared state (${this.#name}) is gone; what needs it goes on without`, { error: reason(error) })
       this.#gone = true
       throw error
     } finally {
