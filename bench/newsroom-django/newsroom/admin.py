@@ -19,6 +19,7 @@ class CommentInline(admin.TabularInline):
 class ArticleAdmin(admin.ModelAdmin):
     list_display = ["title", "section", "author", "summary", "published_at"]
     list_filter = ["section", "author", "published_at"]
+    list_per_page = 50
     list_select_related = ["section", "author"]
     search_fields = ["title", "summary"]
     date_hierarchy = "published_at"
