@@ -21,7 +21,8 @@ const app = new App({
   layout: NewsLayout,
 })
 
-const listed = () => Article.published.with("section", "author")
+const published = () => Article.published.with("section", "author")
+const listed = () => published().without("body")
 const commentForm = form(Comment, { only: ["body"], fields: { body: { rows: 4 } } })
 
 /** The sections in the masthead change rarely: every worker asks once a minute. */
@@ -54,7 +55,7 @@ app.sitemap("/sitemap.xml", { articles: Article.published, sections: Section.all
 app.robots({ disallow: ["/search", "/admin"] })
 
 app.on(["GET", "POST"], "/:slug", async c => {
-  const article = await listed().get({ slug: c.req.param("slug") })
+  const article = await published().get({ slug: c.req.param("slug") })
   const comment = c.var.user === null && c.req.method === "GET" ? undefined : await commentForm.handle(c)
   if (comment?.ok === true) return say(c, article, comment.values.body)
   if (comment?.sent === true) c.status(comment.status)

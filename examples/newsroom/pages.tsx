@@ -7,7 +7,8 @@ import { useRequestContext } from "hono/jsx-renderer"
 import { type Article, Comment, Section } from "./models.ts"
 
 type SectionRow = Row<(typeof Section)["fields"]>
-type Listed = Loaded<(typeof Article)["fields"], "section" | "author">
+type Whole = Loaded<(typeof Article)["fields"], "section" | "author">
+type Listed = Omit<Whole, "body">
 type Said = Loaded<(typeof Comment)["fields"], "author">
 
 export const NewsLayout: Layout = ({ title, description, sections, children }) => {
@@ -128,7 +129,7 @@ function Older({ next }: { next: string | undefined }) {
   return next === undefined ? <></> : <p class="older"><a class="button" href={`?after=${next}`} rel="next">Older</a></p>
 }
 
-export function Reading({ article, comments, form }: { article: Listed; comments: readonly Said[]; form: BoundForm | undefined }) {
+export function Reading({ article, comments, form }: { article: Whole; comments: readonly Said[]; form: BoundForm | undefined }) {
   return (
     <article class="reading">
       <a class="kicker" href={`/section/${article.section.slug}`}>{article.section.name}</a>

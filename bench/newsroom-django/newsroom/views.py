@@ -36,18 +36,18 @@ def paged(request, articles):
 
 
 def front(request):
-    return render(request, "front.html", paged(request, Article.objects.listed()))
+    return render(request, "front.html", paged(request, Article.objects.listed().defer("body")))
 
 
 def section(request, slug):
     found = get_object_or_404(Section, slug=slug)
-    context = paged(request, Article.objects.listed().filter(section=found))
+    context = paged(request, Article.objects.listed().defer("body").filter(section=found))
     return render(request, "listing.html", {"heading": found.name, "blurb": found.blurb, **context})
 
 
 def search(request):
     words = request.GET.get("q", "")
-    articles = Article.objects.listed()
+    articles = Article.objects.listed().defer("body")
     for word in words.split()[:8]:
         articles = articles.filter(Q(title__icontains=word) | Q(summary__icontains=word))
     return render(request, "listing.html", {"heading": f"“{words}”", **paged(request, articles)})

@@ -39,6 +39,12 @@ test("feel", async () => {
   expect(list[0]!.tags[0]!.name).toBe("a")
   expect(await Post.where({ author: { name: { contains: "nn" } }, tags: { name: "a" } }).count()).toBe(1)
   expect(await Post.all.search("hello").count()).toBe(1)
+  const [short] = await Post.published.with("author").without("body", "publishedAt")
+  // Sorted by, so it is there all the same.
+  expect(Object.keys(short!)).toEqual(["id", "title", "slug", "authorId", "price", "state", "hot", "publishedAt", "author"])
+  // @ts-expect-error what was left out is a type error
+  expect(short!.body).toBeUndefined()
+  expect((await Post.published.without("body").page({ size: 1 })).rows[0]!.price).toBe("1.50")
   expect(Post.create({ title: "Hello World", author: ann })).rejects.toThrow("slug: There is one")
   // @ts-expect-error an unknown field is a type error
   expect(Post.create({ title: "x", author: 99, wrong: 1 })).rejects.toThrow("wrong")

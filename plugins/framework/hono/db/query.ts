@@ -1,11 +1,11 @@
-import { and, asc, count, desc, eq, inArray, type SQL, sql } from "drizzle-orm"
+import { and, asc, count, desc, eq, getColumns, inArray, type SQL, sql } from "drizzle-orm"
 import { database } from "./database.ts"
 import { explainConstraint, NotFound } from "./errors.ts"
 import type { Field } from "./field.ts"
-import type { AnyModel, Fields, Loaded, ManyKeys, ModelBase, New, Patch, ReferenceKeys, Row } from "./model.ts"
+import type { AnyModel, ColumnKeys, Fields, Loaded, ManyKeys, ModelBase, New, Patch, ReferenceKeys, Row } from "./model.ts"
 import { column } from "./naming.ts"
 import { fromCursor, type Page, type PageOptions, segments, type SortKey, sortKeys, toCursor } from "./page.ts"
-import { rowKey, target } from "./tables.ts"
+import { rowKey, type Table, target } from "./tables.ts"
 import { check } from "./values.ts"
 import { toSql, type Where } from "./where.ts"
 
@@ -17,12 +17,14 @@ interface Parts {
   readonly limit: number | undefined
   readonly offset: number
   readonly load: readonly string[]
+  /** Columns that are left out. */
+  readonly omit: readonly string[]
   /** Where nulls go, in sort keys from this one on; undefined: where the database puts them. */
   readonly nulls: { readonly place: "first" | "last"; readonly from: number } | undefined
   /** Rows stay as they are read until the transaction ends. */
   readonly lock: boolean
 }
-const NOTHING: Parts = { where: [], order: [], limit: undefined, offset: 0, load: [], nulls: undefined, lock: false }
+const NOTHING: Parts = { where: [], order: [], limit: undefined, offset: 0, load: [], omit: [], nulls: undefined, lock: false }
 
 /** Rows to be asked for. Every method gives a new query; awaiting one runs it. */
 export class Query<F extends Fields, L extends string = never> implements PromiseLike<Loaded<F, L>[]> {
@@ -59,6 +61,11 @@ export class Query<F extends Fields, L extends string = never> implements Promis
   /** Loads related rows too, one query for each relation however many rows there are. */
   with<K extends ReferenceKeys<F> | ManyKeys<F>>(...keys: K[]): Query<F, L | K> {
     return new Query<F, L | K>(this.model, { ...this.parts, load: [...new Set([...this.parts.load, ...keys])] })
+  }
+
+  /** Leaves columns out: a list needs no long texts, and reading them is most of its cost. Say it last. */
+  without<K extends ColumnKeys<F>>(...keys: K[]): Query<Omit<F, K>, L> {
+    return new Query<F, L>(this.model, { ...this.parts, omit: [...this.parts.omit, ...keys] }) as unknown as Query<Omit<F, K>, L>
   }
 
   /** Rows whose `search` fields contain every word. */
@@ -275,7 +282,8 @@ export class Query<F extends Fields, L extends string = never> implements Promis
   #select(db: any, fields?: Record<string, unknown>): PromiseLike<any> {
     const table = database().tables.of(this.model)
     const keys = this.#order()
-    let query = (fields === undefined ? db.select() : db.select(fields)).from(table).where(this.#condition(db)).$dynamic()
+    const columns = fields ?? this.#columns(table, keys)
+    let query = (columns === undefined ? db.select() : db.select(columns)).from(table).where(this.#condition(db)).$dynamic()
     if (this.parts.lock && database().dialect === "postgres") query = query.for("update")
     const { nulls } = this.parts
     // Not where there are none anyway: saying so would keep an index from being used.
@@ -286,6 +294,14 @@ export class Query<F extends Fields, L extends string = never> implements Promis
     // SQLite knows OFFSET only after LIMIT.
     else if (this.parts.offset > 0) query = query.limit(Number.MAX_SAFE_INTEGER)
     return this.parts.offset > 0 ? query.offset(this.parts.offset) : query
+  }
+
+  /** What is sorted by is read in any case: a page's cursor is made of it. */
+  #columns(table: Table, sorted: readonly string[]): Record<string, unknown> | undefined {
+    const { omit } = this.parts
+    if (omit.length === 0) return undefined
+    const kept = Object.entries(getColumns(table as never)).filter(([key]) => !omit.includes(key) || sorted.includes(key) || sorted.includes(`-${key}`))
+    return Object.fromEntries(kept)
   }
 
   async #load(key: string, rows: Record<string, unknown>[]): Promise<void> {
@@ -351,7 +367,8 @@ async function byId(model: AnyModel, ids: readonly unknown[]): Promise<Map<numbe
   const wanted = [...new Set(ids.filter((id): id is number => typeof id === "number"))]
   const found = new Map<number, unknown>()
   for (const part of chunks(wanted)) {
-    for (const row of await new Query<Fields>(model, { ...NOTHING, where: [{ id: { in: part } }] })) found.set(row.id, row)
+    const table = database().tables.of(model)
+    for (const row of await database().read<{ id: number }[]>(db => db.select().from(table).where(inArray(table.id, part)))) found.set(row.id, row)
   }
   return found
 }
