@@ -13,6 +13,10 @@ export interface AppVars {
   readonly csrf: Csrf
   /** For `<script nonce={c.var.nonce}>`: scripts without it do not run. */
   readonly nonce: string
+  /** Set by the app where it knows better than Accept-Language: "pl". */
+  readonly language?: string
+  /** Of this visitor, for moments in forms: "Europe/Warsaw"; default UTC. */
+  readonly timeZone?: string
 }
 
 export interface AppEnv {

@@ -319,6 +319,23 @@ describe("drawn", () => {
     expect(html).toContain(">Your name</label>")
   })
 
+  test("the app's own word on language and zone wins", async () => {
+    const own = new Hono<{ Variables: { language: string; timeZone: string } }>().post("/", async c => {
+      c.set("language", "it")
+      c.set("timeZone", "Asia/Tokyo")
+      const bound = await Contact.read(c)
+      return c.json([bound.errors.name, bound.field("on").value])
+    })
+    const zoned = form(v.object({ on: v.date() }))
+    own.post("/zone", async c => {
+      c.set("timeZone", "Asia/Tokyo")
+      return c.json((await zoned.read(c)).values)
+    })
+    const headers = { "accept-language": "de", "content-type": "application/x-www-form-urlencoded" }
+    expect(await (await own.request("/", { method: "POST", body: "on=2026-01-01T09:00", headers })).json()).toEqual(["Compila questo campo.", "2026-01-01T09:00"])
+    expect(await (await own.request("/zone", { method: "POST", body: "on=2026-01-01T09:00", headers })).json()).toEqual({ on: "2026-01-01T00:00:00.000Z" })
+  })
+
   test("other types of body are refused", async () => {
     expect((await app.request("/", { method: "POST", body: "{}", headers: { "content-type": "application/json" } })).status).toBe(415)
   })
