@@ -1,5 +1,7 @@
 import { Group, Permission, User } from "../auth/models.ts"
 import type { AnyModel } from "../db/model.ts"
+import { accountActions } from "./account-actions.ts"
+import type { Staff } from "./staff.ts"
 import type { ModelSettings } from "./settings.ts"
 
 /**
@@ -17,12 +19,18 @@ const user: ModelSettings<(typeof User)["fields"]> = {
     { title: "Permissions", fields: ["isStaff", "isSuperuser", "groups", "permissions"] },
     { side: true, fields: ["isActive", "joinedAt", "lastLogin", "emailVerifiedAt"] },
   ],
+  actions: accountActions,
   field: (key, who) => (["isStaff", "isSuperuser", "groups", "permissions"].includes(key) && !who.isSuperuser ? "read" : undefined),
   can: {
-    change: (who, row) => (row?.isSuperuser === true && !who.isSuperuser ? false : undefined),
+    change: (who, row) => (row !== undefined && outranks(row, who) ? false : undefined),
     // Nobody deletes himself by mistake and is locked out.
-    delete: (who, row) => (row !== undefined && (row.id === who.id || (row.isSuperuser && !who.isSuperuser)) ? false : undefined),
+    delete: (who, row) => (row !== undefined && (row.id === who.id || outranks(row, who)) ? false : undefined),
   },
+}
+
+/** Other staff may have rights that `who` lacks: a new address and a reset link would hand them over. */
+function outranks(row: { readonly id: number; readonly isStaff: boolean; readonly isSuperuser: boolean }, who: Staff): boolean {
+  return !who.isSuperuser && (row.isSuperuser || (row.isStaff && row.id !== who.id))
 }
 
 const group: ModelSettings<(typeof Group)["fields"]> = {
