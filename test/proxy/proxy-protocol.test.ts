@@ -1,6 +1,7 @@
 /** The PROXY protocol, in and out, through the executable; where HAProxy is installed, spoken with it. */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test"
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import http2 from "node:http2"
 import { connect } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -106,6 +107,19 @@ describe("in", () => {
     expect((await askTls(v1, "/large")).length).toBeGreaterThan(3_000_000)
     expect(await askTls("PROXY UNKNOWN\r\n", "/tls")).toContain("X-Forwarded-For: 127.0.0.1")
   })
+})
+
+test("before TLS and HTTP/2", async () => {
+  const plain = connect(edge.port(1), "127.0.0.1")
+  plain.write(v1)
+  const socket = connectTls({ socket: plain, servername: "localhost", rejectUnauthorized: false, ALPNProtocols: ["h2"] })
+  const session = http2.connect(`https://localhost:${edge.port(1)}`, { createConnection: () => socket })
+  const stream = session.request({ ":path": "/h2" })
+  let text = ""
+  for await (const chunk of stream) text += String(chunk)
+  session.close()
+  expect(text).toContain("\r\nX-Forwarded-For: 192.0.2.9\r\n")
+  await edge.heard("192.0.2.9 4711 /h2")
 })
 
 async function askTls(header: string | Buffer, path: string): Promise<string> {

@@ -15,6 +15,9 @@ export interface ForwardRules {
 /** Methods that change nothing (RFC 9110, 9.2.1): sent to a second upstream after the first may have acted on them. */
 const safe = new Set(["GET", "HEAD", "OPTIONS", "TRACE"])
 
+/** Faults after which a request that changes nothing may go elsewhere. */
+const repeatable: ReadonlySet<string> = new Set(["closed", "status", "connect", "connect_timeout"])
+
 /** The handler: picks an upstream, sends, and where that is safe tries another one. */
 export function forward(health: Health, to: { balancer: Balancer; rules: ForwardRules; log: Logger }): Handler {
   const { balancer, rules, log } = to
@@ -100,5 +103,6 @@ export function forward(health: Health, to: { balancer: Balancer; rules: Forward
 function mayTryElsewhere(x: Exchange, error: UpstreamError): boolean {
   if (error.bodyTaken) return false
   if (error.unsent) return true
-  return (error.fault === "closed" || error.fault === "status") && safe.has(x.method)
+  // No connection, and not unsent: a kept connection had died with the request on it, and there was no new one.
+  return repeatable.has(error.fault) && safe.has(x.method)
 }

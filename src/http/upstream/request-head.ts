@@ -1,7 +1,7 @@
-import { isIP } from "../../ip.ts"
 import { validName, validValue } from "../codec/fields.ts"
 import { HttpError } from "../errors.ts"
 import type { Connection, Exchange } from "../exchange.ts"
+import { type ForwardedKind, forwarding, forwardingFields, keepForwarded, type Received } from "./forwarding-fields.ts"
 import type { UpstreamTarget } from "./target.ts"
 import { Template } from "./template.ts"
 
@@ -13,7 +13,7 @@ export interface HeadRules {
   /** Removed from every request. */
   readonly remove: readonly string[]
   /** Who is told of the client: by X-Forwarded-*, by Forwarded (RFC 7239), by both, or not at all. */
-  readonly forwarded: "x-forwarded" | "rfc7239" | "both" | "none"
+  readonly forwarded: ForwardedKind
 }
 
 export const defaultHead: HeadRules = { host: "client", set: [], remove: [], forwarded: "x-forwarded" }
@@ -48,7 +48,7 @@ export class RequestHead {
   #extra = ""
   /** Of `set`, what depends on the request: written for each one. */
   #dynamic: readonly Template[] = []
-  #forwarded: HeadRules["forwarded"]
+  #forwarded: ForwardedKind
   #drop: ReadonlySet<string> | null
   /** Clients repeat their fields word for word, and the listener then gives the same array: it is written only once. */
   #known = new WeakMap<object, Section>()
@@ -171,65 +171,8 @@ const hop = new Set(
   ("host content-length transfer-encoding connection keep-alive proxy-connection proxy-authorization " +
     "proxy-authenticate te trailer upgrade expect http2-settings").split(" "),
 )
-const forwarding = new Set("forwarded x-forwarded-for x-forwarded-proto x-forwarded-host x-forwarded-prefix".split(" "))
 
 /** The options of Connection, lower case. */
 function readConnection(value: string | null): ReadonlySet<string> | null {
   return value === null ? null : new Set(value.toLowerCase().split(",").map(option => option.trim()))
-}
-
-/** What the client, or a trusted proxy in front of us, said about where the request came from. */
-interface Received {
-  host: string
-  for: string
-  sentHost: string
-  prefix: string
-  forwarded: string
-}
-
-function keepForwarded(got: Received, lower: string, value: string): void {
-  if (lower === "x-forwarded-for") got.for = got.for === "" ? value : `${got.for}, ${value}`
-  else if (lower === "x-forwarded-host") got.sentHost ||= value
-  else if (lower === "x-forwarded-prefix") got.prefix ||= value
-  else if (lower === "forwarded") got.forwarded = got.forwarded === "" ? value : `${got.forwarded}, ${value}`
-}
-
-/** What a trusted proxy said is added to; from anybody else it was dropped and is replaced. */
-function forwardingFields(x: Exchange, { got, kind }: { got: Received; kind: HeadRules["forwarded"] }): [name: string, value: string][] {
-  if (kind === "none") return []
-  const peer = x.conn.peer === "unix" ? "" : x.conn.peer
-  const chain = got.for !== "" && peer !== "" ? `${got.for}, ${peer}` : got.for + peer
-  const fields: [string, string][] = []
-  if (kind === "rfc7239") return [["Forwarded", forwardedField(x, { got, peer })]]
-  if (chain !== "") fields.push(["X-Forwarded-For", chain])
-  fields.push(["X-Forwarded-Proto", x.scheme])
-  const host = got.sentHost || got.host
-  if (host !== "") fields.push(["X-Forwarded-Host", host])
-  const prefix = got.prefix + x.prefix
-  if (prefix !== "") fields.push(["X-Forwarded-Prefix", prefix])
-  if (kind === "both") fields.push(["Forwarded", forwardedField(x, { got, peer })])
-  else if (got.forwarded !== "") fields.push(["Forwarded", peer === "" ? got.forwarded : `${got.forwarded}, for=${node(peer)}`])
-  return fields
-}
-
-/** RFC 7239, 4: what was said before, and our own element. */
-function forwardedField(x: Exchange, { got, peer }: { got: Received; peer: string }): string {
-  const host = got.sentHost || got.host
-  const own = `for=${peer === "" ? "unknown" : node(peer)};proto=${x.scheme}${host === "" ? "" : `;host="${host}"`}`
-  const before = got.forwarded !== "" || got.for === "" ? got.forwarded : elements(got.for)
-  return before === "" ? own : `${before}, ${own}`
-}
-
-/** What X-Forwarded-For says, as elements of Forwarded. */
-function elements(list: string): string {
-  return list
-    .split(",")
-    .map(text => text.trim())
-    .map(address => `for=${isIP(address) === 0 ? "unknown" : node(address)}`)
-    .join(", ")
-}
-
-/** RFC 7239, 6: IPv6 in brackets, and so in quotes. */
-function node(peer: string): string {
-  return peer.includes(":") ? `"[${peer}]"` : peer
 }
