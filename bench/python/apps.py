@@ -1,5 +1,7 @@
 """What bench/wsgi.ts serves: the bare protocol, Flask, one large answer, an upload."""
 
+import time
+
 BODY = b"x" * 10240
 LARGE = b"y" * 65536
 
@@ -12,6 +14,12 @@ def bare(environ, start_response):
 def large(environ, start_response):
     start_response("200 OK", [("Content-Type", "text/plain"), ("Content-Length", str(16 * len(LARGE)))])
     return (LARGE for _ in range(16))
+
+
+def waits(environ, start_response):
+    time.sleep(0.2 if environ["QUERY_STRING"] else 0.005)
+    start_response("200 OK", [("Content-Type", "text/plain"), ("Content-Length", "2")])
+    return [b"ok"]
 
 
 def flask():
