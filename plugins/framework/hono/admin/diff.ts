@@ -49,13 +49,37 @@ function common(a: readonly string[], b: readonly string[]): DiffPiece[] {
   return [...pieces, { kind: "gone", text: a.slice(i).join("") }, { kind: "new", text: b.slice(j).join("") }]
 }
 
+/** Runs of changes as one piece gone and one new: "A map of" -> "The last", not word for word with the spaces kept. */
 function joined(pieces: readonly DiffPiece[]): DiffPiece[] {
   const made: DiffPiece[] = []
-  for (const piece of pieces) {
-    const last = made.at(-1)
-    if (piece.text === "") continue
-    if (last?.kind === piece.kind) made[made.length - 1] = { kind: last.kind, text: last.text + piece.text }
-    else made.push(piece)
+  let [gone, fresh] = ["", ""]
+  const flush = () => {
+    // A space at both ends did not change.
+    const tail = gone !== "" && fresh !== "" ? /\s*$/.exec(gone)![0] : ""
+    const same = fresh.endsWith(tail) ? tail : ""
+    push(made, "gone", gone.slice(0, gone.length - same.length))
+    push(made, "new", fresh.slice(0, fresh.length - same.length))
+    push(made, "same", same)
+    gone = fresh = ""
   }
+  for (const [i, { kind, text }] of pieces.entries()) {
+    if (kind === "gone") gone += text
+    else if (kind === "new") fresh += text
+    else if ((gone !== "" || fresh !== "") && /^\s+$/.test(text) && pieces.slice(i + 1).find(next => next.text !== "")?.kind !== "same" && pieces.slice(i + 1).some(next => next.text !== "")) {
+      gone += text
+      fresh += text
+    } else if (text !== "") {
+      flush()
+      push(made, "same", text)
+    }
+  }
+  flush()
   return made
+}
+
+function push(made: DiffPiece[], kind: DiffPiece["kind"], text: string): void {
+  const last = made.at(-1)
+  if (text === "") return
+  if (last?.kind === kind) made[made.length - 1] = { kind, text: last.text + text }
+  else made.push({ kind, text })
 }

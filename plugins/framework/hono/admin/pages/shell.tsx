@@ -59,7 +59,7 @@ export function Shell({ visit, facts, menu, messages, children }: ShellProps): C
               <button class="jump only-script" type="button" data-open="jump" aria-haspopup="dialog">
                 <Icon name="search" size={16} />
                 <span>Jump to…</span>
-                <kbd>Ctrl K</kbd>
+                <kbd aria-hidden="true">Ctrl K</kbd>
               </button>
               <button class="icon-button" type="button" popovertarget="help" aria-label="Keyboard shortcuts" title="Keyboard shortcuts (?)">
                 <Icon name="keyboard" size={20} />
@@ -96,14 +96,14 @@ function Sidebar({ visit, menu, at }: { visit: Visit; menu: readonly MenuGroup[]
     </a>
   )
   return (
-    <div id="menu" class="sidebar" popover="auto">
+    <nav id="menu" class="sidebar" popover="auto" aria-label="Main">
       <a class="brand" href={site.path}>
         <span class="brand-mark" aria-hidden="true">
           {[...site.title.trim()][0]?.toUpperCase() ?? "A"}
         </span>
         <span class="brand-name">{site.title}</span>
       </a>
-      <nav aria-label="Main" class="menu">
+      <div class="menu">
         <ul>
           <li>{link({ href: site.path, label: "Dashboard", icon: "home", current: at === "" })}</li>
         </ul>
@@ -117,7 +117,7 @@ function Sidebar({ visit, menu, at }: { visit: Visit; menu: readonly MenuGroup[]
             </ul>
           </>
         ))}
-      </nav>
+      </div>
       <div class="sidebar-foot">
         <ThemeSwitch visit={visit} />
         {site.settings.site !== false && link({ href: site.settings.site ?? "/", label: "View site", icon: "external", current: false })}
@@ -139,7 +139,7 @@ function Sidebar({ visit, menu, at }: { visit: Visit; menu: readonly MenuGroup[]
           </form>
         </div>
       </div>
-    </div>
+    </nav>
   )
 }
 
