@@ -5,7 +5,7 @@ import { planDeletion } from "./deletion.ts"
 import type { Desk } from "./desk.ts"
 import { answerExport, type ExportFormat } from "./export.ts"
 import { toId } from "./filters.ts"
-import { type ListState, readState, stateQuery, toQuery } from "./listing.ts"
+import { listQuery, type ListState, readState, stateQuery } from "./listing.ts"
 import { ActionPage } from "./pages/action.tsx"
 import { DeletePage } from "./pages/delete.tsx"
 import { Selection } from "./selection.ts"
@@ -45,7 +45,7 @@ export async function actionView(visit: Visit): Promise<Response> {
   return run(visit, asked, back)
 }
 
-const EVERYTHING: ListState = { q: "", sort: [], filters: new Map(), date: undefined, after: undefined, before: undefined }
+const EVERYTHING: ListState = { q: "", sort: [], filters: new Map(), date: undefined, after: undefined, before: undefined, everywhere: false }
 
 async function readAsked(visit: Visit, desk: Desk): Promise<Asked | undefined> {
   const { access, zone, c } = visit
@@ -59,7 +59,7 @@ async function readAsked(visit: Visit, desk: Desk): Promise<Asked | undefined> {
   const ids = [...new Set(form.getAll("id").slice(0, MOST_TICKED).flatMap(id => toId(String(id)) ?? []))]
   if (!all && ids.length === 0) return undefined
   // Only rows that exist for this person: an id made up by hand is no more than a row that is not there.
-  const query = all ? toQuery(access, desk, { state, zone, levels }) : access.rows(desk.model).where({ id: { in: ids } } as never)
+  const query = all ? (await listQuery(access, desk, { state, zone, levels })).query : access.rows(desk.model).where({ id: { in: ids } } as never)
   const selection = new Selection<any>(access, desk, { query, needs: action.needs, name: action.label })
   const count = await selection.count(MOST_COUNTED)
   const confirmed = form.get("confirm") === "1" && (!all || count <= Number(form.get("count")))

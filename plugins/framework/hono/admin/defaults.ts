@@ -3,7 +3,7 @@ import type { Field } from "../db/field.ts"
 import type { AnyModel } from "../db/model.ts"
 import type { Fieldset } from "./settings.ts"
 
-const MOST_COLUMNS = 6
+const MOST_COLUMNS = 7
 
 function entries(model: AnyModel, hidden: readonly string[]): [string, Field][] {
   return (Object.entries(model.fields) as [string, Field][]).filter(([key]) => !hidden.includes(key))
@@ -19,7 +19,7 @@ export function defaultColumns(model: AnyModel, hidden: readonly string[]): stri
   const all = entries(model, hidden)
   const picture = all.find(([, field]) => field.kind === "image")?.[0]
   const title = hidden.includes(titleKey(model) ?? "") ? undefined : titleKey(model)
-  const rank = ["choice", "reference", "boolean", "datetime", "date", "decimal", "integer", "number", "email", "text", "uuid", "url", "slug"]
+  const rank = ["choice", "reference", "datetime", "date", "boolean", "decimal", "integer", "number", "email", "text", "uuid", "url", "slug"]
   const rest = all
     .filter(([key, field]) => key !== picture && key !== title && rank.includes(field.kind))
     .toSorted(([, a], [, b]) => rank.indexOf(a.kind) - rank.indexOf(b.kind))

@@ -10,8 +10,8 @@ import type { Level } from "./settings.ts"
 import type { AnyRow } from "./staff.ts"
 import type { Visit } from "./visit.tsx"
 
-/** Rows of a relation that are offered in a plain list; above it one types to find them. */
-const LISTED = 30
+/** Rows of a relation that are offered all at once, as a list or as boxes; above it one types to find them. */
+const LISTED = 24
 
 /** Longest text that is typed into one line, in characters. */
 const LINE = 200

@@ -1,5 +1,5 @@
 import { answerExport, type ExportFormat } from "./export.ts"
-import { readState, toQuery } from "./listing.ts"
+import { listQuery, readState } from "./listing.ts"
 import type { Visit } from "./visit.tsx"
 
 /** GET /admin/<model>/export.csv and .json: every row that the list's filters leave. */
@@ -9,5 +9,6 @@ export async function exportView(visit: Visit, format: ExportFormat): Promise<Re
   if (!(await access.may(desk, "export"))) visit.forbid()
   const levels = await access.levels(desk)
   const state = readState(desk, new URL(c.req.url).searchParams, { levels, zone })
-  return answerExport(c, access, { desk, query: toQuery(access, desk, { state, zone, levels }), format })
+  const { query } = await listQuery(access, desk, { state, zone, levels })
+  return answerExport(c, access, { desk, query, format })
 }

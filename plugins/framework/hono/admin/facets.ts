@@ -1,6 +1,6 @@
 import type { Query } from "../db/query.ts"
 import type { Desk } from "./desk.ts"
-import { condition, EMPTY, FILLED, RANGES } from "./filters.ts"
+import { condition, drill as drillTo, EMPTY, FILLED, RANGES } from "./filters.ts"
 import { type ListState, stateQuery, withFilter } from "./listing.ts"
 import { dayRange, showRange } from "./moments.ts"
 import type { Level } from "./settings.ts"
@@ -33,7 +33,7 @@ const MOST_OPTIONS = 30
 /** An option's rows are counted up to this. */
 const COUNT_UP_TO = 1000
 /** Tables above this are not counted by fields without an index. */
-const SMALL = 100_000
+const SMALL = 20_000
 
 /** The filters of a list with their options. `size` is about how many rows the table has. */
 export async function facetsOf(visit: Visit, desk: Desk, o: { state: ListState; levels: ReadonlyMap<string, Level>; size: number }): Promise<Facet[]> {
@@ -115,7 +115,9 @@ export async function drillOf(visit: Visit, desk: Desk, o: { state: ListState; l
   const parts = part?.split("-") ?? []
   const up = [{ label: "All", href: href(undefined) }, ...parts.slice(0, -1).map((_, i) => ({ label: shortLabel(parts.slice(0, i + 1).join("-")), href: href(parts.slice(0, i + 1).join("-")) }))]
   const candidates = part === undefined ? await years(visit, desk, { key, query }) : parts.length === 1 ? months(part) : parts.length === 2 ? days(part) : []
-  const filled = await Promise.all(candidates.map(async candidate => ((await query.where(condition(desk, key, { values: [candidate], zone: visit.zone })!).exists()) ? candidate : undefined)))
+  // Sorted by the date itself: else Postgres takes rows of a year to lie everywhere, and reads the table to find one.
+  const has = async (part: string) => (await query.where(drillTo(desk, key, { part, zone: visit.zone })!).order(desk.rowKey(key) as never).limit(1).pluck("id")).length > 0
+  const filled = await Promise.all(candidates.map(async candidate => ((await has(candidate)) ? candidate : undefined)))
   const below = filled.filter(candidate => candidate !== undefined).map(candidate => ({ label: shortLabel(candidate), href: href(candidate) }))
   if (part === undefined && below.length === 0) return undefined
   return { label: desk.labelOf(key), up: part === undefined ? [] : up, here: part === undefined ? undefined : showRange(part), below }

@@ -1,7 +1,7 @@
 import type { Desk } from "./desk.ts"
 import { drillOf, facetsOf } from "./facets.ts"
 import { actionsFor } from "./actions.ts"
-import { isNarrowed, readState, stateQuery, toQuery, total } from "./listing.ts"
+import { isNarrowed, listQuery, listTotal, readState, stateQuery } from "./listing.ts"
 import { ListPage } from "./pages/list.tsx"
 import { ListTools } from "./pages/list-tools.tsx"
 import { Related } from "./related.ts"
@@ -18,21 +18,20 @@ export async function listView(visit: Visit): Promise<Response> {
   const state = readState(desk, params, { levels, zone })
   const jumped = await jump(visit, desk, params)
   if (jumped !== undefined) return jumped
-  const query = toQuery(access, desk, { state, zone, levels })
+  const { query, exact, size } = await listQuery(access, desk, { state, zone, levels })
   const columns = desk.columns.filter(column => column.field === undefined || levels.get(column.key) !== "none")
   const page = await query.page({ size: desk.perPage, after: state.after, before: state.before })
   const rows = await access.visible(desk.model, page.rows as unknown as AnyRow[])
-  const size = (await query.estimate()) ?? Number.POSITIVE_INFINITY
   const narrowed = isNarrowed(state) || desk.settings.rows !== undefined
   const [related, facets, drill, count, actions] = [
     await new Related(access, desk).load(rows, columns.filter(column => column.field !== undefined).map(column => column.key)),
     await facetsOf(visit, desk, { state, levels, size }),
     await drillOf(visit, desk, { state, levels }),
-    await total(query, !narrowed),
+    await listTotal(query, { state, page, size, whole: !narrowed }),
     await actionsFor(visit, desk),
   ]
   const cells = await Promise.all(rows.map(async row => ({ row, levels: desk.settings.field === undefined ? levels : await access.levels(desk, row), title: await access.title(desk.model, row) })))
-  const shown = { visit, desk, state, columns, cells, related, facets, drill, count, actions, next: page.next, previous: page.previous }
+  const shown = { visit, desk, state, exact, columns, cells, related, facets, drill, count, actions, next: page.next, previous: page.previous }
   return visit.page(
     {
       title: desk.labelPlural,

@@ -1,3 +1,4 @@
+import type { Page } from "../db/page.ts"
 import type { Query } from "../db/query.ts"
 import type { Access } from "./access.ts"
 import type { Desk } from "./desk.ts"
@@ -15,6 +16,8 @@ export interface ListState {
   readonly date: string | undefined
   readonly after: string | undefined
   readonly before: string | undefined
+  /** The search looks into every text, although there is a row that is called exactly so. */
+  readonly everywhere: boolean
 }
 
 const MOST_SORT_KEYS = 3
@@ -36,6 +39,7 @@ export function readState(desk: Desk, params: URLSearchParams, o: { levels: Read
     date: desk.dates !== undefined && sees(desk.dates) && date !== undefined && dayRange(date) !== undefined ? date : undefined,
     after: params.get("after") ?? undefined,
     before: params.get("before") ?? undefined,
+    everywhere: params.get("everywhere") === "1",
   }
 }
 
@@ -54,9 +58,10 @@ export function sortKeys(desk: Desk, levels: ReadonlyMap<string, Level>): Readon
 
 /** The state as a query string, with changes; a change other than of page begins at the first page. */
 export function stateQuery(state: ListState, change: Partial<ListState> = {}): string {
-  const { q, sort, filters, date, after, before } = { ...state, after: undefined, before: undefined, ...change }
+  const { q, sort, filters, date, after, before, everywhere } = { ...state, after: undefined, before: undefined, ...change }
   const params = new URLSearchParams()
   if (q !== "") params.set("q", q)
+  if (q !== "" && everywhere) params.set("everywhere", "1")
   if (sort.length > 0) params.set("sort", sort.join(","))
   for (const [key, values] of filters) for (const value of values) params.append(`f.${key}`, value)
   if (date !== undefined) params.set("date", date)
@@ -78,9 +83,34 @@ export function isNarrowed(state: ListState): boolean {
   return state.q !== "" || state.filters.size > 0 || state.date !== undefined
 }
 
-/** The rows that a state asks for, as far as they exist for this person, in order. */
-export function toQuery(access: Access, desk: Desk, o: { state: ListState; zone: string; levels: ReadonlyMap<string, Level> }): Query<any> {
-  const { state, zone, levels } = o
+interface ListAsk {
+  readonly state: ListState
+  readonly zone: string
+  readonly levels: ReadonlyMap<string, Level>
+}
+
+/** Rows above which a search in texts takes longer than people like to wait (SQLite: 0.2 s for a million). */
+export const LARGE = 100_000
+
+/**
+ * The rows that a state asks for, as far as they exist for this person, in order. In a large table what is typed is
+ * first taken as the whole of an id, slug or e-mail address, which an index answers at once; `exact` says that it was one.
+ */
+export async function listQuery(access: Access, desk: Desk, ask: ListAsk): Promise<{ query: Query<any>; exact: boolean; size: number }> {
+  const { state } = ask
+  const size = (await access.rows(desk.model).estimate()) ?? Number.POSITIVE_INFINITY
+  const narrowed = narrow(access, desk, ask)
+  if (state.q !== "" && !state.everywhere && size > LARGE) {
+    const called = calledExactly(desk, state.q, ask.levels)
+    const query = called === undefined ? undefined : narrowed.where(called)
+    if (query !== undefined && (await query.exists())) return { query, exact: true, size }
+  }
+  let query = narrowed
+  for (const word of state.q.split(/\s+/).filter(Boolean).slice(0, 8)) query = query.where(searchFor(desk, word, { levels: ask.levels, whole: state.q }))
+  return { query, exact: false, size }
+}
+
+function narrow(access: Access, desk: Desk, { state, zone }: ListAsk): Query<any> {
   let query = access.rows(desk.model)
   for (const [key, values] of state.filters) {
     const where = condition(desk, key, { values, zone })
@@ -88,8 +118,17 @@ export function toQuery(access: Access, desk: Desk, o: { state: ListState; zone:
   }
   const date = state.date === undefined || desk.dates === undefined ? undefined : drill(desk, desk.dates, { part: state.date, zone })
   if (date !== undefined) query = query.where(date)
-  for (const word of state.q.split(/\s+/).filter(Boolean).slice(0, 8)) query = query.where(searchFor(desk, word, { levels, whole: state.q }))
   return query.order(...((state.sort.length > 0 ? state.sort : desk.order) as never[]))
+}
+
+function calledExactly(desk: Desk, text: string, levels: ReadonlyMap<string, Level>): Condition | undefined {
+  const id = toId(text)
+  const any: Condition[] = id === undefined ? [] : [{ id }]
+  for (const { key } of desk.search) {
+    const { kind, options } = desk.field(key)
+    if (levels.get(key) !== "none" && options.unique === true && (kind !== "uuid" || UUID.test(text)) && kind !== "date") any.push({ [key]: text })
+  }
+  return any.length === 0 ? undefined : { or: any }
 }
 
 /** Rows in which a word is in any of the search fields that the person may see; a number is also tried as the id. */
@@ -118,12 +157,20 @@ export interface Total {
 /** Rows up to which a total is counted out; reading 10,001 entries of an index takes about a millisecond. */
 export const COUNT_UP_TO = 10_000
 
-/** The total of a list. Without a condition the database's own estimate does; with one, counting stops at 10,000. */
+/** The total of a table. Without a condition the database's own estimate does; with one, counting stops at 10,000. */
 export async function total(query: Query<any>, whole: boolean): Promise<Total> {
   const counted = await query.countUpTo(COUNT_UP_TO + 1)
   if (counted <= COUNT_UP_TO) return { count: counted, kind: "exact" }
   const estimated = whole ? await query.estimate() : undefined
   return estimated === undefined || estimated <= COUNT_UP_TO ? { count: COUNT_UP_TO, kind: "more" } : { count: estimated, kind: "about" }
+}
+
+/** The total of a list of which a page is known. A search in the texts of a large table is not run to its end to count. */
+export async function listTotal(query: Query<any>, o: { state: ListState; page: Page<unknown>; size: number; whole: boolean }): Promise<Total> {
+  const { state, page, size } = o
+  if (page.next === undefined && page.previous === undefined) return { count: page.rows.length, kind: "exact" }
+  if (state.q !== "" && size > LARGE) return { count: page.rows.length, kind: "more" }
+  return total(query, o.whole)
 }
 
 export function showTotal({ count, kind }: Total): string {

@@ -23,6 +23,8 @@ export interface ListFacts {
   readonly visit: Visit
   readonly desk: Desk
   readonly state: ListState
+  /** Only rows that are called exactly as was typed are shown. */
+  readonly exact: boolean
   readonly columns: readonly ListColumn[]
   readonly cells: readonly ListRow[]
   readonly related: Related
@@ -45,6 +47,7 @@ export function ListPage(facts: ListFacts): Child {
       </div>
       <div id="results" class="results" hx-boost="true" hx-target="#results" hx-select="#results" hx-swap="outerHTML show:none" data-total={`${showTotal(facts.count)} ${nounFor(desk, facts.count)}`}>
         <Chips {...facts} />
+        {facts.exact && <Exact {...facts} />}
         {facts.drill !== undefined && <DrillBar drill={facts.drill} base={visit.site.to(desk)} />}
         {facts.cells.length === 0 ? <Empty {...facts} /> : <Rows {...facts} />}
         {(facts.next !== undefined || facts.previous !== undefined) && facts.cells.length === 0 && <Paging {...facts} />}
@@ -92,6 +95,18 @@ function Chips({ visit, desk, state, facets, drill }: ListFacts): Child {
         Clear all
       </a>
     </div>
+  )
+}
+
+/** In a large table an index answers first. */
+function Exact({ visit, desk, state }: ListFacts): Child {
+  return (
+    <p class="notice">
+      <Icon name="search" />
+      <span>
+        This is called exactly “{state.q}”. <a href={visit.site.to(desk) + stateQuery(state, { everywhere: true })}>Look into all texts</a>
+      </span>
+    </p>
   )
 }
 

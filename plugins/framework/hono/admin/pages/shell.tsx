@@ -143,6 +143,12 @@ function Sidebar({ visit, menu, at }: { visit: Visit; menu: readonly MenuGroup[]
   )
 }
 
+/** Where the switch leads back to; the answer to a post has no address of its own. */
+function here({ c, site }: Visit): string {
+  const { pathname, search } = new URL(c.req.url)
+  return c.req.method === "GET" ? pathname + search : site.path
+}
+
 const THEMES = [
   ["light", "Light", "sun"],
   ["auto", "As the system", "half"],
@@ -154,7 +160,7 @@ function ThemeSwitch({ visit }: { visit: Visit }): Child {
   return (
     <form class="theme" method="post" action={visit.site.aside("theme")} data-theme-switch>
       <CsrfField />
-      <input type="hidden" name="next" value={visit.c.req.path} />
+      <input type="hidden" name="next" value={here(visit)} />
       <fieldset>
         <legend class="visually-hidden">Colours</legend>
         {THEMES.map(([value, label, icon]) => (
