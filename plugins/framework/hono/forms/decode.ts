@@ -112,12 +112,18 @@ async function decodeFiles(field: FormField, how: Decoding): Promise<Decoded> {
 async function faultOf(upload: Upload, field: FormField, lang: string): Promise<string | undefined> {
   const { accept, image } = field.file!
   if (!accepts(accept, upload.type, extensionOf)) {
-    const names = accept.map(type => type.replace(/^\./, "").replace(/^.*\/(?:x-|vnd\.)?(?!\*)/, "").replace("/*", "").toUpperCase())
-    return say(lang, "fileType", { limit: new Intl.ListFormat(lang, { type: "disjunction" }).format(names) })
+    return say(lang, "fileType", { limit: new Intl.ListFormat(lang, { type: "disjunction" }).format(accept.map(kindName)) })
   }
   if (!image) return undefined
   const looked = await lookAtPicture(upload.path)
   return typeof looked === "string" ? say(lang, looked) : undefined
+}
+
+/** "PDF" for application/pdf: people know the ends of names. */
+function kindName(accept: string): string {
+  if (accept.endsWith("/*")) return accept.slice(0, -2)
+  const end = accept.startsWith(".") ? accept.slice(1) : extensionOf(accept)
+  return end === "bin" ? accept : end.toUpperCase()
 }
 
 function bad(how: Decoding, code: MessageCode): Decoded {

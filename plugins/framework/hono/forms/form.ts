@@ -3,7 +3,7 @@ import type { GenericSchema, GenericSchemaAsync, InferOutput } from "valibot"
 import type { AnyModel, Fields, ModelBase, Patch, Row } from "../db/model.ts"
 import type { Field } from "../db/field.ts"
 import { rowKey } from "../db/tables.ts"
-import { type BodyLimits, type FileRules, type FormBody, readBody } from "./body.ts"
+import { type BodyLimits, type FileRules, FormBody, readBody } from "./body.ts"
 import { type Binding, BoundForm, type Check } from "./bound-form.ts"
 import type { FieldSettings, FormField } from "./field.ts"
 import { fromModel, type ModelValues } from "./from-model.ts"
@@ -53,6 +53,14 @@ export class Form<V, B extends BoundForm<V> = BoundForm<V>> {
   /** `read` for POST (and PUT, PATCH), `blank` for GET and HEAD. */
   async handle(c: Context<any>, bind: BindOptions = {}): Promise<B> {
     return c.req.method === "GET" || c.req.method === "HEAD" ? this.blank(c, bind) : this.read(c, bind)
+  }
+
+  /** What stands in the address: for search forms, `<FormView method="get">`. Empty when there is none of its fields. */
+  async fromQuery(c: Context<any>, bind: BindOptions = {}): Promise<B> {
+    const body = FormBody.from(new URL(c.req.url).searchParams)
+    const prefix = bind.prefix ?? this.options.prefix ?? ""
+    const asked = this.source.fields.some(field => body.texts.has(prefix + field.key))
+    return asked ? this.check(body, { ...bind, c }) : this.blank(c, bind)
   }
 
   /** A body that was read already (readBody), checked. */

@@ -311,6 +311,20 @@ describe("drawn", () => {
     expect(html).toMatch(/id="f-email-error">Bitte/)
   })
 
+  test("a search form has its values in the address, and no token", async () => {
+    const Search = form(v.object({ q: v.string(), page: v.optional(v.pipe(v.number(), v.minValue(1)), 1) }))
+    const own = new Hono().get("/", async c => {
+      const bound = await Search.fromQuery(c)
+      return c.html(<FormView form={bound} method="get">{bound.ok ? `for ${bound.values.q} on ${bound.values.page}` : ""}</FormView>)
+    })
+    const found = await (await own.request("/?q=a%26b&page=&utm=1")).text()
+    expect(found).toStartWith('<form method="get" class="edge-form">for a&amp;b on 1')
+    const none = await (await own.request("/?utm=1")).text()
+    expect(none).not.toContain("form-errors")
+    expect(await (await own.request("/?q=&page=0")).text()).toContain("form-errors")
+    expect(found + none).not.toContain("_csrf")
+  })
+
   test("GET gives the empty form", async () => {
     const answer = await app.request("/")
     expect(answer.status).toBe(200)

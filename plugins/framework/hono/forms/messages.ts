@@ -70,5 +70,5 @@ export function languageOf(c: Context<any>): string {
 export function sizeText(bytes: number, lang: string): string {
   const units = ["byte", "kilobyte", "megabyte", "gigabyte"] as const
   const step = Math.min(units.length - 1, Math.floor(Math.log10(Math.max(bytes, 1)) / 3))
-  return new Intl.NumberFormat(lang, { style: "unit", unit: units[step], unitDisplay: "short", maximumFractionDigits: 1 }).format(bytes / 1000 ** step)
+  return new Intl.NumberFormat(lang, { style: "unit", unit: units[step], unitDisplay: step === 0 ? "long" : "short", maximumFractionDigits: 1 }).format(bytes / 1000 ** step)
 }

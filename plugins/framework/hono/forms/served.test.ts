@@ -135,7 +135,7 @@ function suite(databaseUrl: () => Promise<string | undefined>): void {
 
   test("HTML and SVG as a picture, an image bomb, and what is too large are errors at the field; nothing is left", async () => {
     const files: [File, RegExp][] = [
-      [new File(["<script>alert(1)</script>"], "x.png", { type: "image/png" }), /Files of this kind are not taken; please choose PNG, JPEG, WEBP, or GIF\./],
+      [new File(["<script>alert(1)</script>"], "x.png", { type: "image/png" }), /Files of this kind are not taken; please choose PNG, JPG, WEBP, or GIF\./],
       [new File(["<svg onload='alert(1)'/>"], "x.png", { type: "image/png" }), /Files of this kind/],
       [picture(png(60_000, 60_000, Buffer.alloc(100))), /This picture has too many pixels\./],
       [picture(png(10, 10).subarray(0, 20)), /This is not a picture that can be read\./],
