@@ -74,6 +74,28 @@ describe("edge manage, with nothing but the executable", () => {
     expect(db.query("SELECT headline FROM post").all()).toEqual([{ headline: "Hello" }])
   })
 
+  test("in a terminal it asks", async () => {
+    using folder = await made()
+    await folder.edge(["manage", "blog", "add", "Hello"])
+    folder.write({ "app.tsx": app("headline: text()") })
+    let shown = ""
+    let answered = false
+    const child = Bun.spawn([await executable(), "manage", "blog", "makemigrations"], {
+      cwd: folder.path,
+      terminal: {
+        data(terminal, chunk) {
+          shown += new TextDecoder().decode(chunk)
+          if (answered || !shown.includes("1-2: ")) return
+          answered = true
+          terminal.write("2\n")
+        },
+      },
+    })
+    expect(await child.exited).toBe(0)
+    expect(shown).toContain("column post.headline is new. Is it\r\n  1) new\r\n  2) renamed from title\r\n")
+    expect(readFileSync(join(folder.path, "migrations", "0002_alter_post", "up.sql"), "utf8")).toBe("ALTER TABLE `post` RENAME COLUMN `title` TO `headline`;\n")
+  })
+
   test("a field that is needed: rows that exist get what --fill says", async () => {
     using folder = await made()
     await folder.edge(["manage", "blog", "add", "Hello"])
