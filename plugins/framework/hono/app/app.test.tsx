@@ -315,6 +315,14 @@ describe("requests that change something", () => {
     expect(sent).toBeLessThan(4_000_000)
   })
 
+  test("the site's own URL, behind a proxy that is not trusted", async () => {
+    const app = await started(posting(), { env: { SITE_URL: "https://example.com/" } })
+    const { ask, form } = browser(app, "http://10.0.0.7:8080")
+    const token = await tokenOf(await ask("/form"))
+    expect((await form("/post", { _csrf: token }, { origin: "https://example.com", "sec-fetch-site": "same-origin" })).status).toBe(200)
+    expect((await form("/post", { _csrf: token }, { origin: "https://example.com.evil.example" })).status).toBe(403)
+  })
+
   test("exempt paths and trusted origins", async () => {
     const app = await started(posting({ security: { trustedOrigins: ["https://admin.example"] } }).csrfExempt("/hooks/*"))
     const { ask, form } = browser(app)
@@ -484,5 +492,7 @@ describe("start", () => {
     await two.run(() => Post.create({ title: "two" }))
     expect(await (await one.request("/")).json()).toEqual(["one"])
     expect(await (await two.request("/")).json()).toEqual(["two"])
+    await two.shutdown()
+    expect(await (await one.request("/")).json()).toEqual(["one"])
   })
 })

@@ -158,7 +158,9 @@ export class App<S extends GenericSchema = GenericSchema> extends Hono<AppEnv> {
 
   async shutdown(): Promise<void> {
     for (const hook of this.#shutdowns) await this.#enter(async () => hook())
-    leave(this)
+    // Of two apps in a front the one that stays is alone now, and asks the process's database.
+    const left = leave(this) as this | undefined
+    useDatabase(left === undefined ? undefined : left.#database)
     if (this.#ownsDatabase) await this.#database?.close()
     this.#database = undefined
     this.#boot = undefined

@@ -14,9 +14,11 @@ export function enter(app: AnyApp): void {
   running.add(app)
   only = app
 }
-export function leave(app: AnyApp): void {
+/** Gives the app that is then the process's own, if any is left. */
+export function leave(app: AnyApp): AnyApp | undefined {
   running.delete(app)
   only = [...running].at(-1)
+  return only
 }
 
 export function within<T>(app: AnyApp, f: () => T): T {

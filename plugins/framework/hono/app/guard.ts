@@ -19,7 +19,7 @@ export function isSafe(method: string): boolean {
 export async function refuse(c: Ctx, trusted: ReadonlySet<string>): Promise<Refusal> {
   const headers = c.req.raw.headers
   const origin = headers.get("origin")
-  const isTrusted = origin !== null && trusted.has(origin)
+  const isTrusted = origin !== null && (trusted.has(origin) || origin === siteOrigin(c))
   if (origin !== null && !isTrusted && origin !== new URL(c.req.url).origin) {
     return `the request comes from ${origin === "null" ? "a page without an origin" : "another site"}`
   }
@@ -32,6 +32,12 @@ export async function refuse(c: Ctx, trusted: ReadonlySet<string>): Promise<Refu
   if (sent !== null) return csrf.check(sent) ? undefined : STALE
   const token = type === "multipart/form-data" ? await firstPart(c) : type === "application/x-www-form-urlencoded" ? await fieldOf(c) : undefined
   return csrf.check(token) ? undefined : token === undefined ? "the form has no token" : STALE
+}
+
+/** As configured: behind a proxy that is not trusted the request's own origin is not the one that browsers see. */
+function siteOrigin(c: Ctx): string | undefined {
+  const { siteUrl } = c.var.app
+  return siteUrl === undefined ? undefined : URL.parse(siteUrl)?.origin
 }
 
 /** What a page of another site can send without asking first (https://fetch.spec.whatwg.org/#simple-header). */
