@@ -3,9 +3,9 @@ import { currentApp } from "../app/current.ts"
 import { Accounts, hasTables } from "./accounts.ts"
 import type { AuthEvent } from "./events.ts"
 import { Hashing, type HashingCost } from "./hashing.ts"
-import { builtInMails, type Mails } from "./mails.tsx"
+import type { Mails } from "./mails.tsx"
 import type { UserRow } from "./models.ts"
-import { builtInPages, type Pages } from "./pages/pages.ts"
+import type { Pages } from "./pages/pages.ts"
 import type { PasswordRule } from "./password-rules.ts"
 import { type ExtraPermissions, syncPermissions } from "./permissions.ts"
 import { SecondFactors } from "./second-factor.ts"
@@ -68,12 +68,6 @@ export class Auth {
     }
   }
 
-  get pages(): Pages {
-    return { ...builtInPages, ...this.options.pages }
-  }
-  get mails(): Mails {
-    return { ...builtInMails, ...this.options.mails }
-  }
   get home(): string {
     return this.options.home ?? "/"
   }
@@ -95,7 +89,9 @@ export class Auth {
   async boot(): Promise<void> {
     this.#synced = undefined
     this.#secondFactors = undefined
-    await this.accounts.hashing.warm()
+    // A command is over before anybody logs in.
+    if (this.app.booted.command === true) return
+    void this.accounts.hashing.warm()
     if (await hasTables()) await this.sync()
   }
 }

@@ -13,6 +13,7 @@ import { deactivate } from "./accounts.ts"
 import { authOf, type UsersOptions } from "./auth.ts"
 import { requirePermission, requireStaff, requireUser } from "./guards.ts"
 import { Group, Permission, Token, User } from "./models.ts"
+import { longEnough, type PasswordRule } from "./password-rules.ts"
 import type { Pages } from "./pages/pages.ts"
 import { sendResetLink } from "./routes/reset.ts"
 import { boot, Browser, formOf, linkIn, logged, makeApp, onBoth, type Open } from "./testdata/bench.ts"
@@ -283,6 +284,17 @@ function suite(open: Open): void {
     const secret = SecondFactors.newSecret()
     await app.run(() => authOf(app).secondFactors.enable(user, secret, new TOTP({ secret: Secret.fromBase32(secret) }).generate()))
     expect((await staff.get("/staff")).status).toBe(200)
+  })
+
+  test("password rules of the app's own, and what they say beforehand", async () => {
+    const noMonth: PasswordRule = password => (password.includes("november") ? "No months." : undefined)
+    await using app = await start({ passwordRules: [longEnough(14), noMonth] })
+    const browser = new Browser(app)
+    expect(await (await browser.get("/signup")).text()).toContain("At least 14 characters. Three or four")
+    const sent = (password: string) => browser.submit("/signup", { name: "Ann", email: "ann@example.com", password })
+    expect(await (await sent("Password2024!")).text()).toContain("Too short: at least 14 characters.")
+    expect(await (await sent("november november")).text()).toContain("No months.")
+    expect((await sent("Password2024!!")).status).toBe(200)
   })
 
   test("limits of the app's own", async () => {

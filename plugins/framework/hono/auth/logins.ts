@@ -66,9 +66,12 @@ export interface LoginInfo extends Place {
   readonly here: boolean
 }
 
+/** Sessions that are listed: a program that logs in each minute has thousands. */
+const MOST = 50
+
 /** The browsers in which a user is logged in, newest first. `cookie` is that of this request's session. */
 export async function loginsOf(user: { id: number }, cookie?: string): Promise<LoginInfo[]> {
-  const rows = await sessions.where({ subject: subjectOf(user.id), expiresAt: { gt: new Date() } })
+  const rows = await sessions.where({ subject: subjectOf(user.id), expiresAt: { gt: new Date() } }).order("-id").limit(MOST)
   const key = cookie === undefined ? "" : new Bun.CryptoHasher("sha256").update(cookie).digest("base64url")
   return rows.map(row => ({ ...placeOf(row.data), id: row.id, here: row.key === key })).toSorted((a, b) => b.at - a.at)
 }

@@ -7,10 +7,15 @@ export interface PasswordOwner {
   readonly name: string
 }
 /** Says what is wrong with a password, or nothing. May ask a service (leaked passwords). */
-export type PasswordRule = (password: string, owner: PasswordOwner) => string | undefined | Promise<string | undefined>
+export interface PasswordRule {
+  (password: string, owner: PasswordOwner): string | undefined | Promise<string | undefined>
+  /** Said beside the field before anything is typed. */
+  readonly help?: string
+}
 
 export function longEnough(least = 10): PasswordRule {
-  return password => ([...password].length < least ? `Too short: at least ${least} characters.` : undefined)
+  const rule: PasswordRule = password => ([...password].length < least ? `Too short: at least ${least} characters.` : undefined)
+  return Object.assign(rule, { help: `At least ${least} characters.` })
 }
 
 export const notTooLong: PasswordRule = password =>

@@ -4,6 +4,7 @@ import { useRequestContext } from "hono/jsx-renderer"
 import { CsrfField } from "../../app/elements.tsx"
 import type { AppEnv } from "../../app/env.ts"
 import type { PageProps } from "../../app/render.tsx"
+import { authOf } from "../auth.ts"
 import { BODY, STYLE } from "./style.ts"
 
 /** Errors of a form: one for each field, "" for the form as a whole. */
@@ -140,6 +141,7 @@ export function focusOf(faults: Faults, first: string): string {
 
 /** A new password; the user's name is beside it for password managers. */
 export function NewPassword({ fault, email, id, label, autofocus }: { fault?: string | undefined; email?: string; id?: string; label?: string; autofocus?: boolean }): Child {
+  const { rules } = authOf(useRequestContext<AppEnv>().var.app).accounts
   return (
     <>
       {email !== undefined && <input type="hidden" name="username" autocomplete="username" value={email} />}
@@ -148,7 +150,7 @@ export function NewPassword({ fault, email, id, label, autofocus }: { fault?: st
         label={label ?? "Password"}
         type="password"
         autocomplete="new-password"
-        help="At least 10 characters. Three or four words that have nothing to do with each other are good."
+        help={[...rules.flatMap(rule => rule.help ?? []), "Three or four words that have nothing to do with each other are good."].join(" ")}
         fault={fault}
         autofocus={autofocus}
         maxlength={1024}

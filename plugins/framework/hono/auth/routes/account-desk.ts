@@ -50,7 +50,7 @@ export function tellChanged(desk: Desk, c: Ctx, what: Parameters<Mails["changed"
   const user = theUser(c)
   note(c, what === "password" || what === "email" ? `${what} changed` : what, user)
   const { auth, paths } = desk
-  return desk.later(c, () => desk.mail(user, auth.mails.changed({ name: user.name, what, reset: desk.link(c, paths.forgot), site: auth.app.title })))
+  return desk.later(c, () => desk.mail(user, desk.mails.changed({ name: user.name, what, reset: desk.link(c, paths.forgot), site: auth.app.title })))
 }
 
 const WHEN = new Intl.DateTimeFormat("en", { dateStyle: "medium", timeStyle: "short", timeZone: "UTC" })

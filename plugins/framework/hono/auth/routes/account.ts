@@ -14,7 +14,7 @@ export function accountRoutes(desk: Desk): void {
   const { auth, paths } = desk
   const { app, accounts } = auth
   const path = paths.account
-  app.use(path, requireUser())
+  // Without what follows the slash too.
   app.use(`${path}/*`, requireUser())
   const page = (c: Ctx, wrong?: Wrong, status = 200) => showAccount(desk, c, { status, ...(wrong !== undefined && { wrong }) })
   const done = (c: Ctx, text: string): Response => {
@@ -48,9 +48,9 @@ export function accountRoutes(desk: Desk): void {
     if (tooMany !== undefined) return again({ "": tooMany }, 429)
     await desk.later(c, async () => {
       const other = await accounts.find(email)
-      if (other !== null) return desk.mail(other, auth.mails.known({ name: other.name, login: desk.link(c, paths.login), reset: desk.link(c, paths.forgot), site: app.title }))
+      if (other !== null) return desk.mail(other, desk.mails.known({ name: other.name, login: desk.link(c, paths.login), reset: desk.link(c, paths.forgot), site: app.title }))
       const token = await issue("email", { user: user.id, email })
-      return desk.mail({ name: "", email }, auth.mails.email({ link: `${to}/${token}`, site: app.title }))
+      return desk.mail({ name: "", email }, desk.mails.email({ link: `${to}/${token}`, site: app.title }))
     })
     return done(c, `We have sent a link to ${email}. Your address changes once you open it.`)
   })

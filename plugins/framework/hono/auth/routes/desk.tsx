@@ -8,8 +8,8 @@ import { mailerOf } from "../../mail/mailer.ts"
 import type { Auth } from "../auth.ts"
 import { note } from "../events.ts"
 import { Busy } from "../hashing.ts"
-import type { MailText } from "../mails.tsx"
-import type { Pages } from "../pages/pages.ts"
+import { builtInMails, type Mails, type MailText } from "../mails.tsx"
+import { builtInPages, type Pages } from "../pages/pages.ts"
 import { AuthDocument } from "../pages/parts.tsx"
 import { type Act, attempt } from "../throttle.ts"
 
@@ -17,7 +17,13 @@ type PropsOf<K extends keyof Pages> = Pages[K] extends FC<infer P> ? P : never
 
 /** What all routes of auth need: to show a page, to read a form, to send a mail. */
 export class Desk {
-  constructor(readonly auth: Auth) {}
+  readonly pages: Pages
+  readonly mails: Mails
+
+  constructor(readonly auth: Auth) {
+    this.pages = { ...builtInPages, ...auth.options.pages }
+    this.mails = { ...builtInMails, ...auth.options.mails }
+  }
 
   get paths(): Auth["paths"] {
     return this.auth.paths
@@ -27,7 +33,7 @@ export class Desk {
   show<K extends keyof Pages>(c: Ctx, page: K, props: PropsOf<K>, options: { title: string; status?: number }): Response | Promise<Response> {
     c.header("Cache-Control", "no-store")
     c.status((options.status ?? 200) as 200)
-    const Page = this.auth.pages[page] as FC<PropsOf<K>>
+    const Page = this.pages[page] as FC<PropsOf<K>>
     const app = this.auth.app.given.layout
     const layout = this.auth.options.pages?.[page] !== undefined || this.auth.options.layout === "app" ? app : undefined
     return rendererFor(c, layout ?? AuthDocument)(<Page {...(props as PropsOf<K> & object)} />, { title: options.title })

@@ -60,7 +60,7 @@ export function resetRoutes(desk: Desk): void {
     }
     // Who opened the link has the mailbox.
     if (user.emailVerifiedAt === null) await User.update(user, { emailVerifiedAt: new Date() })
-    await desk.later(c, () => desk.mail(user, auth.mails.changed({ name: user.name, what: "password", reset: desk.link(c, paths.forgot), site: app.title })))
+    await desk.later(c, () => desk.mail(user, desk.mails.changed({ name: user.name, what: "password", reset: desk.link(c, paths.forgot), site: app.title })))
     // Nobody is logged in by a link: the second step would be passed by.
     c.var.session.end()
     c.var.messages.success("Your password is changed. Log in with it.")
@@ -76,10 +76,10 @@ export function resetRoutes(desk: Desk): void {
 }
 
 async function sendReset(desk: Desk, user: UserRow, to: string): Promise<void> {
-  const { accounts, app, mails } = desk.auth
+  const { accounts, app } = desk.auth
   const purpose = (await accounts.passwordStamp(user)) === 0 ? "invite" : "reset"
   const token = await issue(purpose, { user: user.id, email: user.email })
-  await desk.mail(user, mails[purpose]({ name: user.name, link: `${to}/${token}`, site: app.title }))
+  await desk.mail(user, desk.mails[purpose]({ name: user.name, link: `${to}/${token}`, site: app.title }))
 }
 
 /** For the admin: sends a user a link to choose a password; an invitation, when there is none yet. */

@@ -53,9 +53,9 @@ export function signupRoutes(desk: Desk): void {
     const site = app.title
     await desk.later(c, async () => {
       const known = await accounts.find(who.email)
-      if (known !== null) return desk.mail(known, auth.mails.known({ name: known.name, login: desk.link(c, paths.login), reset: desk.link(c, paths.forgot), site }))
+      if (known !== null) return desk.mail(known, desk.mails.known({ name: known.name, login: desk.link(c, paths.login), reset: desk.link(c, paths.forgot), site }))
       const token = await issue("signup", { email: who.email, data: { name: who.name, hash, browser } })
-      return desk.mail({ email: who.email, name: "" }, auth.mails.signup({ link: `${link}/${token}`, site }))
+      return desk.mail({ email: who.email, name: "" }, desk.mails.signup({ link: `${link}/${token}`, site }))
     })
     return desk.notice(c, "Check your mail", `We have sent a mail to ${who.email}. Open the link in it, and your account is ready.`)
   })
