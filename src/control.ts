@@ -3,7 +3,7 @@
  * can speak it too. POST / takes a Command, the body of the answer is a ControlAnswer.
  */
 import type { FrontStats } from "./supervisor/messages.ts"
-import type { PartCommand, WorkerStatus } from "./plugin.ts"
+import type { PartCommand, RequestNow, WorkerStatus } from "./plugin.ts"
 import { EdgeError } from "./errors.ts"
 
 export type Command =
@@ -77,7 +77,11 @@ export interface AppUse {
 
 export interface AppWorkers {
   readonly app: string
-  readonly workers: readonly (WorkerStatus & { readonly stack?: string })[]
+  readonly workers: readonly (WorkerStatus & {
+    /** The requests that it has, the oldest first. */
+    readonly now: readonly RequestNow[]
+    readonly stack?: string
+  })[]
 }
 
 /** Sends one command. An EdgeError when nobody listens there, or when edge says no. */

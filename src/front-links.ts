@@ -2,7 +2,7 @@
 import type { Generation } from "./generation.ts"
 import { loadApp } from "./load-app.ts"
 import type { Logger } from "./log/logger.ts"
-import type { AppLink, SharedPage, WorkerInfo, WorkerReport } from "./plugin.ts"
+import type { AppLink, RequestNow, SharedPage, WorkerInfo, WorkerReport } from "./plugin.ts"
 import { openPage } from "./slots.ts"
 import type { AppState, FrontStart, FromFront } from "./supervisor/messages.ts"
 
@@ -12,6 +12,7 @@ export class FrontLinks {
   readonly #say: (message: FromFront) => void
   readonly #states = new Map<string, AppState>()
   readonly #listeners = new Map<string, Listener[]>()
+  readonly #requests = new Map<string, () => readonly RequestNow[]>()
   readonly #pages = new Map<string, SharedPage>()
   #front = 0
   #dev = false
@@ -26,6 +27,11 @@ export class FrontLinks {
     this.#dev = dev
     this.#log = log
     for (const [app, state] of Object.entries(apps)) this.#states.set(app, state)
+  }
+
+  /** What the workers of every app do for this front now. */
+  get requests(): Readonly<Record<string, readonly RequestNow[]>> {
+    return Object.fromEntries([...this.#requests].map(([app, list]) => [app, list()]))
   }
 
   change(app: string, state: AppState): void {
@@ -46,6 +52,7 @@ export class FrontLinks {
       },
       page: () => this.#page(app),
       report: (report: WorkerReport) => this.#say({ type: "report", app, report }),
+      requests: f => void this.#requests.set(app, f),
       load: () => loadApp(generation.apps.find(({ spec }) => spec.name === app)!.spec, { log, dev: this.#dev }),
     }
   }

@@ -12,7 +12,7 @@ import type { Handler, PartCommand } from "./plugin.ts"
 import { keepPrivateFiles } from "./private-files.ts"
 import { problemPage } from "./problem-page.ts"
 import { become, findIdentity, isRoot } from "./supervisor/identity.ts"
-import type { FrontStart, FromFront, Told, ToFront } from "./supervisor/messages.ts"
+import type { FrontStart, FrontStats, FromFront, Told, ToFront } from "./supervisor/messages.ts"
 
 /** The supervisor is gone: requests in flight get so long, as nobody is left to hurry us. */
 const ORPHAN_GRACE_MS = 5000
@@ -78,7 +78,7 @@ class Front {
       case "cast":
         return this.#bus.hear(message.topic, message.data)
       case "stats":
-        return say({ type: "stats", id: message.id, stats: this.#stats() })
+        return say({ type: "stats", id: message.id, stats: this.#stats(message.requests === true) })
       case "tell":
         return void this.#tell(message.command).then(told => say({ type: "told", id: message.id, told }))
     }
@@ -191,8 +191,9 @@ class Front {
     }
   }
 
-  #stats() {
+  #stats(requests: boolean): FrontStats {
     const connections = this.#listeners.reduce((sum, listener) => sum + listener.connections, 0)
-    return { pid: process.pid, connections, requests: this.#requests, memory: process.memoryUsage.rss() }
+    const facts = { pid: process.pid, connections, requests: this.#requests, memory: process.memoryUsage.rss() }
+    return requests ? { ...facts, now: this.#links.requests } : facts
   }
 }

@@ -419,8 +419,21 @@ export interface AppLink {
   /** The app's shared page; undefined when the gateway made none. */
   page(): SharedPage | undefined
   report(report: WorkerReport): void
+  /** For `edge workers`: says what the workers do for this front now. */
+  requests?(f: () => readonly RequestNow[]): void
   /** The app itself, for gateways that run it inside the front: its fetch handler as the framework made it. */
   load(): Promise<AppModule>
+}
+
+/** A request that a worker has now. */
+export interface RequestNow {
+  readonly index: number
+  readonly serial: number
+  readonly method: string
+  /** Without the query, where secrets may stand. */
+  readonly path: string
+  /** Since its head was complete. */
+  readonly ms: number
 }
 
 /** Words shared by all processes of one edge, by Atomics. */

@@ -12,11 +12,18 @@ export async function run(options: ControlOptions & { readonly stack?: boolean; 
   }
 }
 
+/** "GET /slow for 3.2 s, and 4 more" */
+function doing([first, ...more]: AppWorkers["workers"][number]["now"]): string {
+  if (first === undefined) return ""
+  const since = `${first.method} ${first.path} for ${(first.ms / 1000).toFixed(1)} s`
+  return more.length === 0 ? since : `${since}, and ${more.length} more`
+}
+
 function rows(apps: readonly AppWorkers[]): string {
   return table([
-    ["APP", "WORKER", "PID", "STATE", "AGE", "REQUESTS", "ACTIVE", "MEMORY"],
+    ["APP", "WORKER", "PID", "STATE", "AGE", "REQUESTS", "ACTIVE", "MEMORY", "NOW"],
     ...apps.flatMap(({ app, workers }) =>
-      workers.map(w => [app, w.index, w.pid, w.state, age(Date.now() - w.startedAt), w.requests, w.active, megabytes(w.memory)]),
+      workers.map(w => [app, w.index, w.pid, w.state, age(Date.now() - w.startedAt), w.requests, w.active, megabytes(w.memory), doing(w.now)]),
     ),
   ])
 }

@@ -90,6 +90,11 @@ export class FrameClient {
     return this.#calls.size
   }
 
+  /** What is under way. */
+  get exchanges(): readonly Exchange[] {
+    return Array.from(this.#calls.values(), ({ x }) => x)
+  }
+
   /** Exchanges of the worker over all fronts, as its last frame said. */
   get depth(): number {
     return this.#depth

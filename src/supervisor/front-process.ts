@@ -115,7 +115,7 @@ export class FrontProcess {
   }
 
   /** Undefined when it does not answer in time: a front that is busy for a second is a finding of its own. */
-  stats(timeoutMs = 1000): Promise<FrontStats | undefined> {
+  stats(timeoutMs = 1000, { requests = false } = {}): Promise<FrontStats | undefined> {
     const id = ++this.#asked
     return new Promise(resolve => {
       const timer = setTimeout(() => {
@@ -126,7 +126,7 @@ export class FrontProcess {
         clearTimeout(timer)
         resolve(stats)
       })
-      this.#send({ type: "stats", id })
+      this.#send({ type: "stats", id, ...(requests && { requests }) })
     })
   }
 

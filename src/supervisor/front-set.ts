@@ -148,8 +148,8 @@ export class FrontSet {
     return told
   }
 
-  async stats(): Promise<readonly (FrontStats | undefined)[]> {
-    return await Promise.all([...this.#fronts].map(front => front.stats()))
+  async stats(options: { requests?: boolean } = {}): Promise<readonly (FrontStats | undefined)[]> {
+    return await Promise.all([...this.#fronts].map(front => front.stats(undefined, options)))
   }
 
   #spawn(): FrontProcess {

@@ -3,6 +3,7 @@ import { availableParallelism } from "node:os"
 import type { Logger } from "../log/logger.ts"
 import type { Plan } from "../plan.ts"
 import { FrontSet } from "./front-set.ts"
+import type { RequestNow } from "../plugin.ts"
 import type { Pool } from "./pools.ts"
 import type { ListeningSocket } from "./sockets.ts"
 
@@ -99,6 +100,16 @@ export class Generations {
 
   kill(): void {
     for (const set of this.#sets) set.kill()
+  }
+
+  /** What the workers of every app do now, for all fronts, the oldest request first. */
+  async requests(): Promise<ReadonlyMap<string, readonly RequestNow[]>> {
+    const stats = await Promise.all(this.all.map(set => set.stats({ requests: true })))
+    const requests = new Map<string, RequestNow[]>()
+    for (const { now = {} } of stats.flat().filter(one => one !== undefined))
+      for (const [app, list] of Object.entries(now)) requests.set(app, [...(requests.get(app) ?? []), ...list])
+    for (const list of requests.values()) list.sort((a, b) => b.ms - a.ms)
+    return requests
   }
 
   workersChanged(pool: Pool): void {

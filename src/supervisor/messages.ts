@@ -1,6 +1,6 @@
 /** What the supervisor and a front say to each other over IPC. Plain data; JSON on the wire. */
 import type { ConfigJson } from "../config/config.ts"
-import type { PartCommand, WorkerInfo, WorkerReport } from "../plugin.ts"
+import type { PartCommand, RequestNow, WorkerInfo, WorkerReport } from "../plugin.ts"
 
 /** An address that the front accepts from, and the descriptor under which it inherited the listening socket. */
 export interface InheritedSocket {
@@ -40,7 +40,8 @@ export type ToFront =
   | { readonly type: "leave"; readonly graceMs: number; readonly tunnelGraceMs: number }
   | { readonly type: "reopen" }
   | { readonly type: "problem"; readonly text: string | null }
-  | { readonly type: "stats"; readonly id: number }
+  /** `requests`: also what the workers do now. */
+  | { readonly type: "stats"; readonly id: number; readonly requests?: boolean }
   /** What another front said to all (Bus). */
   | { readonly type: "cast"; readonly topic: string; readonly data: unknown }
   /** For the parts that take commands. Answer: "told". */
@@ -67,4 +68,6 @@ export interface FrontStats {
   readonly requests: number
   /** Resident bytes. */
   readonly memory: number
+  /** By app, when it was asked for. */
+  readonly now?: Readonly<Record<string, readonly RequestNow[]>>
 }

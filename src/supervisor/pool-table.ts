@@ -3,6 +3,7 @@ import type { AppWorkers, ControlAnswer } from "../control.ts"
 import { didYouMean } from "../config/suggest.ts"
 import type { Logger } from "../log/logger.ts"
 import type { Plan, PlannedApp } from "../plan.ts"
+import type { RequestNow } from "../plugin.ts"
 import type { Cgroups } from "./cgroup.ts"
 import type { Guard } from "./guard.ts"
 import type { WorkerEvents } from "./hook-host.ts"
@@ -140,13 +141,14 @@ export class PoolTable {
     }
   }
 
-  async workers(stack: boolean): Promise<readonly AppWorkers[]> {
+  async workers({ stack, requests }: { stack: boolean; requests: ReadonlyMap<string, readonly RequestNow[]> }): Promise<readonly AppWorkers[]> {
     return await Promise.all(
       this.all.map(async pool => {
         const stacks = stack ? await pool.stacks() : []
         const workers = pool.status().map(worker => {
           const found = stacks.find(({ pid }) => pid === worker.pid)
-          return found === undefined ? worker : { ...worker, stack: found.stack }
+          const now = (requests.get(pool.name) ?? []).filter(({ index, serial }) => index === worker.index && serial === worker.serial)
+          return { ...worker, now, ...(found !== undefined && { stack: found.stack }) }
         })
         return { app: pool.name, workers }
       }),

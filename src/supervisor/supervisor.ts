@@ -2,7 +2,7 @@
  * The process that owns everything and serves nothing: listening sockets, fronts, worker pools, signals, control socket.
  * Signals and commands only queue; one loop acts on them. What takes time (a renewal, the stop) runs beside the loop.
  */
-import type { Command, ControlAnswer, Status } from "../control.ts"
+import type { AppWorkers, Command, ControlAnswer, Status } from "../control.ts"
 import { reason } from "../errors.ts"
 import type { Logger } from "../log/logger.ts"
 import type { Plan } from "../plan.ts"
@@ -198,7 +198,7 @@ export class Supervisor {
       case "status":
         return void this.#status().then(status => answer({ ok: true, status }))
       case "workers":
-        return void this.#pools.workers(command.stack).then(workers => answer({ ok: true, workers }))
+        return void this.#workers(command.stack).then(workers => answer({ ok: true, workers }))
       case "scale":
         return answer(this.#pools.scale(command.app, command.workers))
       case "tell":
@@ -380,6 +380,10 @@ export class Supervisor {
     const refused = told.find(one => "error" in one)
     if (refused !== undefined && "error" in refused) return { ok: false, error: refused.error }
     return { ok: true, told: told.map(one => ("answers" in one ? one.answers : [])) }
+  }
+
+  async #workers(stack: boolean): Promise<readonly AppWorkers[]> {
+    return this.#pools.workers({ stack, requests: await this.#generations.requests() })
   }
 
   #status(): Promise<Status> {

@@ -1,4 +1,4 @@
-import type { AppLink, AppSpec, Handler, Live, WorkerInfo } from "edge"
+import type { AppLink, AppSpec, Handler, Live, RequestNow, WorkerInfo } from "edge"
 import { SlotClaims } from "edge"
 import { Dispatcher } from "./dispatch.ts"
 import type { Line, LineOptions } from "./line.ts"
@@ -7,6 +7,8 @@ import type { PoolOptions } from "./options.ts"
 
 /** A worker that could not be connected to is tried again after this while it is still said to run. */
 const againMs = 100
+/** Of a worker that has thousands, so many are shown. */
+const mostShown = 100
 /** How long the start of a front waits for its first connections. */
 const firstMs = 5000
 
@@ -47,6 +49,7 @@ class Switchboard {
 
   async start(): Promise<void> {
     this.#link.workers(workers => this.#changed(workers))
+    this.#link.requests?.(() => this.#requests())
     await Promise.race([Promise.all(this.#opening), Bun.sleep(firstMs)])
   }
 
@@ -58,6 +61,13 @@ class Switchboard {
       line.retire()
     }
     this.#claims.leave()
+  }
+
+  #requests(): RequestNow[] {
+    const nowMs = performance.now()
+    return this.dispatcher.lines.flatMap(({ index, serial, exchanges }) =>
+      exchanges.slice(0, mostShown).map(({ method, path, startMs }) => ({ index, serial, method, path, ms: Math.round(nowMs - startMs) })),
+    )
   }
 
   #changed(workers: readonly WorkerInfo[]): void {

@@ -9,6 +9,8 @@ export interface Line {
   readonly serial: number
   /** Nothing can be sent any more. */
   readonly down: boolean
+  /** What is under way on it. */
+  readonly exchanges: readonly Exchange[]
   /** WebSockets go another way than requests and need no slot for their handshake. */
   readonly sockets: boolean
   /**
@@ -85,6 +87,10 @@ class FrameLine implements Line {
     return this.#client.down
   }
 
+  get exchanges(): readonly Exchange[] {
+    return this.#client.exchanges
+  }
+
   send(x: Exchange, over: () => void): Promise<Reply> {
     return this.#client.send(x, over)
   }
@@ -123,6 +129,7 @@ class UpstreamLine implements Line {
   readonly sockets = false
   down = false
   readonly #options: LineOptions
+  readonly #exchanges = new Set<Exchange>()
   readonly #upstream: { send(x: Exchange, over?: () => void): Promise<Reply>; close(): void }
 
   constructor(options: LineOptions, upstream: { send(x: Exchange, over?: () => void): Promise<Reply>; close(): void }) {
@@ -133,8 +140,17 @@ class UpstreamLine implements Line {
     this.#upstream = upstream
   }
 
+  get exchanges(): readonly Exchange[] {
+    return [...this.#exchanges]
+  }
+
   send(x: Exchange, over: () => void): Promise<Reply> {
-    return this.#upstream.send(x, over).catch((error: unknown) => this.#failed(error, x))
+    this.#exchanges.add(x)
+    const ended = (): void => {
+      this.#exchanges.delete(x)
+      over()
+    }
+    return this.#upstream.send(x, ended).catch((error: unknown) => this.#failed(error, x))
   }
 
   /** Nothing is sent ahead to such a program: it cannot give back what it has not begun. */
