@@ -126,6 +126,15 @@ const commands: Readonly<Record<string, Entry>> = {
     describe: c =>
       c.description("JSON Schema of site.toml, for editors").option("-c, --config <file>", "with the plugins of this config"),
   },
+  adapt: {
+    load: () => import("./commands/adapt.ts"),
+    describe: c =>
+      c
+        .description("make a site.toml of a foreign config: gunicorn.conf.py, uwsgi.ini")
+        .argument("<file>")
+        .option("--from <kind>", "what the file is, when its name does not say it")
+        .option("--to <file>", "write it there instead of to standard output"),
+  },
   types: {
     load: () => import("./commands/types.ts"),
     describe: c => c.description("type declarations for apps and plugins").option("--to <folder>", "where to", ".edge/types"),
