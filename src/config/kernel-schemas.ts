@@ -35,6 +35,11 @@ export const limits = v.strictObject({
     v.optional(duration(), "10s"),
     say("A client that closed its side is taken for gone when its answer has not begun by then"),
   ),
+  connections: v.pipe(v.optional(count({ min: 0 }), 0), say("Connections open at once, for each address and front; more are closed at once. 0: no limit")),
+  connections_per_ip: v.pipe(
+    v.optional(count({ min: 0 }), 0),
+    say("Of one client (an IPv6 one is its /64), other than trusted proxies. 0: no limit"),
+  ),
   underscores: v.pipe(
     v.optional(v.boolean(), false),
     say("Pass header names with an underscore; X_Forwarded_For poses as X-Forwarded-For in CGI, WSGI and PHP"),

@@ -158,6 +158,8 @@ function toLimits(l: v.InferOutput<typeof limits>, header: string | undefined): 
     drainBytes: l.drain,
     pipelineBytes: l.pipeline,
     halfCloseMs: l.half_close,
+    connections: l.connections,
+    connectionsPerIp: l.connections_per_ip,
     underscores: l.underscores,
     ...(header !== undefined && { server: header }),
   }

@@ -80,7 +80,9 @@ class Networks {
   }
 }
 
-function networkOf(ip: string, bits: number): string {
+/** The first `bits` of an IPv6 address; an IPv4 one, also a mapped one, as it is. */
+export function networkOf(ip: string, bits: number): string {
+  if (!ip.includes(":")) return ip
   const bytes = addressBytes(ip)
   if (bytes === null) return ip
   if (bytes.length === 4) return bytes.join(".")

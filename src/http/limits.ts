@@ -22,6 +22,10 @@ export interface Limits {
   readonly pipelineBytes: number
   /** A client that closed its side is taken for gone when its answer has not begun by then. */
   readonly halfCloseMs: number
+  /** Connections that may be open at once, for each address and front; 0 for no limit. */
+  readonly connections: number
+  /** Of one client (an IPv6 one is its /64), other than trusted proxies. */
+  readonly connectionsPerIp: number
   /** Pass header names with "_": they collide with "-" in CGI, WSGI and PHP (`X_Forwarded_For`). */
   readonly underscores: boolean
   /** Value of the Server header; none when absent. */
@@ -40,5 +44,7 @@ export const defaultLimits: Limits = {
   drainBytes: 65_536,
   pipelineBytes: 65_536,
   halfCloseMs: 10_000,
+  connections: 0,
+  connectionsPerIp: 0,
   underscores: false,
 }

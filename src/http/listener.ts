@@ -2,6 +2,7 @@ import type { Socket, TCPSocketListener } from "bun"
 import type { Accepted } from "./accepted.ts"
 import type { Handler } from "./chain.ts"
 import { ConnectionFacts } from "./connection-facts.ts"
+import { Crowd, turnAway } from "./crowd.ts"
 import { setForwardedRules } from "./exchange.ts"
 import type { Exchange, ExchangeEnd } from "./exchange.ts"
 import { forwardedRules } from "./forwarded.ts"
@@ -85,9 +86,10 @@ class Listener implements HttpListener, ProtocolHost {
   readonly #rests: ReturnType<typeof setInterval>
   readonly #proxied: boolean
   readonly #sourceOf: SourceOf
+  readonly #crowd: Crowd | undefined
   #emptied: (() => void) | undefined
 
-  constructor(o: ListenOptions, sourceOf: SourceOf = () => null) {
+  constructor(o: ListenOptions, sourceOf?: SourceOf) {
     // One front has one list of trusted proxies.
     setForwardedRules(forwardedRules(o.trusted))
     this.handler = o.handler
@@ -95,7 +97,9 @@ class Listener implements HttpListener, ProtocolHost {
     this.log = o.log
     this.onExchangeEnd = o.onExchangeEnd
     this.#proxied = o.proxyProtocol === true
-    this.#sourceOf = sourceOf
+    this.#sourceOf = sourceOf ?? (() => null)
+    // Behind a door all come from it, and were counted there.
+    this.#crowd = sourceOf === undefined ? Crowd.of(o.limits, { log: o.log, local: o.address }) : undefined
     this.#facts = { local: o.address, secure: o.tls !== undefined, trusted: o.trusted }
     const { tls, ...named } = o.tls === undefined ? {} : tlsListening(o.tls)
     const socket = { ...this.#handlers(), ...(tls !== undefined && { open: this.#openTls, handshake: this.#handshake, ...named }) }
@@ -109,6 +113,7 @@ class Listener implements HttpListener, ProtocolHost {
       open: (socket: Socket<Accepted>) => {
         this.accepted++
         const facts = new ConnectionFacts(socket, this.#facts)
+        if (this.#crowd?.enter(socket, { peer: facts.peer, exempt: facts.trusted }) === false) return turnAway(socket)
         if (this.#proxied && facts.trusted) this.#awaitSource(socket)
         else this.#speak(socket, facts)
         this.#open.add(socket)
@@ -143,6 +148,10 @@ class Listener implements HttpListener, ProtocolHost {
   /** Before the handshake: without a handshake handler it would be behind it, and who is in the middle not be seen. */
   #openTls = (socket: Socket<Accepted>): void => {
     this.accepted++
+    if (this.#crowd !== undefined) {
+      const { peer, trusted } = new ConnectionFacts(socket, this.#facts)
+      if (!this.#crowd.enter(socket, { peer, exempt: trusted })) return turnAway(socket)
+    }
     socket.data = new Handshake(socket as unknown as TlsSocket, this.limits.headTimeoutMs)
     this.#open.add(socket)
   }
@@ -230,6 +239,7 @@ class Listener implements HttpListener, ProtocolHost {
 
   #closed(socket: Socket<Accepted>): void {
     this.#open.delete(socket)
+    this.#crowd?.leave(socket)
     socket.data.gone()
     if (this.#open.size === 0) this.#emptied?.()
   }
