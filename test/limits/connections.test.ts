@@ -29,9 +29,17 @@ interface Client {
 async function open(port: number, localAddress = "127.0.0.1"): Promise<Client> {
   const socket = connect({ port, host: "127.0.0.1", localAddress })
   const client: Client = { socket, closed: false }
-  socket.on("close", () => (client.closed = true))
   socket.on("error", () => {})
-  await new Promise(resolve => socket.once("connect", resolve))
+  // Unread, its end might not be seen.
+  socket.resume()
+  // It may be over before we hear that it began.
+  await new Promise<void>(resolve => {
+    socket.once("connect", () => resolve())
+    socket.once("close", () => {
+      client.closed = true
+      resolve()
+    })
+  })
   return client
 }
 
