@@ -408,7 +408,11 @@ export class Fetcher {
       this.#parts.status.add(new HeaderList(lines), "miss", { collapsed: true })
       return respondFilling(x, fill, { status: preview.status, lines, facts })
     }
-    if (landing.kind === "each") return this.fetch(asked, this.#keeper.group(asked.base)?.select(x.headers, { extra, ranged: false }), MOST_TRIES + 1)
+    if (landing.kind === "each") {
+      const stored = this.#keeper.group(asked.base)?.select(x.headers, { extra, ranged: false })
+      const reply = stored?.isFresh(now()) === true ? respond(x, stored, facts) : null
+      return reply ?? this.fetch(asked, stored, MOST_TRIES + 1)
+    }
     // One of those who waited tries again, for all of them; twice is enough.
     if (tries >= 1) throw landing.error
     return this.fetch(asked, undefined, tries + 1)

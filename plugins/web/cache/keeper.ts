@@ -62,12 +62,13 @@ export class Keeper {
     return { entry: new Entry(made), keep: terms !== null && varyNames(headers) !== null }
   }
 
-  /** False: it was purged since it was asked for, or is too large. */
+  /** False: it was purged since it was asked for, or there is no room for one so large. */
   keep(entry: Entry): boolean {
     if (this.#parts.purges.covers(entry)) return false
-    if (!this.#parts.memory.put(entry)) return false
-    this.#parts.disk?.write(entry)
-    return true
+    const { memory, disk } = this.#parts
+    const inMemory = memory.put(entry)
+    disk?.write(entry)
+    return inMemory || disk !== undefined
   }
 
   drop(entry: Entry): void {

@@ -28,7 +28,7 @@ export interface ExtraKey {
 
 function extraOf(headers: HeaderList, key: ExtraKey): string {
   const cookies = headers.get("cookie") ?? ""
-  const values = [...key.headers.map(name => normalValue(name.toLowerCase(), headers)), ...key.cookies.map(name => cookieOf(cookies, name))]
+  const values = [...key.headers.map(name => normalValue(name.toLowerCase(), headers.get(name))), ...key.cookies.map(name => cookieOf(cookies, name))]
   return JSON.stringify(values)
 }
 

@@ -71,7 +71,7 @@ test("entries that are used no more make room in the end", () => {
 
 test("one answer for the same requests, a bounded number for one URL", () => {
   const memory = store()
-  for (let i = 0; i < 30; i++) memory.put(entry("u", 100, [["x-kind", String(i % 20)]]))
+  for (let i = 0; i < 30; i++) memory.put(entry("u", 100, [["x-kind", String(i % 20), String(i % 20)]]))
   expect(memory.get("u")!.entries.map(({ selectors }) => selectors[0]![1])).toEqual(["9", "8", "7", "6", "5", "4", "3", "2"])
   expect(memory.size).toBe(8)
   expect(memory.deleteGroup("u")).toBe(8)

@@ -99,10 +99,10 @@ export class Purges {
     return this.#purges.some(({ purge, matches }) => kept.storedMs <= purge.ms && matches(kept))
   }
 
-  /** Purges before `ms` are forgotten: nothing that is kept is older. */
-  forget(ms: number): void {
-    const kept = this.#purges.filter(({ purge }) => purge.ms >= ms)
-    this.#purges.splice(0, this.#purges.length, ...kept)
+  /** Those before `ms` that are not among `ids` were carried out on all that is kept. */
+  forget(ms: number, ids: ReadonlySet<string>): void {
+    const left = this.#purges.filter(({ purge }) => purge.ms >= ms || ids.has(purge.id))
+    this.#purges.splice(0, this.#purges.length, ...left)
   }
 
   get list(): readonly Purge[] {

@@ -1,8 +1,8 @@
 /** Which requests a stored answer fits (RFC 9111 4.1). */
 import type { HeaderList } from "edge"
 
-/** Name in lower case, value in normal form; "" and absent are told apart by null. */
-export type Selector = readonly [name: string, value: string | null]
+/** Name in lower case, value in normal form and as it came; null for absent, which is not "". */
+export type Selector = readonly [name: string, value: string | null, raw: string | null]
 
 /** Names of Vary, sorted, each once; null for `*`, which fits no request. */
 export function varyNames(headers: HeaderList): readonly string[] | null {
@@ -16,12 +16,17 @@ export function varyNames(headers: HeaderList): readonly string[] | null {
 const none: readonly string[] = []
 
 export function selectorsOf(names: readonly string[], headers: HeaderList): Selector[] {
-  return names.map(name => [name, normalValue(name, headers)])
+  return names.map(name => {
+    const raw = headers.get(name)
+    return [name, normalValue(name, raw), raw]
+  })
 }
 
 export function fits({ selectors, language }: { readonly selectors: readonly Selector[]; readonly language: string }, headers: HeaderList): boolean {
-  for (const [name, value] of selectors) {
-    if (normalValue(name, headers) === value) continue
+  for (let i = 0; i < selectors.length; i++) {
+    const [name, value, raw] = selectors[i]!
+    const given = headers.get(name)
+    if (given === raw || normalValue(name, given) === value) continue
     if (name !== "accept-language" || language === "" || firstLanguage(headers) !== language) return false
   }
   return true
@@ -43,8 +48,7 @@ const sets = new Set(["accept-encoding", "accept-language", "accept-charset"])
 const opaque = new Set(["cookie", "authorization", "user-agent"])
 
 /** Of a request field, so that what means the same is the same; null when it is not there. */
-export function normalValue(name: string, headers: HeaderList): string | null {
-  const value = headers.get(name)
+export function normalValue(name: string, value: string | null): string | null {
   if (value === null || opaque.has(name)) return value
   if (!sets.has(name)) return value.includes(",") ? value.trim().replaceAll(/\s*,\s*/g, ",") : value
   const known = recent.get(value)
@@ -62,5 +66,5 @@ const MOST_RECENT = 500
 
 /** Part of the name of a variant's file. */
 export function variantKey(selectors: readonly Selector[]): string {
-  return selectors.length === 0 ? "" : JSON.stringify(selectors)
+  return selectors.length === 0 ? "" : JSON.stringify(selectors.map(([name, value]) => [name, value]))
 }

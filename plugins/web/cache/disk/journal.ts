@@ -32,6 +32,11 @@ export class Journal {
     })
   }
 
+  /** What is still to be carried out. */
+  async ids(): Promise<Set<string>> {
+    return new Set(parse(await readFile(this.#path, "utf8").catch(() => "")).map(({ id }) => id))
+  }
+
   /** Those up to `ms` were carried out on every file. What another front adds in this very moment may be lost with them. */
   async done(ms: number): Promise<void> {
     const text = await readFile(this.#path, "utf8").catch(() => "")

@@ -85,10 +85,17 @@ export class Sweeper {
     } catch (error) {
       this.#options.log.warn("the cache's disk could not be swept", { dir: this.#options.dir, error })
     }
+    await this.#forget()
     this.#sweeping = false
     const again = this.#again
     this.#again = false
     this.#plan(again ? SOON_MS : EVERY_MS)
+  }
+
+  /** Purges that whichever front swept has carried out; an answer that was asked for before one may still be on its way. */
+  async #forget(): Promise<void> {
+    const { purges, journal } = this.#options
+    if (purges.list.length > 0) purges.forget(now() - ABANDONED_MS, await journal.ids())
   }
 
   /** A link to our process id: made by one at a time, and it says whether who made it still lives. */
