@@ -8,7 +8,9 @@ import { Fetcher } from "./fetcher.ts"
 import { invalidated, isSafe } from "./invalidate.ts"
 import { Keeper } from "./keeper.ts"
 import { baseKey } from "./key.ts"
+import { marked } from "./marked.ts"
 import type { Asked, CacheParts } from "./parts.ts"
+import { keepPost } from "./post.ts"
 import { answerPurge } from "./purge-method.ts"
 import { respond } from "./respond.ts"
 
@@ -67,7 +69,7 @@ export class ResponseCache {
       const reply = this.#hit(x, entry, facts)
       if (reply !== null) {
         this.#fetcher.refresh(asked, entry)
-        return this.#fetcher.marked(reply, { entry, outcome: "updating" })
+        return marked(this.#parts.status, reply, { entry, outcome: "updating" })
       }
     }
     return x.method === "HEAD" ? this.#fetcher.head(asked, entry) : this.#fetcher.fetch(asked, entry)
@@ -104,7 +106,7 @@ export class ResponseCache {
       change: reply => {
         const bases = invalidated(x, reply, target => this.#parts.targetOf(target))
         if (bases.length > 0) this.#parts.invalidate(bases)
-        return x.method === "POST" && this.#parts.options.methods.has("POST") ? this.#fetcher.keepPost(x, reply) : reply
+        return x.method === "POST" && this.#parts.options.methods.has("POST") ? keepPost(x, reply, { parts: this.#parts, keeper: this.#keeper }) : reply
       },
     })
   }

@@ -1,6 +1,5 @@
 /** Puts answers into the stores, takes them out, and knows what must not go in. */
 import { Entry, type Made } from "./entry.ts"
-import type { Group } from "./group.ts"
 import { keptLines, mergedLines, tagsOf } from "./lines.ts"
 import type { Asked, CacheParts } from "./parts.ts"
 import { type Answered, dateMs, decide, type Terms } from "./policy.ts"
@@ -74,10 +73,6 @@ export class Keeper {
   drop(entry: Entry): void {
     this.#parts.memory.delete(entry)
     this.#parts.disk?.remove(entry)
-  }
-
-  group(base: string): Group | undefined {
-    return this.#parts.memory.get(base)
   }
 
   /** Takes bytes for a body on its way; false: there is no room. */

@@ -18,7 +18,6 @@ export interface Rules {
 export interface Answered {
   readonly status: number
   readonly headers: HeaderList
-  readonly method: string
   /** Of the request. */
   readonly facts: Fact
   /** The client's Cache-Control. */

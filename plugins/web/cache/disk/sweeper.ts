@@ -56,7 +56,11 @@ export class Sweeper {
 
   wrote(bytes: number): void {
     this.#wrote += bytes
-    if (this.#wrote > this.#options.size * WROTE) void this.#run()
+    if (this.#wroteMuch) void this.#run()
+  }
+
+  get #wroteMuch(): boolean {
+    return this.#wrote > this.#options.size * WROTE
   }
 
   /** Something was purged. */
@@ -87,7 +91,8 @@ export class Sweeper {
     }
     await this.#forget()
     this.#sweeping = false
-    const again = this.#again
+    // What was written meanwhile the sweep has not seen.
+    const again = this.#again || this.#wroteMuch
     this.#again = false
     this.#plan(again ? SOON_MS : EVERY_MS)
   }
