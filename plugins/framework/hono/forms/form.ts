@@ -11,6 +11,7 @@ import { fromSchema } from "./from-schema.ts"
 import { languageOf } from "./messages.ts"
 import { BoundModelForm } from "./model-form.ts"
 import type { Source } from "./source.ts"
+import { isTimeZone } from "./time.ts"
 
 export interface FormOptions<V> {
   /** What each field looks like and takes, where the model or schema does not say. */
@@ -95,7 +96,7 @@ export class Form<V, B extends BoundForm<V> = BoundForm<V>> {
 
 function zoneOf(c: Context<any> | undefined): string {
   const zone: unknown = c?.get("timeZone")
-  return typeof zone === "string" && zone !== "" ? zone : "UTC"
+  return typeof zone === "string" && isTimeZone(zone) ? zone : "UTC"
 }
 
 /** The forms of a model: `row` is the one to be changed; without one, a new one is made. */

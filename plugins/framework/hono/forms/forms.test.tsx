@@ -20,6 +20,7 @@ import { FormView } from "./view.tsx"
 
 const User = model("user", { name: text({ max: 20, search: true }) })
 const Tag = model("tag", { name: text({ unique: true }) })
+const Seat = model("seat", { row: integer(), place: integer({ label: "Seat" }) }, { indexes: [{ fields: ["row", "place"], unique: true }] })
 const Post = model("post", {
   title: text({ max: 120, search: true, help: "At most 120 characters" }),
   slug: slug({ from: "title", unique: true }),
@@ -35,7 +36,7 @@ const Post = model("post", {
   secret: text({ default: "s3cret", editable: false }),
   tags: many(Tag),
 })
-const models = [User, Tag, Post]
+const models = [User, Tag, Seat, Post]
 const PostForm = form(Post, { timeZone: "Europe/Berlin" })
 
 const body = (values: Record<string, string | readonly string[]>) =>
@@ -150,6 +151,14 @@ function suite(open: () => Promise<Database>): void {
     expect(await bound.save()).toBeNull()
     expect(bound.errors).toEqual({ slug: "Taka wartość już istnieje." })
     expect(await Post.all.count()).toBe(count)
+  })
+
+  test("values that must be unique together are an error of the form as a whole", async () => {
+    const Seats = form(Seat)
+    const take = async () => Seats.check(body({ row: "1", place: "2" }), { lang: "de" })
+    expect(await (await take()).save()).toMatchObject({ row: 1, place: 2 })
+    const again = await take()
+    expect([await again.save(), again.errors]).toEqual([null, { "": "Mit diesen Werten gibt es schon etwas: row und Seat." }])
   })
 
   test("changes a row; emptied fields are emptied, relations replaced", async () => {
@@ -348,6 +357,16 @@ describe("drawn", () => {
     const headers = { "accept-language": "de", "content-type": "application/x-www-form-urlencoded" }
     expect(await (await own.request("/", { method: "POST", body: "on=2026-01-01T09:00", headers })).json()).toEqual(["Compila questo campo.", "2026-01-01T09:00"])
     expect(await (await own.request("/zone", { method: "POST", body: "on=2026-01-01T09:00", headers })).json()).toEqual({ on: "2026-01-01T00:00:00.000Z" })
+  })
+
+  test("a language or zone that is none does no harm", async () => {
+    const own = new Hono<{ Variables: { language: string; timeZone: string } }>().post("/:language", async c => {
+      c.set("language", c.req.param("language"))
+      c.set("timeZone", "Not/AZone")
+      return c.json((await Contact.read(c)).errors.name)
+    })
+    const say = async (lang: string) => (await own.request(`/${lang}`, { method: "POST", body: new URLSearchParams({ name: "A", on: "2026-01-01T00:00" }) })).json()
+    expect([await say("pt_BR"), await say("DE"), await say("x!"), await say("tlh")]).toEqual(["Pelo menos 2 caracteres.", "Bitte mindestens 2 Zeichen.", "Please use at least 2 characters.", "Please use at least 2 characters."] as never)
   })
 
   test("other types of body are refused", async () => {

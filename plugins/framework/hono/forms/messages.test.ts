@@ -12,7 +12,7 @@ test("every language says everything, with the same blanks", () => {
   for (const lang of languages) {
     expect(hasMessages(lang)).toBe(true)
     for (const [code, text] of Object.entries(english)) {
-      const said = say(lang, code as MessageCode, { limit: "{limit}", label: "{label}" })
+      const said = say(lang, code as MessageCode, { limit: "{limit}", label: "{label}", fields: "{fields}" })
       expect([lang, code, blanks(said)]).toEqual([lang, code, blanks(text)])
       if (lang !== "en" && text.length > 8) expect(said).not.toBe(text)
     }

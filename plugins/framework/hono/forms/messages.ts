@@ -34,7 +34,8 @@ export function hasMessages(lang: string): boolean {
 }
 
 export function say(lang: string, code: MessageCode, values: Readonly<Record<string, string | number>> = {}): string {
-  const text = catalogues.get(lang)?.[code] ?? catalogues.get(lang.split("-", 1)[0]!)?.[code] ?? english[code]
+  const key = lang.toLowerCase()
+  const text = catalogues.get(key)?.[code] ?? catalogues.get(key.split("-", 1)[0]!)?.[code] ?? english[code]
   return text.replaceAll(/\{(\w+)\}/g, (_, name: string) => String(values[name] ?? ""))
 }
 
@@ -62,8 +63,17 @@ export function pickLanguage(header: string, known: (lang: string) => boolean): 
 /** The reader's language: `c.var.language` (hono/language, or the app's own choice), else what the browser asks for. */
 export function languageOf(c: Context<any>): string {
   const chosen: unknown = c.get("language")
-  if (typeof chosen === "string" && chosen !== "") return chosen
+  if (typeof chosen === "string" && chosen !== "") return canonical(chosen) ?? "en"
   return pickLanguage(c.req.header("accept-language") ?? "", hasMessages) ?? "en"
+}
+
+/** "pt_BR" as "pt-BR"; undefined for what is no language: Intl throws at it. */
+function canonical(lang: string): string | undefined {
+  try {
+    return Intl.getCanonicalLocales(lang.replaceAll("_", "-"))[0]
+  } catch {
+    return undefined
+  }
 }
 
 /** "2 MB", for people. */

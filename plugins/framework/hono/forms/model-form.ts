@@ -1,5 +1,6 @@
 import { database } from "../db/database.ts"
 import { InUse, ValidationError } from "../db/errors.ts"
+import { words } from "../db/naming.ts"
 import type { Fields, ModelBase, New, Patch, Row } from "../db/model.ts"
 import { files } from "../files/storage.ts"
 import { type Binding, BoundForm } from "./bound-form.ts"
@@ -61,10 +62,19 @@ export class BoundModelForm<F extends Fields, K extends keyof F & string> extend
 
   /** An error of a field that the form does not show stands above it, with the field's name. */
   #place(key: string, message: string): void {
-    const words = message === "There is one with this value already." ? say(this.lang, "unique") : message
+    const text = this.#inLanguage(message)
     const shown = this.binding.source.fields.some(field => field.key === key)
-    if (key === "" || shown) this.fail(words, key as never)
-    else this.fail(`${this.model.fields[key]?.options.label ?? key}: ${words}`)
+    if (key === "" || shown) this.fail(text, key as never)
+    else this.fail(`${this.model.fields[key]?.options.label ?? words(key)}: ${text}`)
+  }
+
+  /** db/errors.ts says it in English. */
+  #inLanguage(message: string): string {
+    if (message === "There is one with this value already.") return say(this.lang, "unique")
+    const together = /^There is one with the same (.+) already\.$/.exec(message)?.[1]
+    if (together === undefined) return message
+    const labels = together.split(" and ").map(key => this.model.fields[key]?.options.label ?? words(key).toLowerCase())
+    return say(this.lang, "uniqueTogether", { fields: new Intl.ListFormat(this.lang).format(labels) })
   }
 
   /** Stores the uploads; once it is settled, either they or the files they replace are deleted. */

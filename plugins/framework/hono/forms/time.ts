@@ -40,7 +40,20 @@ function formatOf(timeZone: string): Intl.DateTimeFormat {
   if (format === undefined) {
     const number = "numeric"
     format = new Intl.DateTimeFormat("en-US", { timeZone, hourCycle: "h23", year: number, month: number, day: number, hour: number, minute: number, second: number })
+    // Names differ in case too, and come from visitors: what is kept is bounded.
+    if (formats.size >= 600) formats.clear()
     formats.set(timeZone, format)
   }
   return format
+}
+
+/** A zone may come from a visitor's cookie: one that is none would throw. */
+export function isTimeZone(name: string): boolean {
+  if (name === "UTC" || formats.has(name)) return true
+  try {
+    formatOf(name)
+    return true
+  } catch {
+    return false
+  }
 }

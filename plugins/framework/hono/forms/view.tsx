@@ -11,7 +11,7 @@ type FormProps = {
   /** Default: the page's own address. */
   action?: string
   method?: "post" | "get"
-  /** Words of the button; null for none. */
+  /** Words of the button, "Save" in the reader's language by default; null for none. */
   submit?: Child
   /** Instead of all fields, one after the other. */
   children?: Child
@@ -24,7 +24,7 @@ type FormProps = {
 }
 
 /** A whole form: token, what is wrong, the fields, the button. */
-export function FormView({ form, formsets = [], action, method = "post", submit = "Save", children, novalidate, attributes, ...rest }: FormProps) {
+export function FormView({ form, formsets = [], action, method = "post", submit, children, novalidate, attributes, ...rest }: FormProps) {
   const files = form.hasFiles || formsets.some(formset => formset.hasFiles)
   return (
     <form
@@ -44,7 +44,7 @@ export function FormView({ form, formsets = [], action, method = "post", submit 
       ))}
       {submit !== null && (
         <div class="form-actions">
-          <button type="submit">{submit}</button>
+          <button type="submit">{submit ?? form.say("save")}</button>
         </div>
       )}
     </form>
