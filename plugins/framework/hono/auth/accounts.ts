@@ -67,6 +67,11 @@ export class Accounts {
    * same work and the same answer, so that neither the words nor the time tell who has an account.
    */
   async verify(email: string, password: string): Promise<UserRow | null> {
+    return (await this.check(email, password))?.user ?? null
+  }
+
+  /** Like verify, with the stamp of the password that was right. */
+  async check(email: string, password: string): Promise<{ user: UserRow; stamp: number } | null> {
     const user = await this.find(email)
     const kept = await Password.where({ user: { id: user?.id ?? 0 } }).first()
     const usable = user?.isActive === true ? kept?.hash : undefined
@@ -75,7 +80,7 @@ export class Accounts {
       // Only if it is still that one: a new password meanwhile must not be undone.
       await Password.where({ id: kept.id, hash: kept.hash }).update({ hash: await this.hashing.hash(password) })
     }
-    return user
+    return { user, stamp: kept.changedAt.getTime() }
   }
 
   /** Whether this is the user's password; for what asks for it once more. */

@@ -6,7 +6,7 @@ import { text } from "../db/fields.ts"
 import { model } from "../db/model.ts"
 import { authOf } from "./auth.ts"
 import { deactivate } from "./accounts.ts"
-import { createsuperuser } from "./commands.ts"
+import { createsuperuser, unlock } from "./commands.ts"
 import { Hashing } from "./hashing.ts"
 import { Group, Password, Permission, SecondFactor, Throttle, Token, User } from "./models.ts"
 import { can, hasPermission, policy, syncPermissions } from "./permissions.ts"
@@ -238,6 +238,26 @@ function suite(open: Open): void {
       expect(await secondFactors.recoveryCodesLeft(user)).toBe(0)
     } finally {
       setSystemTime()
+    }
+  })
+
+  test("unlock: the lock is lifted, and with --second-factor that too", async () => {
+    await using app = await start()
+    const { accounts, secondFactors } = authOf(app)
+    const user = await accounts.create(ann)
+    const secret = SecondFactors.newSecret()
+    await secondFactors.enable(user, secret, new TOTP({ secret: Secret.fromBase32(secret) }).generate())
+    for (let i = 0; i < 12; i++) await attempt("login", { account: ann.email, address: `10.0.0.${i}` })
+    const said = console.log
+    try {
+      console.log = () => {}
+      await unlock.run(["Ann@example.com"], app)
+      expect([await isLocked(ann.email), await secondFactors.isOn(user)]).toEqual([false, true])
+      await unlock.run(["ann@example.com", "--second-factor"], app)
+      expect(await secondFactors.isOn(user)).toBe(false)
+      await expect(unlock.run(["an@example.com"], app) as Promise<unknown>).rejects.toThrow("there is ann@example.com")
+    } finally {
+      console.log = said
     }
   })
 

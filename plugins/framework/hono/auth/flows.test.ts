@@ -158,6 +158,35 @@ function suite(open: Open): void {
     expect(made.jar.get(name)).not.toBe("A".repeat(32))
   })
 
+  test("a login that was under way when the password changed does not get in", async () => {
+    await using app = await start()
+    const user = await make(app)
+    const { accounts } = authOf(app)
+    const { hashing } = accounts
+    const verify = hashing.verify.bind(hashing)
+    hashing.verify = async (password, hash) => {
+      const right = await verify(password, hash)
+      hashing.verify = verify
+      await accounts.setPassword(user, OTHER)
+      return right
+    }
+    const thief = new Browser(app)
+    expect((await login(thief)).status).toBe(422)
+    expect(await whoami(thief)).toBeUndefined()
+  })
+
+  test("after the logout a copied cookie is worth nothing", async () => {
+    await using app = await start()
+    await make(app)
+    const browser = new Browser(app)
+    await login(browser)
+    const thief = new Browser(app)
+    for (const [name, value] of browser.jar) thief.jar.set(name, value)
+    expect(await whoami(thief)).toBe("ann@example.com")
+    await browser.submit("/logout", {})
+    expect([await whoami(browser), await whoami(thief)]).toEqual([undefined, undefined])
+  })
+
   test("another user's session is not taken over with what is in it", async () => {
     await using app = await start()
     await make(app)

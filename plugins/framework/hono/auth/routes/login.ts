@@ -46,16 +46,18 @@ export function loginRoutes(desk: Desk): void {
     if (form.password === "") return again({ password: "This is needed." })
     const tooMany = await desk.tooMany(c, "login", throttleKey(c, email))
     if (tooMany !== undefined) return again({ "": `${tooMany} Or choose a new password.` }, 429)
-    const user = await desk.hashing(() => accounts.verify(email, form.password))
-    // One answer, whether there is such an account or not.
-    if (user === null) {
+    const right = await desk.hashing(() => accounts.check(email, form.password))
+    // One answer, whether there is such an account or not. A password that was changed while it was being checked is the
+    // old one: its sessions have ended, and this one would come after.
+    if (right === null || (await accounts.passwordStamp(right.user)) !== right.stamp) {
       note(c, "login refused")
       return again({ "": "The e-mail address or the password is not right." })
     }
+    const { user, stamp } = right
     if (!(await auth.secondFactors.isOn(user))) return enter(c, user, next)
     const { session } = c.var
     session.rotate()
-    session.set(PENDING, { user: user.id, next, until: Date.now() + PENDING_MS, stamp: await accounts.passwordStamp(user) } satisfies Pending)
+    session.set(PENDING, { user: user.id, next, until: Date.now() + PENDING_MS, stamp } satisfies Pending)
     return c.redirect(paths.code, 303)
   })
 
