@@ -28,6 +28,8 @@ interface Asked {
   /** Fields that say the same again, for the page that asks. */
   readonly fields: readonly (readonly [string, string])[]
   readonly confirmed: boolean
+  /** It was asked for on the page of this row. */
+  readonly row: number | undefined
 }
 
 /** POST /admin/<model>/action: what was chosen for ticked rows, or for all that match the list's filters. */
@@ -35,7 +37,7 @@ export async function actionView(visit: Visit): Promise<Response> {
   const { c, site } = visit
   const desk = await visit.desk()
   const asked = await readAsked(visit, desk)
-  const back = site.to(desk) + stateQuery(asked?.state ?? EVERYTHING)
+  const back = asked?.row === undefined ? site.to(desk) + stateQuery(asked?.state ?? EVERYTHING) : site.to(desk, asked.row)
   if (asked === undefined) {
     c.var.messages.add("warning", "Tick the rows first, then choose what to do with them.")
     return c.redirect(back, 303)
@@ -63,8 +65,9 @@ async function readAsked(visit: Visit, desk: Desk): Promise<Asked | undefined> {
   const selection = new Selection<any>(access, desk, { query, needs: action.needs, name: action.label })
   const count = await selection.count(MOST_COUNTED)
   const confirmed = form.get("confirm") === "1" && (!all || count <= Number(form.get("count")))
-  const fields: [string, string][] = [["action", name], ["confirm", "1"], ["count", String(count)], ...(all ? [["all", "1"] as [string, string]] : ids.map(id => ["id", String(id)] as [string, string]))]
-  return { desk, action, state, query, selection, count, fields, confirmed }
+  const row = form.get("back") === "row" && !all ? ids[0] : undefined
+  const fields: [string, string][] = [["action", name], ["confirm", "1"], ["count", String(count)], ...(row === undefined ? [] : [["back", "row"] as [string, string]]), ...(all ? [["all", "1"] as [string, string]] : ids.map(id => ["id", String(id)] as [string, string]))]
+  return { desk, action, state, query, selection, count, fields, confirmed, row }
 }
 /** What is shown as "100,000+". */
 const MOST_COUNTED = 100_001
@@ -83,7 +86,7 @@ async function ask(visit: Visit, asked: Asked, back: string, status = 200): Prom
   const facts = { title: `${action.label}: ${desk.labelPlural.toLowerCase()}`, crumbs: [{ label: "Dashboard", href: site.path }, { label: desk.labelPlural, href: back }, { label: action.label }], at: desk.name, status }
   if (action.name === "delete") {
     const plan = await planDeletion(access, site.app.models, { model: desk.model, ids: rows.map(row => row.id) })
-    return visit.page(facts, DeletePage({ visit, desk, titles, count: countText(Math.min(count, rows.length)), plan, action: url, back, fields }))
+    return visit.page(facts, DeletePage({ visit, desk, titles, count: rows.length < MOST_DELETED || count <= MOST_DELETED ? countText(rows.length) : `${countText(rows.length)} of ${countText(count)}`, plan, action: url, back, fields }))
   }
   return visit.page(facts, ActionPage({ desk, action, titles, count: countText(count), url, back, fields }))
 }
@@ -111,6 +114,7 @@ async function deleteMany(visit: Visit, asked: Asked, back: string): Promise<Res
     deleted++
   }
   if (selection.refused > 0) c.var.messages.add("warning", `${selection.refused} were left out: you may not delete them.`)
+  if (rows.length === MOST_DELETED && asked.count > MOST_DELETED) c.var.messages.add("info", `At most ${countText(MOST_DELETED)} are deleted at once: repeat it for the rest.`)
   c.var.messages.success(`${deleted.toLocaleString("en-GB")} ${(deleted === 1 ? desk.label : desk.labelPlural).toLowerCase()} deleted.`)
   return c.redirect(back, 303)
 }

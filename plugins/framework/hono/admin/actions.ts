@@ -1,5 +1,6 @@
 import type { DeskAction } from "./access.ts"
 import type { Desk } from "./desk.ts"
+import type { AnyRow } from "./staff.ts"
 import type { Visit } from "./visit.tsx"
 
 /** What may be done to ticked rows, as the list offers it. */
@@ -22,5 +23,12 @@ export async function actionsFor({ access }: Visit, desk: Desk): Promise<Offered
     { name: "delete", label: "Delete", needs: "delete", danger: true, confirm: true },
   ]
   const may = await Promise.all(offered.map(action => access.may(desk, action.needs)))
+  return offered.filter((_, i) => may[i])
+}
+
+/** The app's own actions for one row, for the page of that row. */
+export async function rowActions(visit: Visit, desk: Desk, row: AnyRow): Promise<OfferedAction[]> {
+  const offered = (await actionsFor(visit, desk)).filter(action => desk.actions.has(action.name))
+  const may = await Promise.all(offered.map(action => visit.access.may(desk, action.needs, row)))
   return offered.filter((_, i) => may[i])
 }

@@ -1,7 +1,9 @@
 import { describe, expect, test } from "bun:test"
 import { createUser } from "../auth/auth.ts"
 import { Permission, User, type UserRow } from "../auth/models.ts"
+import { files } from "../files/storage.ts"
 import { open, type TestSite } from "../test/site.ts"
+import { png } from "../testdata/png.ts"
 import { Change } from "./history.ts"
 import type { AdminSettings } from "./settings.ts"
 import { modelAdmin } from "./settings.ts"
@@ -271,5 +273,70 @@ describe("deleting", () => {
     expect((await visitor.post(`/admin/post/${posts[0]!.id}/delete`)).status).toBe(409)
     expect(page.text).not.toContain("A: x")
     expect(await Post.all.count()).toBe(1)
+  })
+})
+
+describe("files", () => {
+  test("a picture is stored and shown, replaced and taken off; what is no picture is refused", async () => {
+    await using room = await start()
+    const { site, boss } = room
+    const { posts } = await fill(boss, 1)
+    const path = `/admin/post/${posts[0]!.id}`
+    const picture = (name: string) => new File([Uint8Array.from(png(4, 4))], name, { type: "image/png" })
+    const edit = await site.get(path)
+    expect(edit.attribute("form[data-guard]", "enctype")).toEqual(["multipart/form-data"])
+    expect((await site.submit(edit, { cover: picture("a.png") }, { form: "" })).status).toBe(303)
+    const first = (await Post.get(posts[0]!.id)).cover!
+    expect(await files().open(first)).not.toBeNull()
+    expect((await site.get("/admin/post")).attribute(".thumb", "src")).toEqual([files().url(first, { width: 80 })])
+    const again = await site.get(path)
+    expect(again.attribute(".field-current img", "src")).toEqual([files().url(first, { width: 320 })])
+    expect((await site.submit(again, { cover: picture("b.png") }, { form: "" })).status).toBe(303)
+    expect([await files().open(first), (await Post.get(posts[0]!.id)).cover === first]).toEqual([null, false])
+    const evil = new File(["<svg onload=alert(1)>"], "x.png", { type: "image/png" })
+    expect((await site.submit(await site.get(path), { cover: evil }, { form: "" })).status).toBe(422)
+    expect((await site.submit(await site.get(path), { cover__clear: "on" }, { form: "" })).status).toBe(303)
+    expect((await Post.get(posts[0]!.id)).cover).toBeNull()
+  })
+})
+
+describe("short ways", () => {
+  test("duplicate copies what is not unique; a link chooses a relation", async () => {
+    await using room = await start()
+    const { site, boss } = room
+    const { posts, section } = await fill(boss, 1)
+    const tag = await Tag.create({ name: "t" })
+    await Post.update(posts[0]!, { tags: [tag], summary: "S" })
+    const edit = await site.get(`/admin/post/${posts[0]!.id}`)
+    const copy = await site.get(edit.attribute(".tools a", "href").find(href => href.includes("from="))!)
+    expect([copy.attribute("#f-title", "value"), copy.attribute("#f-slug", "value"), copy.find("#f-summary")]).toEqual([["Post 1"], [""], ["S"]])
+    expect((await site.submit(copy, { title: "Copy" }, { form: "" })).status).toBe(303)
+    expect(await Post.with("tags").where({ title: "Copy" }).first()).toMatchObject({ slug: "copy", sectionId: section.id, tags: [{ id: tag.id }] })
+    expect((await site.get(`/admin/post/add?section=${section.id}`)).attribute("#f-section option[selected]", "value")).toEqual([String(section.id)])
+    expect((await site.get("/admin/post/add?from=999&section=999&author=x")).status).toBe(200)
+  })
+
+  test("an action is at hand on the page of its row, and leads back to it", async () => {
+    await using room = await start()
+    const { site, boss } = room
+    const { posts } = await fill(boss, 2)
+    const path = `/admin/post/${posts[0]!.id}`
+    const page = await site.get(path)
+    expect(page.find(".tools button.drop-item")).toEqual(["Publish"])
+    const asked = await site.post("/admin/post/action", { action: "publish", id: posts[0]!.id, back: "row" })
+    const done = await site.submit(asked, {}, { form: "/admin/post/action" })
+    expect(done.location).toBe(path)
+    expect((await Post.order("id")).map(post => post.state)).toEqual(["live", "draft"])
+  })
+
+  test("more rows than one deletion takes are said", async () => {
+    await using room = await start()
+    const { site } = room
+    await Reader.createMany(Array.from({ length: 1010 }, (_, i) => ({ name: `R${i}`, email: `r${i}@x.org` })))
+    const asked = await site.post("/admin/reader/action", { action: "delete", all: 1 })
+    expect(asked.find(".ask-rows .hint")).toEqual(["1,000 of 1,010 in all"])
+    const done = await site.submit(asked, {}, { form: "/admin/reader/action", follow: true })
+    expect(done.find(".toast p")).toEqual(["At most 1,000 are deleted at once: repeat it for the rest.", "1,000 readers deleted."])
+    expect(await Reader.all.count()).toBe(10)
   })
 })

@@ -1,5 +1,5 @@
 import { NotFound } from "../db/errors.ts"
-import { searchIn } from "./choosable.ts"
+import { searchIn, searchKeys } from "./choosable.ts"
 import { readState, stateQuery, withFilter } from "./listing.ts"
 import { ChoicesPage } from "./pages/choices.tsx"
 import type { AnyRow } from "./staff.ts"
@@ -23,7 +23,7 @@ export async function choicesView(visit: Visit): Promise<Response> {
   if ((kind !== "reference" && kind !== "many") || levels.get(key) === "none") throw new NotFound("no such relation")
   const target = desk.targetOf(key)
   const find = (c.req.query("find") ?? "").slice(0, 200)
-  const rows = (await searchIn(access, target, { query: access.rows(target), words: find }).limit(MOST + 1)) as unknown as AnyRow[]
+  const rows = (await searchIn(access.rows(target), find, await searchKeys(access, target)).limit(MOST + 1)) as unknown as AnyRow[]
   const seen = await access.visible(target, rows.slice(0, MOST))
   const choices = await Promise.all(seen.map(async row => ({ id: row.id, title: await access.title(target, row) })))
   const more = rows.length > MOST

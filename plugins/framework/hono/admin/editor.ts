@@ -3,7 +3,7 @@ import type { FieldSettings } from "../forms/field.ts"
 import { form, type ModelForm } from "../forms/form.ts"
 import { formset, type Formset } from "../forms/formset.ts"
 import type { BoundModelForm } from "../forms/model-form.ts"
-import { ChoosableRows } from "./choosable.ts"
+import { ChoosableRows, searchKeys } from "./choosable.ts"
 import type { Desk, DeskInline } from "./desk.ts"
 import { pairs } from "./related.ts"
 import type { Level } from "./settings.ts"
@@ -116,8 +116,9 @@ async function settingsFor({ access, site }: Visit, desk: Desk, key: string): Pr
   if (field.kind !== "reference" && field.kind !== "many") return {}
   const target = desk.targetOf(key)
   const large = (await access.rows(target).countUpTo(LISTED + 1)) > LISTED
+  const keys = await searchKeys(access, target)
   return {
-    query: () => new ChoosableRows(access, target),
+    query: () => new ChoosableRows(access, target, { query: access.rows(target), keys }),
     ...(large && { widget: "autocomplete" as const, url: site.to(desk, "choices", key) }),
   }
 }

@@ -3,8 +3,10 @@ import { InUse, NotFound, ValidationError } from "../db/errors.ts"
 import { type FormBody, readBody } from "../forms/body.ts"
 import type { BoundFormset } from "../forms/formset.ts"
 import type { BoundModelForm } from "../forms/model-form.ts"
+import { rowActions } from "./actions.ts"
 import type { Desk } from "./desk.ts"
 import { type Editor, editorFor, type InlineEditor } from "./editor.ts"
+import { toId } from "./filters.ts"
 import { Change } from "./history.ts"
 import { FormPage } from "./pages/form.tsx"
 import { FormTools } from "./pages/form-tools.tsx"
@@ -46,7 +48,7 @@ export async function editView(visit: Visit): Promise<Response> {
 async function formView(visit: Visit, desk: Desk, row: AnyRow | undefined): Promise<Response> {
   const { c, access } = visit
   const editor = await editorFor(visit, desk, row)
-  if (c.req.method !== "POST") return show(visit, await blank(visit, editor), {})
+  if (c.req.method !== "POST") return show(visit, await blank(visit, editor, row === undefined ? await startingValues(visit, editor) : {}), {})
   if (editor.writable.length === 0 && editor.inlines.every(inline => inline.formset === undefined)) visit.forbid()
   const body = await readBody(c, name => editor.form.rules()(name) ?? editor.inlines.map(({ formset }) => formset?.rules(name)).find(rule => rule !== undefined))
   const filled = await fill(visit, editor, body)
@@ -71,8 +73,8 @@ function gone(desk: Desk): never {
   throw new NotFound(`the ${desk.name} was deleted meanwhile`)
 }
 
-async function blank(visit: Visit, editor: Editor): Promise<Filled> {
-  const bound = editor.form.blank(visit.c, bind(editor.row)) as Bound
+async function blank(visit: Visit, editor: Editor, values: Record<string, unknown>): Promise<Filled> {
+  const bound = editor.form.blank(visit.c, { ...bind(editor.row), values: values as never }) as Bound
   return { editor, bound, sets: editor.inlines.map(inline => ({ inline, set: inline.formset?.blank(visit.c, { rows: inline.rows }) })) }
 }
 
@@ -81,6 +83,26 @@ async function fill(visit: Visit, editor: Editor, body: FormBody): Promise<Fille
   const bound = (await editor.form.check(body, { ...bind(editor.row), c })) as Bound
   const sets = await Promise.all(editor.inlines.map(async inline => ({ inline, set: await inline.formset?.check(body, { rows: inline.rows, c }) })))
   return { editor, bound, sets }
+}
+
+/**
+ * What a new row starts with: `?from=5` copies another one, as far as it may be seen, without what must be unique and
+ * without its files, which would then have two owners; `?section=3` chooses a relation.
+ */
+async function startingValues({ access, c }: Visit, { desk, writable }: Editor): Promise<Record<string, unknown>> {
+  const from = toId(c.req.query("from"))
+  const source = from === undefined ? null : await access.find(desk.model, from)
+  const values: Record<string, unknown> = {}
+  for (const key of writable) {
+    const { kind, options } = desk.field(key)
+    const wanted = kind === "reference" ? toId(c.req.query(key)) : undefined
+    if (wanted !== undefined && (await access.links(desk.targetOf(key), [wanted])).size > 0) values[key] = wanted
+    else if (source !== null && options.unique !== true && kind !== "file" && kind !== "image" && (await access.canSee(desk, key, source))) {
+      const related = await new Related(access, desk).load([source], [key])
+      values[key] = kind === "many" || kind === "reference" ? related.of(key, source).map(link => link.id) : source[key]
+    }
+  }
+  return values
 }
 
 function bind(row: AnyRow | undefined): { row?: never } {
@@ -125,14 +147,15 @@ async function show(visit: Visit, filled: Filled, o: { status?: number; conflict
   const list = (await access.may(desk, "view")) ? { label: desk.labelPlural, href: site.to(desk) } : { label: desk.labelPlural }
   const related = await new Related(access, desk).load(row === undefined ? [] : [row], [...editor.readable, ...(o.conflict?.fields ?? [])])
   const inlineRelated = await Promise.all(editor.inlines.map(inline => new Related(access, inline.desk).load(inline.fixed, inline.keys)))
+  const mayAdd = await access.may(desk, "add")
   const mayDelete = row !== undefined && (await access.may(desk, "delete", row))
   const facts = {
     title,
     crumbs: [{ label: "Dashboard", href: site.path }, list, { label: title }],
     at: desk.name,
     status: o.status ?? 200,
-    ...(row !== undefined && { tools: FormTools({ visit, desk, row, mayDelete }) }),
+    ...(row !== undefined && { tools: FormTools({ visit, desk, row, mayAdd, mayDelete, actions: await rowActions(visit, desk, row) }) }),
   }
   const version = versionOf(site.app, editor)
-  return visit.page(facts, FormPage({ visit, filled, related, inlineRelated, version, conflict: o.conflict, mayAdd: await access.may(desk, "add") }))
+  return visit.page(facts, FormPage({ visit, filled, related, inlineRelated, version, conflict: o.conflict, mayAdd }))
 }

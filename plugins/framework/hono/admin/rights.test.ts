@@ -130,6 +130,18 @@ for (const dialect of ["sqlite", "postgres"]) {
       expect((await Post.with("tags").get(post!.id)).tags).toEqual([])
     })
 
+    test("choices are neither found nor called by what may not be seen of them", async () => {
+      await using room = await start({ models: { post: modelAdmin(Post, {}), tag: modelAdmin(Tag, { field: (key, user) => (key === "name" && !user.isSuperuser ? "none" : undefined) }) } })
+      const { site, boss } = room
+      const tags = await Tag.createMany(Array.from({ length: 30 }, (_, i) => ({ name: `covert${i}` })))
+      const [post] = await posts(boss, 1)
+      await Post.update(post!, { tags: [tags[0]!] })
+      const visitor = await site.visitor().login(await staff("ann", "post.view", "post.change", "section.view", "user.view", "tag.view"))
+      for (const path of [`/admin/post/${post!.id}`, "/admin/post", "/admin/tag", "/admin/post/choices/tags", "/admin/post/export.json"]) expect([path, (await visitor.get(path)).text.includes("covert")]).toEqual([path, false])
+      const found = async (words: string) => (await visitor.get(`/admin/post/choices/tags?find=${words}`, { headers: { accept: "application/json" } })).json<{ choices: { title: string }[] }>().choices
+      expect([(await found("covert")).length, (await found(""))[0]!.title]).toEqual([0, "Tag 1"])
+    })
+
     test("who may change users cannot make himself a superuser, nor take a superuser's account", async () => {
       await using room = await start()
       const { site, boss } = room
@@ -149,7 +161,8 @@ for (const dialect of ["sqlite", "postgres"]) {
       const editGroup = await visitor.get(`/admin/group/${group.id}`)
       await visitor.post(`/admin/group/${group.id}`, { _version: editGroup.attribute("[name=_version]", "value")[0]!, name: "E", permissions: all })
       expect((await Group.with("permissions").get(group.id)).permissions).toEqual([])
-      expect((await site.get("/admin/post/add")).text).not.toContain("passwordHash")
+      const other = await staff("bob")
+      expect((await visitor.post(`/admin/user/${other.id}`, { email: "mine@x.org", name: "x" })).status).toBe(403)
     })
 
     test("actions ask first; all that match is what was shown; more than was shown is asked again", async () => {

@@ -41,6 +41,7 @@ export class Visit {
   ) {
     this.user = c.var.user!
     this.access = new Access(this.user, site)
+    c.set("manyQueries" as never, true as never)
   }
 
   get zone(): string {

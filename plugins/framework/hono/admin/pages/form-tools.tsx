@@ -1,11 +1,22 @@
 import type { Child } from "hono/jsx"
+import { CsrfField } from "../../app/elements.tsx"
+import type { OfferedAction } from "../actions.ts"
 import type { Desk } from "../desk.ts"
 import type { AnyRow } from "../staff.ts"
 import type { Visit } from "../visit.tsx"
 import { Icon } from "./icons.tsx"
 
+interface ToolsFacts {
+  readonly visit: Visit
+  readonly desk: Desk
+  readonly row: AnyRow
+  readonly mayAdd: boolean
+  readonly mayDelete: boolean
+  readonly actions: readonly OfferedAction[]
+}
+
 /** Buttons at the right of a row's title. */
-export function FormTools({ visit, desk, row, mayDelete }: { visit: Visit; desk: Desk; row: AnyRow; mayDelete: boolean }): Child {
+export function FormTools({ visit, desk, row, mayAdd, mayDelete, actions }: ToolsFacts): Child {
   const { site } = visit
   const view = desk.viewUrl(row)
   return (
@@ -14,6 +25,30 @@ export function FormTools({ visit, desk, row, mayDelete }: { visit: Visit; desk:
         <a class="button" href={view} target="_blank" rel="noopener">
           <Icon name="external" />
           View on site
+        </a>
+      )}
+      {actions.length > 0 && (
+        <details class="drop drop-end">
+          <summary class="button">
+            <Icon name="bolt" />
+            Actions
+          </summary>
+          <form class="drop-body" method="post" action={site.to(desk, "action")}>
+            <CsrfField />
+            <input type="hidden" name="id" value={String(row.id)} />
+            <input type="hidden" name="back" value="row" />
+            {actions.map(action => (
+              <button class="drop-item" type="submit" name="action" value={action.name}>
+                {action.label}
+              </button>
+            ))}
+          </form>
+        </details>
+      )}
+      {mayAdd && (
+        <a class="button" href={`${site.to(desk, "add")}?from=${row.id}`}>
+          <Icon name="copy" />
+          Duplicate
         </a>
       )}
       <a class="button" href={site.to(desk, row.id, "history")}>
