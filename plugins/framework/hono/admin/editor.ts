@@ -115,10 +115,12 @@ async function settingsFor({ access, site }: Visit, desk: Desk, key: string): Pr
   if (field.kind === "text" && (field.options.max === undefined || field.options.max > LINE)) return { widget: "textarea", rows: 3 }
   if (field.kind !== "reference" && field.kind !== "many") return {}
   const target = desk.targetOf(key)
-  const large = (await access.rows(target).countUpTo(LISTED + 1)) > LISTED
+  const count = await access.rows(target).countUpTo(LISTED + 1)
+  const large = count > LISTED
   const keys = await searchKeys(access, target)
   return {
     query: () => new ChoosableRows(access, target, { query: access.rows(target), keys }),
+    ...(count === 0 && { help: `There are no ${target.labelPlural.toLowerCase()} yet.` }),
     ...(large && { widget: "autocomplete" as const, url: site.to(desk, "choices", key) }),
   }
 }

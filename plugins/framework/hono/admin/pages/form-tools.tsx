@@ -27,29 +27,32 @@ export function FormTools({ visit, desk, row, mayAdd, mayDelete, actions }: Tool
           View on site
         </a>
       )}
-      {actions.length > 0 && (
+      {(actions.length > 0 || mayAdd) && (
         <details class="drop drop-end">
           <summary class="button">
             <Icon name="bolt" />
             Actions
           </summary>
-          <form class="drop-body" method="post" action={site.to(desk, "action")}>
-            <CsrfField />
-            <input type="hidden" name="id" value={String(row.id)} />
-            <input type="hidden" name="back" value="row" />
-            {actions.map(action => (
-              <button class="drop-item" type="submit" name="action" value={action.name}>
-                {action.label}
-              </button>
-            ))}
-          </form>
+          <div class="drop-body">
+            {actions.length > 0 && (
+              <form method="post" action={site.to(desk, "action")}>
+                <CsrfField />
+                <input type="hidden" name="id" value={String(row.id)} />
+                <input type="hidden" name="back" value="row" />
+                {actions.map(action => (
+                  <button class="drop-item" type="submit" name="action" value={action.name}>
+                    {action.label}
+                  </button>
+                ))}
+              </form>
+            )}
+            {mayAdd && (
+              <a class="drop-item" href={`${site.to(desk, "add")}?from=${row.id}`}>
+                Duplicate
+              </a>
+            )}
+          </div>
         </details>
-      )}
-      {mayAdd && (
-        <a class="button" href={`${site.to(desk, "add")}?from=${row.id}`}>
-          <Icon name="copy" />
-          Duplicate
-        </a>
       )}
       <a class="button" href={site.to(desk, row.id, "history")}>
         <Icon name="clock" />
