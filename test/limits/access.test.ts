@@ -242,3 +242,28 @@ test("limits and sign-in over HTTP/2", async () => {
   expect([refused.status, Number(refused.headers["retry-after"]) > 0]).toEqual([429, true])
   session.close()
 }, 30_000)
+
+test("who guesses passwords is stopped, over all fronts; who knows it is not, from elsewhere", async () => {
+  const hash = await Bun.password.hash("secret", { algorithm: "bcrypt", cost: 4 })
+  const config = `
+    ${quiet}
+    [server]
+    fronts = 2
+    trusted_proxies = ["127.0.0.1/32"]
+    [[site]]
+    ${listen}
+    use = [{ rate_limit = { rate = "3/1d", count = [401] } }, { basic_auth = { users = { ann = "${hash}" } } }]
+    [[site.route]]
+    respond = {}`
+  await using edge = await Edge.start({ config })
+  const ask = async (password: string, ip: string) => {
+    const headers = { "X-Forwarded-For": ip, Authorization: `Basic ${btoa(`ann:${password}`)}` }
+    return (await fetch(edge.url("/"), { keepalive: false, headers })).status
+  }
+  for (let i = 0; i < 10; i++) expect(await ask("secret", "192.0.2.1")).toBe(200)
+  const guesses = []
+  for (let i = 0; i < 6; i++) guesses.push(await ask(`guess ${i}`, "192.0.2.66"))
+  expect(guesses).toEqual([401, 401, 401, 429, 429, 429])
+  expect(await ask("secret", "192.0.2.66")).toBe(429)
+  expect(await ask("secret", "192.0.2.1")).toBe(200)
+}, 30_000)

@@ -168,6 +168,26 @@ test("many processes open one SQLite file at once", async () => {
   rmSync(dir, { recursive: true })
 }, 30_000)
 
+test("a SQLite file that is none fails with its name, is not touched, and is used once it is moved away", async () => {
+  const dir = mkdtempSync(join(tmpdir(), "edge-state-"))
+  const file = join(dir, "edge.db")
+  await Bun.write(file, "this is no database, but somebody's letter ".repeat(50))
+  const live = await sqliteStore.setup({ url: "sqlite:edge.db" }, new TestContext({ dir }))
+  await expect(live.part.get("a")).rejects.toThrow(file)
+  await expect(live.part.set("a", "b")).rejects.toThrow(file)
+  expect(await Bun.file(file).text()).toStartWith("this is no database")
+  rmSync(file)
+  expect(await live.part.set("a", "b")).toBe(true)
+  await live.stop?.(AbortSignal.timeout(1000))
+  rmSync(dir, { recursive: true })
+})
+
+test("a folder that is not there fails, too", async () => {
+  const live = await sqliteStore.setup({ url: "sqlite:none/edge.db" }, new TestContext({ dir: tmpdir() }))
+  await expect(live.part.get("a")).rejects.toThrow()
+  await live.stop?.(AbortSignal.timeout(1000))
+})
+
 describeWith(["redis"], "a server that goes and comes back", () => {
   test("fails while it is gone, goes on when it is back, and says that messages may be missing", async () => {
     await using redis = await Redis.start()

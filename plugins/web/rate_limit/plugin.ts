@@ -10,7 +10,11 @@ export default definePlugin({
   setup: (config, ctx) => {
     const rules = config.map((options, i) => makeRule(options, { ctx, i, of: config.length }))
     return {
-      part: next => limited(rules, next),
+      part: next => {
+        const [before, behind] = [rules.filter(rule => rule.counts === undefined), rules.filter(rule => rule.counts !== undefined)]
+        const inner = behind.reduceRight((handler, rule) => counted(rule, handler), next)
+        return before.length === 0 ? inner : limited(before, inner)
+      },
       stop: async () => {
         await Promise.all(rules.map(rule => rule.sharing?.stop()))
       },
@@ -73,6 +77,32 @@ function limited(rules: readonly Rule[], next: Handler): Handler {
     }
     if (wait) return settle(taken!, x).then(() => told(x, { next, policies, left }))
     return told(x, { next, policies, left })
+  }
+}
+
+/** A rule that counts answers: looked at before, counted when the answer is there. */
+function counted(rule: Rule, next: Handler): Handler {
+  const { table, sharing } = rule
+  const counts = rule.counts!
+  return function rateLimit(x) {
+    if (rule.exempt?.(x.ip) === true) return next(x)
+    const key = rule.key(x)
+    if (table.look(key, Date.now()) <= 0) {
+      rule.refused(x)
+      if (!rule.options.dry_run) throw refusal(rule)
+    }
+    const note = (status: number): void => {
+      if (counts(status) && table.take(key, Date.now())) sharing?.counted(key)
+    }
+    const change = (reply: Reply): Reply => {
+      note(reply.status)
+      return reply
+    }
+    const error = (thrown: unknown): never => {
+      note(thrown instanceof HttpError ? thrown.status : 500)
+      throw thrown
+    }
+    return after(() => next(x), { change, error })
   }
 }
 

@@ -108,6 +108,22 @@ test("exceptions are not counted; a dry run refuses nothing and says it once", a
   expect(ctx.lines.map(line => [line.level, line.message])).toEqual([["warn", "rate limit reached (dry run: nothing is refused)"]])
 })
 
+test("only answers of a status count: sign-ins that failed", async () => {
+  let status = 200
+  const inner: Handler = () => {
+    if (status === 401) throw new HttpError(401, "who are you")
+    return new Reply(status)
+  }
+  const middleware = (await setUp(plugin as never, [{ rate: "9/1d", name: "all" }, { rate: "2/1d", count: [401, "5xx"] }], noStore())) as (next: Handler) => Handler
+  const handler = middleware(inner)
+  const ask = async (answer: number, peer = "a") => {
+    status = answer
+    return (await statuses(handler, [from(peer)]))[0]
+  }
+  expect([await ask(200), await ask(401), await ask(404), await ask(503), await ask(200), await ask(401)]).toEqual([200, 401, 404, 503, 429, 429])
+  expect([await ask(200, "b"), await ask(401, "b")]).toEqual([200, 401])
+})
+
 test("passing goes through", async () => {
   const middleware = (await setUp(plugin as never, "9/1d", noStore())) as (next: Handler) => Handler
   expect(await seen(middleware(() => PASS), exchange("/"))).toBe(null)
@@ -122,7 +138,7 @@ test("rules of one name count together, and must count alike", async () => {
   await expect(around({ rate: "2/1d", name: "n" }, ctx)).rejects.toThrow("counts differently")
 })
 
-test.each([["100"], ["0/1s"], ["5/1ms"], ["x/1s"], ["2000000/1s"], [{}], [{ rate: "1/s", key: "header" }], [{ rate: "1/s", key: [] }], [{ rate: "1/s", brust: 1 }], [[]]])(
+test.each([["100"], ["0/1s"], ["5/1ms"], ["x/1s"], ["2000000/1s"], [{}], [{ rate: "1/s", key: "header" }], [{ rate: "1/s", key: [] }], [{ rate: "1/s", count: [100] }], [{ rate: "1/s", count: [] }], [{ rate: "1/s", brust: 1 }], [[]]])(
   "%p is refused",
   async options => {
     await expect(around(options)).rejects.toThrow()

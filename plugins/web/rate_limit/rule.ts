@@ -15,6 +15,8 @@ export class Rule {
   readonly sharing: Sharing | undefined
   readonly key: ClientKey
   readonly exempt: ((ip: string) => boolean) | undefined
+  /** Whether an answer of that status counts; undefined where every request does, before it is answered. */
+  readonly counts: ((status: number) => boolean) | undefined
   /** RateLimit-Policy of this rule (draft-ietf-httpapi-ratelimit-headers-10): quota and window in seconds. */
   readonly policy: string
   readonly #ctx: Context
@@ -29,6 +31,8 @@ export class Rule {
     this.name = name
     this.key = clientKey(options.key, { ipv6Prefix: options.ipv6_prefix })
     this.exempt = options.except.length === 0 ? undefined : trustedPeers(options.except)
+    const { count } = options
+    this.counts = count && (status => count.includes(status) || count.includes(`${Math.floor(status / 100)}xx`))
     // `burst` at once and the rate on the average is the same window, made as short or long as the burst takes.
     const limit = burst ?? rate.requests
     const windowMs = (rate.windowMs * limit) / rate.requests

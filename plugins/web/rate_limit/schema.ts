@@ -29,6 +29,8 @@ const rate = v.pipe(
   }),
 )
 
+const answerStatus = v.union([v.pipe(v.number(), v.integer(), v.minValue(200), v.maxValue(599)), v.pipe(v.string(), v.regex(/^[2-5]xx$/))], 'must be a status such as 401, or "4xx"')
+
 const rule = v.strictObject({
   rate: v.pipe(rate, v.description("Requests per time that a key may make, over a sliding window")),
   burst: v.pipe(v.optional(count({ max: mostLimit })), v.description("Of them at once; the rest evenly over the time. Without it: all")),
@@ -45,6 +47,10 @@ const rule = v.strictObject({
     v.description('"all": all machines count together where server.state is shared by them; "machine": each for itself'),
   ),
   status: v.pipe(v.optional(v.pipe(v.number(), v.integer(), v.minValue(400), v.maxValue(599)), 429), v.description("Of a refusal")),
+  count: v.pipe(
+    v.optional(v.pipe(v.array(answerStatus), v.minLength(1, "expected at least one status"))),
+    v.description("Count only requests that are answered so, as [401] for sign-ins that failed; without it: all"),
+  ),
   headers: v.pipe(
     v.optional(v.picklist(["always", "refused", "never"]), "always"),
     v.description("Which answers tell the limit (RateLimit, RateLimit-Policy)"),

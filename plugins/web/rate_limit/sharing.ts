@@ -63,7 +63,7 @@ export class Sharing {
       }),
     )
     await Promise.race([this.#next, Bun.sleep(WAIT_MS)])
-    if (this.#table.isWithin(key, Date.now())) return true
+    if (this.#table.look(key, Date.now()) >= 0) return true
     this.takeBack(key, window)
     return false
   }

@@ -153,8 +153,8 @@ export class CountTable {
     }
   }
 
-  /** Whether what was counted for the key is within the limit, now that others may have counted too; sets what `take` does. */
-  isWithin(key: string, now: number): boolean {
+  /** What is left for the key, counting nothing; below 0 when others have counted too many. Sets what `take` sets. */
+  look(key: string, now: number): number {
     const place = now / this.#windowMs
     const window = Math.floor(place)
     const part = place - window
@@ -163,7 +163,8 @@ export class CountTable {
     const left = this.#limit - used - Math.floor(before * (1 - part))
     this.left = Math.max(0, left)
     this.waitMs = left > 0 ? (1 - part) * this.#windowMs : this.#wait({ used, before, part })
-    return left >= 0
+    this.window = window
+    return left
   }
 
   #locate(key: string, { window, field: name }: { window: number; field: number }): number {
