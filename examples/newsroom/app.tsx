@@ -23,7 +23,7 @@ const app = new App({
 
 const published = () => Article.published.with("section", "author")
 const listed = () => published().without("body")
-const commentForm = form(Comment, { only: ["body"], fields: { body: { rows: 4 } } })
+const commentForm = form(Comment, { only: ["body"], fields: { body: { widget: "textarea", rows: 4 } } })
 
 /** The sections in the masthead change rarely: every worker asks once a minute. */
 let sections: { rows: Awaited<typeof Section.all>; until: number } | undefined

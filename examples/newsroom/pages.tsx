@@ -21,6 +21,7 @@ export const NewsLayout: Layout = ({ title, description, sections, children }) =
         <title>{title === undefined ? "The Newsroom" : `${title} · The Newsroom`}</title>
         {description !== undefined && <meta name="description" content={description} />}
         <link rel="stylesheet" href={asset("style.css")} />
+        <link rel="icon" href={asset("icon.svg")} />
         <FeedLinks />
       </head>
       <body>
