@@ -34,6 +34,11 @@ export class Csrf {
     return `${salt}.${this.#signer.mac("csrf", salt + this.#id)}`
   }
 
+  /** False: no token can be right, so that there is no need to look for one. */
+  get isKnown(): boolean {
+    return this.#id !== undefined && !this.#isNew
+  }
+
   check(token: unknown): boolean {
     if (typeof token !== "string" || this.#id === undefined || this.#isNew) return false
     const cut = token.indexOf(".")

@@ -30,6 +30,7 @@ export async function refuse(c: Ctx, trusted: ReadonlySet<string>): Promise<Refu
   const { csrf } = c.var
   const sent = headers.get(CSRF_HEADER)
   if (sent !== null) return csrf.check(sent) ? undefined : STALE
+  if (!csrf.isKnown) return "the form has no token"
   const token = type === "multipart/form-data" ? await firstPart(c) : type === "application/x-www-form-urlencoded" ? await fieldOf(c) : undefined
   return csrf.check(token) ? undefined : token === undefined ? "the form has no token" : STALE
 }
