@@ -16,6 +16,11 @@ import { fits, selectorsOf, variantKey } from "./vary.ts"
 /** A follower whose leader failed, or whose answer did not fit, looks again so often. */
 const MOST_TRIES = 2
 
+/** What such a request is answered with is nobody else's (RFC 9111 5.2.1.5): nobody may be made to wait for it. */
+function refusesStore({ x, facts }: Asked): boolean {
+  return (facts & Fact.Control) !== 0 && x.headers.get("cache-control")?.toLowerCase().includes("no-store") === true
+}
+
 export class Fetcher implements TripHost {
   readonly next: Handler
   readonly parts: CacheParts
@@ -35,7 +40,7 @@ export class Fetcher implements TripHost {
     if (asked.x.method === "HEAD") return this.head(asked, entry)
     const key = this.#keyOf(asked)
     if (entry === undefined && this.passes.has(key)) return this.#ask(asked, { key, entry, flight: undefined, direct: true })
-    const alone = this.parts.options.collapseMs === 0 || tries > MOST_TRIES
+    const alone = this.parts.options.collapseMs === 0 || tries > MOST_TRIES || refusesStore(asked)
     if (alone) return this.#lead(asked, { key, entry, flight: undefined })
     const flying = this.#flights.get(key)
     if (flying !== undefined) return this.#follow(asked, flying, tries)

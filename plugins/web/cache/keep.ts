@@ -31,7 +31,8 @@ export function keep(keeping: Keeping): Reply | null {
   if (body instanceof ByteStream) return keepStream(keeping, body)
   if (body !== null && typeof body !== "string" && !(body instanceof Uint8Array)) return null
   const bytes = typeof body === "string" ? Buffer.from(body) : body
-  if (bytes !== null && bytes.byteLength > parts.options.maxEntry) return null
+  const size = bytes?.byteLength ?? 0
+  if (size > parts.options.maxEntry || (size > 0 && declared(reply) !== undefined && declared(reply) !== size)) return null
   const entry = new Entry({ ...draft, body: bytes })
   const stored = keeper.keep(entry)
   land(landingOf(entry, "miss"))
@@ -64,10 +65,10 @@ function keepStream(keeping: Keeping, body: ByteStream): Reply | null {
 }
 
 /** One of known length has all of its room at once: those who join must be able to rely on it. */
-function toFill({ draft, parts, keeper, land, tooLarge }: Keeping, body: ByteStream): Fill | null {
+function toFill({ draft, reply, parts, keeper, land, tooLarge }: Keeping, body: ByteStream): Fill | null {
   const { maxEntry } = parts.options
-  const { length } = body
-  if (length > maxEntry || (length >= 0 && !keeper.reserve(length))) return null
+  const length = lengthOf(reply, body)
+  if (length === null || length > maxEntry || (length >= 0 && !keeper.reserve(length))) return null
   let taken = Math.max(0, length)
   return new Fill(body, {
     length,
@@ -90,4 +91,17 @@ function toFill({ draft, parts, keeper, land, tooLarge }: Keeping, body: ByteStr
       land({ kind: "each" })
     },
   })
+}
+
+/** Bytes of the body, -1 where nobody said; null where what was said is not true, which the engine refuses. */
+function lengthOf(reply: Reply, { length }: ByteStream): number | null {
+  const said = declared(reply)
+  if (said === undefined || said === length) return length
+  return length < 0 && said >= 0 ? said : null
+}
+
+/** Content-Length; NaN when it is none. */
+function declared({ headers }: Reply): number | undefined {
+  const text = headers.get("content-length")
+  return text === null ? undefined : /^\d{1,15}$/.test(text) ? Number(text) : NaN
 }

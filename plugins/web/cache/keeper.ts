@@ -1,9 +1,9 @@
 /** Puts answers into the stores, takes them out, and knows what must not go in. */
 import { Entry, type Made } from "./entry.ts"
-import { keptLines, mergedLines, tagsOf } from "./lines.ts"
+import { areSendable, keptLines, mergedLines, tagsOf } from "./lines.ts"
 import type { Asked, CacheParts } from "./parts.ts"
 import { type Answered, dateMs, decide, type Terms } from "./policy.ts"
-import { selectorsOf, varyNames } from "./vary.ts"
+import { selectorsOf } from "./vary.ts"
 import { HeaderList } from "edge"
 
 export type Draft = Omit<Made, "body">
@@ -58,7 +58,7 @@ export class Keeper {
       tags: tags.length > 0 ? tags : entry.tags,
       hitLine: this.#parts.status.hit,
     }
-    return { entry: new Entry(made), keep: terms !== null && varyNames(headers) !== null }
+    return { entry: new Entry(made), keep: terms !== null && areSendable(made.lines) }
   }
 
   /** False: it was purged since it was asked for, or there is no room for one so large. */

@@ -1,5 +1,5 @@
 /** Header lines as they are kept (RFC 9111 3.1) and as a 304 or a HEAD changes them (3.2). */
-import { HeaderList } from "edge"
+import { HeaderList, validName, validValue } from "edge"
 
 /** Between two hops only, or the cache's own. Content-Length: the engine writes what is true. */
 const never = new Set([
@@ -36,6 +36,15 @@ export function keptLines(headers: HeaderList, { strip, dateMs }: { strip: Reado
   }
   if (!dated) kept.push("Date", new Date(dateMs).toUTCString())
   return kept
+}
+
+/**
+ * False for lines that the engine would refuse to send. What is stored is serialised once and sent without another look:
+ * a CR and LF from an app would begin a line, or an answer, of its own for everybody.
+ */
+export function areSendable(lines: readonly string[]): boolean {
+  for (let i = 0; i < lines.length; i += 2) if (!validName(lines[i]!) || !validValue(lines[i + 1]!)) return false
+  return true
 }
 
 /** The stored lines, those that the newer answer has too replaced by its own. */

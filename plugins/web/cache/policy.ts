@@ -54,7 +54,7 @@ const understood = new Set([...heuristicStatuses, 206, 302, 303, 307])
 /** Null: not to be kept. */
 export function decide(answered: Answered, rules: Rules): Terms | null {
   const { status, headers, facts, asked } = answered
-  if (status < 200 || status === 304 || asked.has("no-store")) return null
+  if (status < 200 || status > 599 || status === 304 || asked.has("no-store")) return null
   const cc = directivesOf(headers, rules)
   const { directives } = cc
   if (directives.has("no-store") && !(directives.has("must-understand") && understood.has(status))) return null

@@ -6,6 +6,7 @@ import { answeredBy } from "./forward.ts"
 import { keep } from "./keep.ts"
 import type { Keeper } from "./keeper.ts"
 import { baseKey } from "./key.ts"
+import { areSendable } from "./lines.ts"
 import type { Asked, CacheParts } from "./parts.ts"
 
 export function keepPost(x: Exchange, reply: Reply, { parts, keeper }: { parts: CacheParts; keeper: Keeper }): Reply {
@@ -20,5 +21,6 @@ export function keepPost(x: Exchange, reply: Reply, { parts, keeper }: { parts: 
   const terms = keeper.judge(answered)
   if (terms === null) return reply
   const draft = keeper.draft(asked, { answered, terms })
+  if (!areSendable(draft.lines)) return reply
   return keep({ asked, draft, reply, outcome: "miss", parts, keeper, land() {}, tooLarge() {} }) ?? reply
 }

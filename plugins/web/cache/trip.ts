@@ -7,6 +7,7 @@ import { Fact } from "./facts.ts"
 import type { Flight, Landing } from "./flight.ts"
 import { answeredBy, ownRequest } from "./forward.ts"
 import { keep, landingOf } from "./keep.ts"
+import { areSendable } from "./lines.ts"
 import type { Keeper } from "./keeper.ts"
 import { justCome, marked } from "./marked.ts"
 import type { Asked, CacheParts } from "./parts.ts"
@@ -124,6 +125,7 @@ export class Trip {
     const terms = reply.status === 206 && partial === undefined ? null : keeper.judge(answered)
     if (terms === null) return this.#notKept(reply)
     const draft = keeper.draft(this.#asked, { answered, terms, partial })
+    if (!areSendable(draft.lines)) return this.#notKept(reply)
     const { parts, passes } = this.#host
     const kept = keep({
       asked: this.#asked,

@@ -50,7 +50,7 @@ const opaque = new Set(["cookie", "authorization", "user-agent"])
 /** Of a request field, so that what means the same is the same; null when it is not there. */
 export function normalValue(name: string, value: string | null): string | null {
   if (value === null || opaque.has(name)) return value
-  if (!sets.has(name)) return value.includes(",") ? value.trim().replaceAll(/\s*,\s*/g, ",") : value
+  if (!sets.has(name)) return value.includes(",") ? value.split(",").map(part => part.trim()).join(",") : value
   const known = recent.get(value)
   if (known !== undefined) return known
   const members = value.toLowerCase().replaceAll(/\s+/g, "").split(",")
