@@ -15,7 +15,7 @@ football baseball basketball soccer hockey tennis golf swimming volleyball crick
 liverpool arsenal chelsea barcelona realmadrid juventus manchester united cowboys yankees lakers steelers redsox rangers
 superman batman spiderman ironman starwars startrek pokemon pikachu naruto minecraft fortnite nintendo playstation xbox
 computer internet google facebook youtube twitter instagram apple samsung windows microsoft linux oracle cisco
-mercedes ferrari porsche corvette camaro harley yamaha honda toyota jordan jordan nike
+mercedes ferrari porsche corvette camaro harley yamaha honda toyota jordan nike
 michael jennifer jessica ashley michelle daniel charlie thomas robert matthew andrew joshua anthony william david
 nicole amanda samantha elizabeth victoria hannah maggie jasmine melissa patrick christian alexander benjamin george
 richard joseph steven martin marina natasha sandra vanessa veronica claudia patricia barbara stephanie christina
