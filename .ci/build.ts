@@ -5,6 +5,7 @@
 import { execFileSync } from "node:child_process"
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync } from "node:fs"
 import { join } from "node:path"
+import { packed } from "./packed.ts"
 import { makeTypes } from "./types.ts"
 
 const root = join(import.meta.dir, "..")
@@ -49,6 +50,12 @@ const absentDrivers = [
   "sqlite3",
 ].flatMap(name => [name, `${name}/*`])
 
+/** What `edge manage APP makemigrations` alone needs. */
+const seldom = ["sqlite", "postgres"].map(dialect => ({
+  file: Bun.resolveSync(`drizzle-kit/payload/${dialect}`, root),
+  exports: ["generateDrizzleJson", "generateMigration"],
+}))
+
 interface Foreign {
   readonly target: string
   readonly executablePath: string
@@ -79,6 +86,7 @@ async function compile(outfile: string, foreign: Foreign | undefined): Promise<v
     minify: { whitespace: true, syntax: true, identifiers: false },
     sourcemap: "linked",
     external: absentDrivers,
+    plugins: [await packed(seldom, { folder: join(dist, ".packed"), missing: absentDrivers })],
     define: { EDGE_COMMIT: JSON.stringify(commit()) },
     compile: {
       outfile,
