@@ -273,6 +273,7 @@ export class Http1 implements Accepted, TurnHost, BodyHost, TunnelHost {
   takeOver(turn: Turn): ByteDuplex | null {
     if (this.#link.closed || this.#turn !== turn || this.#body !== undefined) return null
     const tunnel = (this.#tunnel = new Tunnel(this))
+    this.#link.probe()
     const rest = this.#input.take()
     if (rest !== undefined) tunnel.incoming.feed(rest)
     if (this.#link.inputEnded) tunnel.incoming.over()

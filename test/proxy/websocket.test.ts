@@ -35,6 +35,9 @@ fronts = 1
 [[site]]
 listen = ["127.0.0.1:0"]
 [[site.route]]
+path = "/idle"
+proxy = { to = "http://127.0.0.1:${echo.port}", tunnel_timeout = "2s" }
+[[site.route]]
 proxy = "http://127.0.0.1:${echo.port}"
 [[site]]
 listen = ["localhost:0"]
@@ -195,6 +198,21 @@ test.each(["plain", "tls"] as const)("a reader that waits gets all of it, in ord
   expect(right).toBe(true)
   expect(got).toBeGreaterThan(count * message.length)
   socket.destroy()
+}, 30_000)
+
+test("tunnel_timeout: one that speaks stays, one that is silent goes", async () => {
+  const socket = new WebSocket(edge.url("/idle").replace("http", "ws"))
+  let got = 0
+  let closed = false
+  socket.onmessage = () => got++
+  socket.onclose = () => (closed = true)
+  await new Promise(resolve => (socket.onopen = resolve))
+  for (let i = 0; i < 30; i++) {
+    socket.send("x")
+    await Bun.sleep(100)
+  }
+  expect([got > 20, closed]).toEqual([true, false])
+  await new Promise(resolve => socket.addEventListener("close", resolve))
 }, 30_000)
 
 test("what is no upgrade is an ordinary answer, and the connection goes on", async () => {

@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs"
-import { definePlugin, HttpUpstream, parseTarget, type Context, type HttpUpstreamOptions, type UpstreamTls } from "edge"
+import { definePlugin, Http2Upstream, HttpUpstream, parseTarget, type Context, type HttpUpstreamOptions, type UpstreamTls } from "edge"
 import { makeBalancer } from "./balance.ts"
 import { command } from "./commands.ts"
 import { forward } from "./forward.ts"
@@ -23,6 +23,7 @@ export default definePlugin({
         connectMs: options.connect_timeout,
         headMs: options.timeout || Infinity,
         readMs: options.read_timeout || Infinity,
+        tunnelMs: options.tunnel_timeout || Infinity,
         holdBytes: options.buffer,
       },
       head: { host: options.host, set: Object.entries(options.headers.set), remove: options.headers.remove, forwarded: options.forwarded },
@@ -93,7 +94,8 @@ function makeProbe(member: Member, { options, shared, health, path }: Probing): 
   const rules = { path, everyMs: every, host: host ?? "", status: status ?? [], fall, rise }
   // A fresh connection each time: that one of the pool still stands says little.
   const limits = { connectMs: timeout, headMs: timeout, readMs: timeout }
-  return new Probe(member, { asking: new HttpUpstream({ ...shared, target: member.upstream.target, limits, keepIdle: 0 }), rules, health })
+  const asked = { ...shared, target: member.upstream.target, limits, keepIdle: 0 }
+  return new Probe(member, { asking: options.http2 ? new Http2Upstream(asked) : new HttpUpstream(asked), rules, health })
 }
 
 function readTls({ tls }: ProxyOptions, ctx: Context): UpstreamTls {

@@ -1,6 +1,6 @@
-import { Exchange, HeaderList, ByteStream, type HttpUpstream } from "edge"
+import { Exchange, HeaderList, ByteStream } from "edge"
 import type { Health } from "./health.ts"
-import type { Member } from "./member.ts"
+import type { Member, Server } from "./member.ts"
 
 export interface ProbeRules {
   readonly path: string
@@ -21,7 +21,7 @@ export class Probe {
 
   constructor(
     readonly member: Member,
-    readonly of: { asking: HttpUpstream; rules: ProbeRules; health: Health },
+    readonly of: { asking: Server; rules: ProbeRules; health: Health },
   ) {}
 
   start(): void {

@@ -70,6 +70,7 @@ const options = v.strictObject({
   timeout: v.optional(v.pipe(duration(), v.description('From the last byte of the request to the head of the answer; "0s": none')), "30s"),
   connect_timeout: v.optional(v.pipe(duration({ min: "1ms" }), v.description("Until the connection is made, with TLS its handshake too")), "5s"),
   read_timeout: v.optional(v.pipe(duration(), v.description('Between two reads of an answer, and between two writes of a request; "0s": none')), "5m"),
+  tunnel_timeout: v.optional(v.pipe(duration(), v.description('How long a WebSocket or other tunnel may be silent both ways; "0s": for ever')), "0s"),
   buffer: v.optional(
     v.pipe(size(), v.description("Of an answer, what is taken from the upstream in advance while the client is slow, so that it can turn to the next request")),
     "64kb",

@@ -1,6 +1,9 @@
 import type { Socket } from "bun"
 import { Output } from "./output.ts"
 
+/** Silence after which TCP asks whether the peer is still there; the system decides how often before it gives up. */
+const probeMs = 60_000
+
 /** The accepted socket and how far it is open. */
 export class Link {
   readonly socket: Socket<unknown>
@@ -25,6 +28,11 @@ export class Link {
     if (on) this.socket.pause()
     else this.socket.resume()
     return true
+  }
+
+  /** A peer that vanished without a word is found by TCP within some minutes: a tunnel may be silent for days. */
+  probe(): void {
+    if (!this.closed) this.socket.setKeepAlive(true, probeMs)
   }
 
   /** Closes our side; true the first time. */

@@ -12,6 +12,8 @@ export interface CallLimits {
   readonly headMs: number
   /** Between two reads of the answer, and between two writes of the request. */
   readonly readMs: number
+  /** A tunnel without a byte in either direction. */
+  readonly tunnelMs: number
   /** Bytes of an answer's body that are taken from the upstream while the client is slow. */
   readonly holdBytes: number
   readonly headBytes: number

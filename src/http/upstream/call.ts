@@ -148,7 +148,7 @@ export class Call implements ConnectionUser, BodySender, AnswerHost {
     this.#connection = null
     this.#over = true
     duplex.write(Buffer.from(switchingHead(head, this.#upgrade), "latin1"))
-    new Tunnel(connection, { duplex, onEnd: () => this.#ended() }).start(rest)
+    new Tunnel(connection, { duplex, idleMs: this.#host.limits.tunnelMs, onEnd: () => this.#ended() }).start(rest)
     this.#of.resolve(new Reply(101, HeaderList.shared(head.flat)))
   }
 

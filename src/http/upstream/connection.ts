@@ -70,6 +70,11 @@ export class UpstreamConnection implements Timed {
     this.#tail.push(bytes === scratch ? Uint8Array.from(rest) : rest)
   }
 
+  /** A peer that vanished without a word is found by TCP within some minutes. */
+  probe(): void {
+    if (!this.closed) this.#socket?.setKeepAlive(true, 60_000)
+  }
+
   pause(): void {
     if (this.#paused || this.closed) return
     this.#paused = true

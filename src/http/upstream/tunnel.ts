@@ -15,13 +15,15 @@ export class Tunnel implements ConnectionUser, ByteSink {
   #connection: UpstreamConnection
   #duplex: ByteDuplex
   #onEnd: () => void
+  #idleMs: number
   #clientDone = false
   #upstreamDone = false
   #over = false
 
-  constructor(connection: UpstreamConnection, to: { duplex: ByteDuplex; onEnd(): void }) {
+  constructor(connection: UpstreamConnection, to: { duplex: ByteDuplex; idleMs: number; onEnd(): void }) {
     this.#connection = connection
     this.#duplex = to.duplex
+    this.#idleMs = to.idleMs
     this.#onEnd = to.onEnd
   }
 
@@ -29,7 +31,8 @@ export class Tunnel implements ConnectionUser, ByteSink {
   start(first: Buffer): void {
     const connection = this.#connection
     connection.user = this
-    connection.limit(Infinity)
+    connection.limit(this.#idleMs)
+    connection.probe()
     this.#duplex.onDrain(() => connection.resume())
     this.#duplex.onClose(() => this.#stop())
     if (first.length > 0) this.onData(first)
@@ -41,6 +44,7 @@ export class Tunnel implements ConnectionUser, ByteSink {
   onOpen(): void {}
 
   onData(chunk: Buffer): void {
+    this.#stir()
     if (!this.#duplex.write(chunk)) this.#connection.pause()
   }
 
@@ -54,11 +58,19 @@ export class Tunnel implements ConnectionUser, ByteSink {
     this.#stop()
   }
 
-  onTimeout(): void {}
+  /** Neither side said anything for so long. */
+  onTimeout(): void {
+    this.#stop()
+  }
+
+  #stir(): void {
+    if (this.#idleMs !== Infinity) this.#connection.limit(this.#idleMs)
+  }
 
   // Client to upstream ----------------------------------------------------------------------------------------------
 
   data(chunk: Uint8Array): void {
+    this.#stir()
     this.#connection.write(chunk)
     if (this.#connection.waiting) this.#duplex.incoming.pause()
   }

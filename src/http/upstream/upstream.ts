@@ -28,7 +28,7 @@ export interface HttpUpstreamOptions {
   onBrokenAnswer?(error: UpstreamError): void
 }
 
-const defaults: CallLimits = { connectMs: 5000, headMs: 30_000, readMs: 300_000, holdBytes: 65_536, headBytes: 65_536, headFields: 256 }
+const defaults: CallLimits = { connectMs: 5000, headMs: 30_000, readMs: 300_000, tunnelMs: Infinity, holdBytes: 65_536, headBytes: 65_536, headFields: 256 }
 
 /** A server that speaks HTTP/1.1, over TCP, TLS or a unix socket, and the connections kept to it. */
 export class HttpUpstream implements CallHost {
