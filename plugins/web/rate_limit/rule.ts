@@ -1,8 +1,9 @@
 import type { ClientKey, Context, Exchange } from "edge"
 import { clientKey, trustedPeers } from "edge"
+import { wordsFor } from "./layout.ts"
 import type { RuleOptions } from "./schema.ts"
 import { Sharing } from "./sharing.ts"
-import { CountTable, wordsFor } from "./table.ts"
+import { CountTable } from "./table.ts"
 
 /** Refusals are said in the log when they begin, and counted so often while they last. */
 const SAY_MS = 10_000

@@ -1,6 +1,6 @@
 import { cidr, clientKeySchema, count, parseDuration } from "edge"
 import * as v from "valibot"
-import { mostLimit } from "./table.ts"
+import { mostLimit } from "./layout.ts"
 
 export interface Rate {
   readonly requests: number

@@ -5,8 +5,8 @@
  * a client who is far from the limit never waits, and near it (fewer than 8 left) machines are exact together.
  */
 import type { Store } from "edge"
+import { field } from "./layout.ts"
 import type { CountTable } from "./table.ts"
-import { field } from "./table.ts"
 
 /** What was counted is told after so long at the latest. */
 const TELL_MS = 50

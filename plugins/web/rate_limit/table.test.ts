@@ -4,7 +4,8 @@ import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { FrontPages } from "../../../src/front-pages.ts"
-import { CountTable, wordsFor } from "./table.ts"
+import { wordsFor } from "./layout.ts"
+import { CountTable } from "./table.ts"
 
 /** A window that begins at a whole number of windows, so that the test says where in it it is. */
 const start = 1_000_000_000_000
@@ -58,6 +59,15 @@ test("a front whose clock read is a window late counts where the others are", ()
   expect(taken(counts, "a", { at: start + 20, times: 5 })).toBe(5)
   expect(counts.take("a", start + 9)).toBe(false)
   expect(counts.take("a", start + 20)).toBe(false)
+})
+
+test("a key that was never met counts where it should, also in the windows whose numbers are next to 0", () => {
+  for (let window = 4090; window < 4100; window++) {
+    const counts = table(100)
+    expect(taken(counts, "a", { at: window * 1000 + 999, times: 200 })).toBe(100)
+    expect(taken(counts, "a", { at: (window + 1) * 1000, times: 200 })).toBe(0)
+    expect(taken(counts, "a", { at: (window + 1) * 1000 + 500, times: 200 })).toBe(50)
+  }
 })
 
 test("a clock that was set back does not lock anybody out", () => {

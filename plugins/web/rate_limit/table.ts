@@ -11,42 +11,13 @@
  * (Least recently used was declined: it forgets exactly the one who pauses while he floods.)
  */
 import { type FrontPage, KeyedHash } from "edge"
-
-const ways = 8
-/** Words of a bucket: fingerprints, then records. */
-const bucketWords = 64
-/** Words of a record; windows with an even number have the first of a pair, odd ones the second. */
-const recordWords = 7
-/** Fields of a record, each a pair. */
-export const field = {
-  /** Requests counted here, and those of other machines as far as they are known. */
-  used: 0,
-  /** Of `used`: what the store was told, and what it told us. */
-  known: 2,
-  /** Counted here and not yet confirmed by the store. */
-  open: 4,
-} as const
-const headWords = 16
-const head = { seed: 0, displaced: 2 } as const
-
-const countBits = 20
-const mostCount = (1 << countBits) - 1
-const tagMask = 0xfff
-export const mostLimit = 1_000_000
+import { bucketsFor, bucketWords, countBits, countOf, field, head, headWords, mostCount, pack, recordWords, tagMask, ways } from "./layout.ts"
 
 export interface TableOptions {
   readonly limit: number
   readonly windowMs: number
   /** Keys that have a place; rounded up. */
   readonly keys: number
-}
-
-export function wordsFor(keys: number): number {
-  return headWords + bucketsFor(keys) * bucketWords
-}
-
-function bucketsFor(keys: number): number {
-  return 2 ** Math.ceil(Math.log2(Math.max(1, keys / ways)))
 }
 
 export class CountTable {
@@ -68,7 +39,7 @@ export class CountTable {
     this.#limit = limit
     this.#windowMs = windowMs
     this.#mask = bucketsFor(keys) - 1
-    this.#words = noWords
+    this.#words = new Int32Array(headWords)
   }
 
   /** Keys that took the place of another one with a count, in all. */
@@ -90,7 +61,7 @@ export class CountTable {
       const record = this.#recordAt(low, way)
       const at = record + field.used + (window & 1)
       const word = Atomics.load(words, at)
-      if ((((word >>> countBits) - window) & tagMask) === 2) {
+      if (word !== 0 && (((word >>> countBits) - window) & tagMask) === 2) {
         // Another front's clock is past this window already: we were stopped in between.
         window += 2
         part = 0
@@ -127,7 +98,7 @@ export class CountTable {
       const word = Atomics.load(this.#words, at)
       const current = word >>> countBits === (window & tagMask)
       // A window that is over is not begun again.
-      if (!current && (((word >>> countBits) - window) & tagMask) <= 2) return false
+      if (!current && word !== 0 && (((word >>> countBits) - window) & tagMask) <= 2) return false
       const count = Math.max(0, (current ? word & mostCount : 0) + by)
       if (Atomics.compareExchange(this.#words, at, word, pack(window, count)) === word) return true
     }
@@ -247,14 +218,4 @@ export class CountTable {
     const at = used < limit ? 1 - (limit - used) / before : 2 - limit / used
     return Math.max(0, at - part) * this.#windowMs
   }
-}
-
-const noWords = new Int32Array(headWords)
-
-function pack(window: number, count: number): number {
-  return ((window & tagMask) << countBits) | Math.min(count, mostCount)
-}
-
-function countOf(word: number, window: number): number {
-  return word >>> countBits === (window & tagMask) ? word & mostCount : 0
 }

@@ -1,6 +1,7 @@
 /** One of several processes that take as much as they can of 200 keys, 50 each; prints how often it was let in, by key. */
 import { FrontPages } from "../../../../src/front-pages.ts"
-import { CountTable, wordsFor } from "../table.ts"
+import { wordsFor } from "../layout.ts"
+import { CountTable } from "../table.ts"
 
 const [folder, front] = process.argv.slice(2) as [string, string]
 const page = new FrontPages({ folder, front: Number(front) }).declare("hammer", wordsFor(4096))
