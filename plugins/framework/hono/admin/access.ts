@@ -1,4 +1,4 @@
-import { can } from "../auth/permissions.ts"
+import { can, hasPolicy } from "../auth/permissions.ts"
 import type { AnyModel } from "../db/model.ts"
 import type { Query } from "../db/query.ts"
 import type { Desk } from "./desk.ts"
@@ -44,6 +44,14 @@ export class Access {
   mayView(model: AnyModel, row?: AnyRow): Promise<boolean> {
     const desk = this.desks.of(model)
     return desk === undefined ? can(this.user, "view", model, row) : this.may(desk, "view", row)
+  }
+
+  /** Whether seeing is decided row by row: then neither counts nor what lies between rows may be told. */
+  async byRow(model: AnyModel): Promise<boolean> {
+    const rules = this.desks.of(model)?.settings.can
+    if (rules?.view !== undefined || (!this.user.isSuperuser && hasPolicy(model))) return true
+    // Who sees some rows because they may be changed, and has no right to see the others.
+    return rules?.change !== undefined && !(await can(this.user, "view", model))
   }
 
   /** The rows that exist for this person; what a rule by row hides is taken out by `visible`. */

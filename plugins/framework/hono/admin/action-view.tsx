@@ -55,13 +55,12 @@ async function readAsked(visit: Visit, desk: Desk): Promise<Asked | undefined> {
   const name = String(form.get("action") ?? "")
   const action = (await actionsFor(visit, desk)).find(offered => offered.name === name)
   if (action === undefined) visit.forbid("You may not do this, or there is no such action.")
-  const levels = await access.levels(desk)
-  const state = readState(desk, new URL(c.req.url).searchParams, { levels, zone })
+  const state = await readState(access, desk, { params: new URL(c.req.url).searchParams, zone })
   const all = form.get("all") === "1"
   const ids = [...new Set(form.getAll("id").slice(0, MOST_TICKED).flatMap(id => toId(String(id)) ?? []))]
   if (!all && ids.length === 0) return undefined
   // Only rows that exist for this person: an id made up by hand is no more than a row that is not there.
-  const query = all ? (await listQuery(access, desk, { state, zone, levels })).query : access.rows(desk.model).where({ id: { in: ids } } as never)
+  const query = all ? (await listQuery(access, desk, { state, zone })).query : access.rows(desk.model).where({ id: { in: ids } } as never)
   const selection = new Selection<any>(access, desk, { query, needs: action.needs, name: action.label })
   const count = await selection.count(MOST_COUNTED)
   const confirmed = form.get("confirm") === "1" && (!all || count <= Number(form.get("count")))

@@ -29,7 +29,7 @@ export async function choicesView(visit: Visit): Promise<Response> {
   const more = rows.length > MOST
   c.header("Cache-Control", "private, no-store")
   if ((c.req.header("accept") ?? "").includes("application/json")) return c.json({ choices, more })
-  const state = readState(desk, new URL(c.req.url).searchParams, { levels, zone })
+  const state = await readState(access, desk, { params: new URL(c.req.url).searchParams, zone })
   const options = choices.map(({ id, title }) => ({ title, href: site.to(desk) + stateQuery(state, { filters: withFilter(state, key, [...(state.filters.get(key) ?? []), String(id)]) }) }))
   const facts = { title: `${desk.labelOf(key)}: ${desk.labelPlural.toLowerCase()}`, crumbs: [{ label: "Dashboard", href: site.path }, { label: desk.labelPlural, href: site.to(desk) + stateQuery(state) }, { label: desk.labelOf(key) }], at: desk.name }
   return visit.page(facts, ChoicesPage({ visit, desk, field: key, state, find, options, more }))

@@ -13,7 +13,7 @@ export async function dashboardView(visit: Visit): Promise<Response> {
   const menu = await menuOf(visit)
   const counts = new Map<string, string>()
   for (const desk of site.desks.values()) {
-    if (!(await access.may(desk, "view"))) continue
+    if (!(await access.may(desk, "view")) || (await access.byRow(desk.model))) continue
     counts.set(desk.name, showTotal(await total(access.rows(desk.model), desk.settings.rows === undefined)))
   }
   const panels: { title: string; wide: boolean; content: Child }[] = []

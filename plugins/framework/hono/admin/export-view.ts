@@ -7,8 +7,7 @@ export async function exportView(visit: Visit, format: ExportFormat): Promise<Re
   const { access, zone, c } = visit
   const desk = await visit.desk()
   if (!(await access.may(desk, "export"))) visit.forbid()
-  const levels = await access.levels(desk)
-  const state = readState(desk, new URL(c.req.url).searchParams, { levels, zone })
-  const { query } = await listQuery(access, desk, { state, zone, levels })
+  const state = await readState(access, desk, { params: new URL(c.req.url).searchParams, zone })
+  const { query } = await listQuery(access, desk, { state, zone })
   return answerExport(c, access, { desk, query, format })
 }

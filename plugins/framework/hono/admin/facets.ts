@@ -47,7 +47,7 @@ async function facetOf(visit: Visit, desk: Desk, o: { key: string; state: ListSt
   const values = state.filters.get(key) ?? []
   const isRelation = field.kind === "reference" || field.kind === "many"
   const { choices, all } = isRelation ? await relationChoices(visit, desk, o) : { choices: fixedChoices(desk, key), all: true }
-  const countable = o.size <= SMALL || (desk.isIndexed(key) && field.kind !== "many")
+  const countable = !(await visit.access.byRow(desk.model)) && (o.size <= SMALL || (desk.isIndexed(key) && field.kind !== "many"))
   const one = field.kind === "boolean" || field.kind === "date" || field.kind === "datetime"
   const options = choices.map(async ([value, label]): Promise<FacetOption> => {
     const active = values.includes(value)

@@ -1,11 +1,11 @@
 import type { Desk } from "./desk.ts"
 import { drillOf, facetsOf } from "./facets.ts"
 import { actionsFor } from "./actions.ts"
-import { isNarrowed, listQuery, listTotal, readState, stateQuery } from "./listing.ts"
+import { isNarrowed, listQuery, listTotal, orderOf, readState, stateQuery } from "./listing.ts"
 import { ListPage } from "./pages/list.tsx"
 import { ListTools } from "./pages/list-tools.tsx"
 import { Related } from "./related.ts"
-import type { AnyRow } from "./staff.ts"
+import { visiblePage } from "./visible-page.ts"
 import type { Visit } from "./visit.tsx"
 
 /** GET /admin/<model>: the rows, found and narrowed by what the URL says. */
@@ -15,19 +15,19 @@ export async function listView(visit: Visit): Promise<Response> {
   if (!(await access.may(desk, "view"))) return c.redirect(site.to(desk, "add"), 303)
   const levels = await access.levels(desk)
   const params = new URL(c.req.url).searchParams
-  const state = readState(desk, params, { levels, zone })
+  const state = await readState(access, desk, { params, zone })
   const jumped = await jump(visit, desk, params)
   if (jumped !== undefined) return jumped
-  const { query, exact, size } = await listQuery(access, desk, { state, zone, levels })
+  const { query, exact, size } = await listQuery(access, desk, { state, zone })
   const columns = desk.columns.filter(column => column.field === undefined || levels.get(column.key) !== "none")
-  const page = await query.page({ size: desk.perPage, after: state.after, before: state.before })
-  const rows = await access.visible(desk.model, page.rows as unknown as AnyRow[])
+  const page = await visiblePage(access, desk, { query, state, order: orderOf(desk, state, levels) })
+  const { rows } = page
   const narrowed = isNarrowed(state) || desk.settings.rows !== undefined
   const [related, facets, drill, count, actions] = [
     await new Related(access, desk).load(rows, columns.filter(column => column.field !== undefined).map(column => column.key)),
     await facetsOf(visit, desk, { state, levels, size }),
     await drillOf(visit, desk, { state, levels }),
-    await listTotal(query, { state, page, size, whole: !narrowed }),
+    await listTotal(query, { state, page, size, whole: !narrowed, byRow: await access.byRow(desk.model) }),
     await actionsFor(visit, desk),
   ]
   const cells = await Promise.all(rows.map(async row => ({ row, levels: desk.settings.field === undefined ? levels : await access.levels(desk, row), title: await access.title(desk.model, row) })))

@@ -21,20 +21,30 @@ export interface ListState {
 }
 
 const MOST_SORT_KEYS = 3
+/** Values of one filter. */
+const MOST_VALUES = 50
 
-/** Reads a list's state. What the person may not see does not filter or sort either: its value could be found by trying. */
-export function readState(desk: Desk, params: URLSearchParams, o: { levels: ReadonlyMap<string, Level>; zone: string }): ListState {
-  const sees = (key: string) => o.levels.get(key) !== "none"
+/**
+ * Reads a list's state. What the person may not see, fields or related rows, does not filter or sort either: it could be
+ * found by trying.
+ */
+export async function readState(access: Access, desk: Desk, o: { params: URLSearchParams; zone: string }): Promise<ListState> {
+  const { params, zone } = o
+  const levels = await access.levels(desk)
+  const sees = (key: string) => levels.get(key) !== "none"
   const filters = new Map<string, string[]>()
   for (const key of desk.keys) {
     if (!desk.filters.includes(key) || !sees(key)) continue
-    const values = [...new Set(params.getAll(`f.${key}`))].filter(value => value !== "" && condition(desk, key, { values: [value], zone: o.zone }) !== undefined)
-    if (values.length > 0) filters.set(key, values)
+    const values = [...new Set(params.getAll(`f.${key}`))].slice(0, MOST_VALUES).filter(value => value !== "" && condition(desk, key, { values: [value], zone }) !== undefined)
+    const { kind } = desk.field(key)
+    const links = kind === "reference" || kind === "many" ? await access.links(desk.targetOf(key), values.map(Number)) : undefined
+    const known = values.filter(value => links === undefined || toId(value) === undefined || links.has(Number(value)))
+    if (known.length > 0) filters.set(key, known)
   }
   const date = params.get("date") ?? undefined
   return {
     q: (params.get("q") ?? "").replaceAll("\0", "").trim().slice(0, 200),
-    sort: readSort(desk, params.get("sort") ?? "", o.levels),
+    sort: readSort(desk, params.get("sort") ?? "", levels),
     filters,
     date: desk.dates !== undefined && sees(desk.dates) && date !== undefined && dayRange(date) !== undefined ? date : undefined,
     after: params.get("after") ?? undefined,
@@ -86,7 +96,6 @@ export function isNarrowed(state: ListState): boolean {
 interface ListAsk {
   readonly state: ListState
   readonly zone: string
-  readonly levels: ReadonlyMap<string, Level>
 }
 
 /** Rows above which a search in texts takes longer than people like to wait (SQLite: 0.2 s for a million). */
@@ -98,19 +107,20 @@ export const LARGE = 100_000
  */
 export async function listQuery(access: Access, desk: Desk, ask: ListAsk): Promise<{ query: Query<any>; exact: boolean; size: number }> {
   const { state } = ask
+  const levels = await access.levels(desk)
   const size = (await access.rows(desk.model).estimate()) ?? Number.POSITIVE_INFINITY
-  const narrowed = narrow(access, desk, ask)
+  const narrowed = narrow(access, desk, { ...ask, levels })
   if (state.q !== "" && !state.everywhere && size > LARGE) {
-    const called = calledExactly(desk, state.q, ask.levels)
+    const called = calledExactly(desk, state.q, levels)
     const query = called === undefined ? undefined : narrowed.where(called)
     if (query !== undefined && (await query.exists())) return { query, exact: true, size }
   }
   let query = narrowed
-  for (const word of state.q.split(/\s+/).filter(Boolean).slice(0, 8)) query = query.where(searchFor(desk, word, { levels: ask.levels, whole: state.q }))
+  for (const word of state.q.split(/\s+/).filter(Boolean).slice(0, 8)) query = query.where(searchFor(desk, word, { levels, whole: state.q }))
   return { query, exact: false, size }
 }
 
-function narrow(access: Access, desk: Desk, { state, zone }: ListAsk): Query<any> {
+function narrow(access: Access, desk: Desk, { state, zone, levels }: ListAsk & { levels: ReadonlyMap<string, Level> }): Query<any> {
   let query = access.rows(desk.model)
   for (const [key, values] of state.filters) {
     const where = condition(desk, key, { values, zone })
@@ -118,7 +128,15 @@ function narrow(access: Access, desk: Desk, { state, zone }: ListAsk): Query<any
   }
   const date = state.date === undefined || desk.dates === undefined ? undefined : drill(desk, desk.dates, { part: state.date, zone })
   if (date !== undefined) query = query.where(date)
-  return query.order(...((state.sort.length > 0 ? state.sort : desk.order) as never[]))
+  return query.order(...(orderOf(desk, state, levels) as never[]))
+}
+
+/** A list is not sorted by what may not be seen: its order, and the places in its links, would tell. */
+export function orderOf(desk: Desk, state: ListState, levels: ReadonlyMap<string, Level>): readonly string[] {
+  if (state.sort.length > 0) return state.sort
+  const hidden = new Set(desk.keys.filter(key => levels.get(key) === "none").map(key => desk.rowKey(key)))
+  const order = desk.order.filter(key => !hidden.has(key.replace(/^-/, "")))
+  return order.length > 0 ? order : ["-id"]
 }
 
 function calledExactly(desk: Desk, text: string, levels: ReadonlyMap<string, Level>): Condition | undefined {
@@ -165,11 +183,14 @@ export async function total(query: Query<any>, whole: boolean): Promise<Total> {
   return estimated === undefined || estimated <= COUNT_UP_TO ? { count: COUNT_UP_TO, kind: "more" } : { count: estimated, kind: "about" }
 }
 
-/** The total of a list of which a page is known. A search in the texts of a large table is not run to its end to count. */
-export async function listTotal(query: Query<any>, o: { state: ListState; page: Page<unknown>; size: number; whole: boolean }): Promise<Total> {
-  const { state, page, size } = o
+/**
+ * The total of a list of which a page is known. A search in the texts of a large table is not run to its end to count,
+ * and where rows are decided one by one only those that are shown are told.
+ */
+export async function listTotal(query: Query<any>, o: { state: ListState; page: Page<unknown>; size: number; whole: boolean; byRow: boolean }): Promise<Total> {
+  const { state, page, size, byRow } = o
   if (page.next === undefined && page.previous === undefined) return { count: page.rows.length, kind: "exact" }
-  if (state.q !== "" && size > LARGE) return { count: page.rows.length, kind: "more" }
+  if (byRow || (state.q !== "" && size > LARGE)) return { count: page.rows.length, kind: "more" }
   return total(query, o.whole)
 }
 

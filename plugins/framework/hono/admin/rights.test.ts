@@ -130,6 +130,57 @@ for (const dialect of ["sqlite", "postgres"]) {
       expect((await Post.with("tags").get(post!.id)).tags).toEqual([])
     })
 
+    test("where rows are decided one by one pages are full, and neither totals, counts nor cursors tell of the others", async () => {
+      await using room = await start({ models: { post: modelAdmin(Post, { perPage: 10, order: ["title"], search: ["title"], filters: ["state"], can: { view: (_user, row) => (row === undefined ? undefined : !row.title.startsWith("Hidden")) } }) } })
+      const { site, boss } = room
+      const section = await Section.create({ name: "World" })
+      await Post.createMany(Array.from({ length: 75 }, (_, i) => ({ title: `${i % 3 === 0 ? "Open" : "Hidden"} ${String(i).padStart(2, "0")}`, section, author: boss })))
+      await Post.createMany(Array.from({ length: 75 }, (_, i) => ({ title: `Post ${i % 3 === 0 ? "open" : ""} ${String(i).padStart(2, "0")}`, slug: `p-${i}`, section, author: boss, state: i % 2 === 0 ? ("live" as const) : ("draft" as const) })))
+      const seen: string[] = []
+      const cursors: string[] = []
+      let page = await site.get("/admin/post?sort=-title")
+      for (let i = 0; ; i++) {
+        const titles = page.find(".row-link")
+        seen.push(...titles)
+        const next = page.attribute(".pages a", "href").find(href => href.includes("after="))
+        cursors.push(...page.attribute(".pages a", "href").map(href => Buffer.from(new URLSearchParams(href.split("?")[1]).get("after") ?? new URLSearchParams(href.split("?")[1]).get("before")!, "base64url").toString()))
+        if (next === undefined) break
+        expect([i, titles.length]).toEqual([i, 10])
+        page = await site.get(next)
+      }
+      expect([seen.length, new Set(seen).size, seen.some(title => title.startsWith("Hidden"))]).toEqual([100, 100, false])
+      expect(seen).toEqual(seen.toSorted().toReversed())
+      expect([cursors.length > 10, cursors.some(cursor => cursor.includes("Hidden"))]).toEqual([true, false])
+      const back = await site.get(page.attribute(".pages a", "href").find(href => href.includes("before="))!)
+      expect(back.find(".row-link")).toEqual(seen.slice(80, 90))
+      const none = await site.get("/admin/post?q=Hidden")
+      expect([none.find(".row-link"), none.find(".paging")]).toEqual([[], []])
+      expect([page.find("#filter-state .count"), (await site.get("/admin")).find(".tile:first-child .tile-count")[0]]).toEqual([[], ""])
+    })
+
+    test("a list is not sorted by a field that may not be seen, nor filtered by a row that may not", async () => {
+      await using room = await start({
+        models: {
+          reader: modelAdmin(Reader, { order: ["-email"], perPage: 2, field: (key, user) => (key === "email" && !user.isSuperuser ? "none" : undefined) }),
+          section: modelAdmin(Section, { rows: (query, user) => (user.isSuperuser ? query : query.where({ name: { ne: "Covert" } })) }),
+          post: modelAdmin(Post, {}),
+        },
+      })
+      const { site, boss } = room
+      await Reader.createMany(["c", "a", "b"].map(name => ({ name, email: `${name}@secret.org` })))
+      const covert = await Section.create({ name: "Covert" })
+      await Post.create({ title: "In covert", section: covert, author: boss })
+      const world = await Section.create({ name: "World" })
+      await Post.create({ title: "In world", section: world, author: boss })
+      const visitor = await site.visitor().login(await staff("ann", "reader.view", "post.view", "section.view", "user.view"))
+      const list = await visitor.get("/admin/reader")
+      expect(list.find(".row-link")).toEqual(["b", "a"])
+      expect(Buffer.from(new URLSearchParams(list.attribute(".pages a", "href")[0]!.split("?")[1]).get("after")!, "base64url").toString()).not.toContain("secret")
+      expect((await site.get("/admin/reader")).find(".row-link")).toEqual(["c", "b"])
+      expect((await visitor.get(`/admin/post?f.section=${covert.id}`)).find(".row-link").toSorted()).toEqual(["In covert", "In world"])
+      expect((await visitor.get(`/admin/post?f.section=${world.id}`)).find(".row-link")).toEqual(["In world"])
+    })
+
     test("choices are neither found nor called by what may not be seen of them", async () => {
       await using room = await start({ models: { post: modelAdmin(Post, {}), tag: modelAdmin(Tag, { field: (key, user) => (key === "name" && !user.isSuperuser ? "none" : undefined) }) } })
       const { site, boss } = room

@@ -20,6 +20,11 @@ export function policy<M extends AnyModel>(model: M, decide: Policy<M>): void {
   policies.set(model, decide as Policy<AnyModel>)
 }
 
+/** Whether rows of the model are decided one by one. */
+export function hasPolicy(model: AnyModel): boolean {
+  return policies.has(model)
+}
+
 /** Whether `user` may do `action`: to `row`, or to rows of the model at all. Nobody (null) may only what a policy allows. */
 export async function can(user: UserRow | null | undefined, action: Action, model: AnyModel, row?: object): Promise<boolean> {
   const who = user?.isActive === true ? user : null
