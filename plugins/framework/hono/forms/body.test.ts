@@ -64,6 +64,38 @@ test("texts and files, in their order; names as the client wrote them, types as 
   expect(seen.temps).toBe(2)
 })
 
+test("parts without a name, or with nothing at all, are nobody's", async () => {
+  const parts = ["Content-Disposition: form-data\r\n\r\nx", 'Content-Disposition: form-data; filename="x"\r\n\r\nx', "X: y\r\n\r\nx", "Content-Disposition: attachment\r\n\r\nx", field("", "empty"), field("a", "1")]
+  const { status, seen } = await sendRaw(parts)
+  expect([status, seen.texts.a, Object.keys(seen.uploads)]).toEqual([200, ["1"], []])
+})
+
+/** Changed at random, always in the same way: bytes, pieces cut out, repeated, cut off. */
+function* mutants(base: Buffer, count: number): Generator<Buffer> {
+  let seed = 12_345
+  const random = (below: number) => (seed = (seed * 1_103_515_245 + 12_345) & 0x7fffffff) % below
+  for (let i = 0; i < count; i++) {
+    let made = Buffer.from(base)
+    for (let changes = random(6); changes >= 0; changes--) {
+      const at = random(made.length)
+      const kind = random(4)
+      if (kind === 0) made[at] = random(256)
+      else if (kind === 1) made = Buffer.concat([made.subarray(0, at), made.subarray(at + random(200))])
+      else if (kind === 2) made = Buffer.concat([made.subarray(0, at), made.subarray(random(made.length)), made.subarray(at)])
+      else made = Buffer.from(made.subarray(0, at))
+      if (made.length === 0) made = Buffer.from("-")
+    }
+    yield made
+  }
+}
+
+test("whatever comes, there is an answer, and nothing is left", async () => {
+  const { body, type } = raw(field("a", "v"), file("one", "x", "y".repeat(900)), `Content-Disposition: form-data; name="many"; filename*=UTF-8''%e2%82%ac.txt\r\n\r\n${"z".repeat(3000)}`)
+  const statuses = new Set<number>()
+  for (const mutant of mutants(Buffer.from(body), 1500)) statuses.add((await send(new Uint8Array(mutant), { type, limits: { textBytes: 3000, fields: 8, files: 4, fileBytes: 3000 } })).status)
+  expect([...statuses].toSorted()).toEqual([200, 400, 413])
+}, 60_000)
+
 test("paths in names are cut off", async () => {
   const { seen } = await sendRaw([file("many", "../../etc/passwd", "x"), file("many", "C:\\\\dir\\\\x.txt", "y")])
   expect(seen.uploads.many!.map(({ name }) => name)).toEqual(["passwd", "x.txt"])
@@ -112,6 +144,21 @@ test("broken off, malformed or of another kind: 400 and 415, and nothing is left
     [null, undefined, 200],
   ]
   for (const [sent, type, status] of cases) expect([type, (await send(sent, type === undefined ? {} : { type })).status]).toEqual([type, status])
+})
+
+test("a disk that is gone or full is an error of the server, at once", async () => {
+  const parts = [file("one", "x", "x".repeat(900)), file("other", "y", "y".repeat(500_000)), field("a", "1")]
+  const gone: FileRules = name => {
+    rmSync(join(dir, ".uploads"), { recursive: true, force: true })
+    return rules(name)
+  }
+  expect((await sendRaw(parts, { rules: gone })).status).toBe(500)
+  expect((await sendRaw(parts)).status).toBe(200)
+  await Bun.write(join(dir, "file"), "")
+  useFiles(new LocalFiles({ dir: join(dir, "file") }))
+  expect((await sendRaw(parts)).status).toBe(500)
+  useFiles(new LocalFiles({ dir }))
+  rmSync(join(dir, "file"))
 })
 
 test("a client that goes away leaves nothing", async () => {

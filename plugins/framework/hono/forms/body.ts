@@ -114,27 +114,32 @@ async function parseText(request: Request, limits: BodyLimits): Promise<FormBody
 }
 
 async function parseParts(request: Request, type: string, how: Parsing): Promise<FormBody> {
-  const { limits, rules, tempFiles } = how
+  const { limits, rules } = how
+  // Before anything comes: what is thrown within a listener below reaches nobody.
+  const temp = how.tempFiles()
   const body = new FormBody()
   const kept: Promise<void>[] = []
   let textBytes = 0
   let fileBytes = 0
   let files = 0
+  let disk: Error | undefined
   const stop = new AbortController()
   const parts = await makeBusboy(type, limits)
   const fail = (error: Error) => {
     stop.abort(error)
     parts.destroy(error)
   }
-  parts.on("field", (name, value, nameCut, valueCut) => {
+  // A part may come without a name, whatever the types say.
+  parts.on("field", (name: string | undefined, value, nameCut, valueCut) => {
+    if (name === undefined) return
     textBytes += name.length + value.length
     if (nameCut || valueCut || textBytes > limits.textBytes) fail(tooLarge())
     else body.add(name, value)
   })
-  parts.on("file", (name, stream, filename, _encoding, _claimed) => {
-    const rule = rules(name)
+  parts.on("file", (name: string | undefined, stream, filename) => {
+    const rule = name === undefined ? undefined : rules(name)
     // A file field that was left empty comes as a file without name and bytes.
-    if (rule === undefined || filename === undefined || filename === "") return void stream.resume()
+    if (name === undefined || rule === undefined || filename === undefined || filename === "") return void stream.resume()
     if (++files > limits.files) return fail(tooLarge())
     const have = body.uploads.get(name)?.length ?? 0
     if (have >= rule.maxFiles) {
@@ -143,10 +148,15 @@ async function parseParts(request: Request, type: string, how: Parsing): Promise
     }
     const slot = reserve(body, name)
     kept.push(
-      keep(stream, { path: tempFiles().next(), filename, rule, signal: stop.signal, count: bytes => (fileBytes += bytes) <= limits.fileBytes, tooMuch: () => fail(tooLarge()) }).then(
+      keep(stream, { path: temp.next(), filename, rule, signal: stop.signal, count: bytes => (fileBytes += bytes) <= limits.fileBytes, tooMuch: () => fail(tooLarge()) }).then(
         upload => {
           if (upload === undefined) body.faults.set(name, { code: "fileTooLarge", limit: rule.maxBytes })
           else slot.fill(upload)
+        },
+        (error: NodeJS.ErrnoException) => {
+          // The disk is full, or gone: nobody reads this part any more, and the rest would wait behind it for ever.
+          if (error.syscall === "open" || error.syscall === "write") disk ??= error
+          fail(error)
         },
       ),
     )
@@ -155,9 +165,12 @@ async function parseParts(request: Request, type: string, how: Parsing): Promise
   try {
     await pipeline(Readable.fromWeb(request.body as never), parts)
     await Promise.all(kept)
+    // What failed after the last byte had come.
+    stop.signal.throwIfAborted()
   } catch (error) {
     stop.abort(error)
     await Promise.allSettled(kept)
+    if (disk !== undefined) throw disk
     if (error instanceof HTTPException) throw error
     if (stop.signal.reason instanceof HTTPException) throw stop.signal.reason
     throw new HTTPException(400, { message: "the form is broken off or malformed", cause: error })

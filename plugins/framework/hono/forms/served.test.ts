@@ -86,12 +86,12 @@ interface Album {
   tags: { name: string }[]
 }
 
-function suite(databaseUrl: () => Promise<string | undefined>): void {
+function suite(databaseUrl: () => Promise<string | undefined>, app = "workers = 1"): void {
   let edge: Edge
   let visitor: Visitor
   beforeAll(async () => {
     const url = await databaseUrl()
-    edge = await serveApp({ source, limits: 'limits = { body = "500mb" }', ...(url !== undefined && { databaseUrl: url }) })
+    edge = await serveApp({ source, app, limits: 'limits = { body = "500mb" }', ...(url !== undefined && { databaseUrl: url }) })
     visitor = new Visitor(edge)
   }, 60_000)
   afterAll(() => edge?.[Symbol.asyncDispose]())
@@ -203,7 +203,7 @@ function suite(databaseUrl: () => Promise<string | undefined>): void {
       }
       await sink.end()
       const { apps, fronts } = await edge.status()
-      const pids = [...apps[0]!.workers, ...fronts].map(({ pid }) => pid)
+      const pids = [...(apps[0]?.workers ?? []), ...fronts].map(({ pid }) => pid)
       const before = await Promise.all(pids.map(peakMemory))
       const curl = Bun.spawn([found("curl")!, "-sS", "-o", "/dev/null", "-w", "%{http_code} %{redirect_url}", "-b", visitor.cookie, "-F", `_csrf=${visitor.token}`, "-F", "title=Big", "-F", `attachment=@${big}`, edge.url("/new")])
       const said = await new Response(curl.stdout).text()
@@ -222,6 +222,8 @@ function suite(databaseUrl: () => Promise<string | undefined>): void {
 }
 
 describeWith(["curl"], "SQLite", () => suite(async () => undefined))
+
+describeWith(["curl"], "SQLite, inside the fronts", () => suite(async () => undefined, 'gateway = "inline"'))
 
 describeWith(["curl", "postgresql"], "PostgreSQL", () => {
   let postgres: Postgres

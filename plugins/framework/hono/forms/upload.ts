@@ -77,12 +77,13 @@ export class TempFiles {
   }
 }
 
-const prepared = new Set<string>()
+const swept = new Set<string>()
 
 function prepare(dir: string): void {
-  if (prepared.has(dir)) return
-  prepared.add(dir)
+  // Each time: somebody may have cleaned up while we run.
   mkdirSync(dir, { recursive: true, mode: 0o700 })
+  if (swept.has(dir)) return
+  swept.add(dir)
   for (const name of readdirSync(dir)) {
     const path = join(dir, name)
     // Another worker may be doing the same.
