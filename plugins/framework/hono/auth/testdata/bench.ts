@@ -83,10 +83,15 @@ export class Browser {
 
   /** Opens the page and sends its form with these fields over what it holds, token and all. */
   async submit(path: string, fields: Record<string, string>, options: { form?: string; headers?: Record<string, string> } = {}): Promise<Response> {
+    return (await this.fillIn(path, fields, options))()
+  }
+
+  /** Opens the page and fills its form in; what it gives sends it. For several that are sent at once. */
+  async fillIn(path: string, fields: Record<string, string>, options: { form?: string; headers?: Record<string, string> } = {}): Promise<() => Promise<Response>> {
     const page = await this.get(path)
     const form = formOf(await page.text(), options.form)
     if (form === undefined) throw new Error(`${path} (${page.status}) has no form ${options.form ?? ""}`)
-    return this.post(form.action || path, { ...form.fields, ...fields }, options.headers)
+    return () => this.post(form.action || path, { ...form.fields, ...fields }, options.headers)
   }
 
   post(path: string, fields: Record<string, string>, headers: Record<string, string> = {}): Promise<Response> {
