@@ -73,6 +73,10 @@ const commands: Readonly<Record<string, Entry>> = {
     load: () => import("./commands/scale.ts"),
     describe: c => controlling(c.description("how many workers an app has").argument("<app>").argument("<workers>")),
   },
+  cache: {
+    load: () => import("./commands/cache.ts"),
+    describe: c => controlling(c.description("hits, misses and memory of the caches")).option("--json", "as JSON"),
+  },
   purge: {
     load: () => import("./commands/purge.ts"),
     describe: c =>

@@ -65,6 +65,17 @@ test("what an unsafe request changed is forgotten by all fronts", async () => {
   for (let quiet = 0; quiet < 40; ) quiet = old.has(await edge.get("/a")) ? 0 : quiet + 1
 }, 60_000)
 
+test("edge cache counts over all fronts", async () => {
+  const { edge } = await start(2)
+  await fill(edge, "/a")
+  for (let i = 0; i < 20; i++) await edge.get("/a")
+  await edge.get("/a", { headers: { "X-Original-URL": "/b" } })
+  const [cache] = JSON.parse((await edge.command("cache", "--json")).out) as { hits: number }[]
+  expect(cache).toMatchObject({ at: "site[0].use[0]", misses: 2, bypassed: 1, answers: 2 })
+  expect(cache!.hits).toBeGreaterThanOrEqual(20)
+  expect((await edge.command("cache")).out).toMatch(/^CACHE +HITS/)
+}, 60_000)
+
 test("what cannot be purged is said", async () => {
   const { edge } = await start(1)
   for (const [args, words] of [

@@ -48,7 +48,9 @@ export class ResponseCache {
 
   #hit(x: Exchange, entry: Entry, facts: Fact): Reply | null {
     if (entry.uses < 3) entry.uses++
-    return respond(x, entry, facts)
+    const reply = respond(x, entry, facts)
+    if (reply !== null) this.#parts.counts.hits++
+    return reply
   }
 
   #notAtOnce(asked: Asked, entry: Entry | undefined): Awaitable<Answer> {
@@ -90,6 +92,7 @@ export class ResponseCache {
   }
 
   #pass(x: Exchange): Awaitable<Answer> {
+    this.#parts.counts.bypassed++
     return after(() => this.#next(x), this.#onBypass)
   }
 

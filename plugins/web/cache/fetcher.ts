@@ -37,6 +37,7 @@ export class Fetcher implements TripHost {
 
   /** The answer to a GET or HEAD for which nothing fresh is in memory. */
   fetch(asked: Asked, entry: Entry | undefined, tries = 0): Awaitable<Answer> {
+    if (tries === 0) this.parts.counts.misses++
     if (asked.x.method === "HEAD") return this.head(asked, entry)
     const key = this.#keyOf(asked)
     if (entry === undefined && this.passes.has(key)) return this.#ask(asked, { key, entry, flight: undefined, direct: true })
@@ -66,6 +67,7 @@ export class Fetcher implements TripHost {
 
   /** A request with Authorization: its answer is kept only where it says that all may have it. */
   forOne(asked: Asked): Awaitable<Answer> {
+    this.parts.counts.misses++
     if (asked.x.method === "HEAD") return forwardHead(asked, { ...this.#road, entry: undefined })
     return this.#ask(asked, { key: this.#keyOf(asked), entry: undefined, flight: undefined, direct: true })
   }

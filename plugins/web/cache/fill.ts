@@ -24,8 +24,9 @@ export class Fill implements ByteSink {
   readonly #options: FillOptions
   readonly #readers = new Set<FillReader>()
   #chunks: Uint8Array[] = []
-  /** Of the body, before the first of `chunks`. */
-  #base = 0
+  /** Chunks and bytes that were let go, in front of the first of `chunks`. */
+  #gone = 0
+  #goneBytes = 0
   #size = 0
   #keeping = true
   #sourcePaused = false
@@ -93,14 +94,9 @@ export class Fill implements ByteSink {
 
   // For its readers -------------------------------------------------------------------------------------------------
 
-  /** The chunk that holds byte `at`, from there on; undefined when it has not come. */
-  from(at: number): Uint8Array | undefined {
-    let start = this.#base
-    for (const chunk of this.#chunks) {
-      if (at < start + chunk.byteLength) return at === start ? chunk : chunk.subarray(at - start)
-      start += chunk.byteLength
-    }
-    return undefined
+  /** The n-th chunk; undefined when it has not come. */
+  chunk(n: number): Uint8Array | undefined {
+    return this.#chunks[n - this.#gone]
   }
 
   /** Undefined while more comes; null at the end. */
@@ -125,7 +121,10 @@ export class Fill implements ByteSink {
   #trim(): void {
     let least = this.#size
     for (const { at } of this.#readers) least = Math.min(least, at)
-    while (this.#chunks.length > 0 && this.#base + this.#chunks[0]!.byteLength <= least) this.#base += this.#chunks.shift()!.byteLength
+    while (this.#chunks.length > 0 && this.#goneBytes + this.#chunks[0]!.byteLength <= least) {
+      this.#goneBytes += this.#chunks.shift()!.byteLength
+      this.#gone++
+    }
     const wait = this.#size - least > AHEAD
     if (wait === this.#sourcePaused) return
     this.#sourcePaused = wait
@@ -138,7 +137,11 @@ class FillReader extends ByteStream {
   readonly length: number
   readonly #fill: Fill
   readonly #end: number
+  /** Of the body: where it goes on. */
   at: number
+  /** The chunk that it goes on in, and where that begins. */
+  #chunk = 0
+  #chunkAt = 0
   #sink: ByteSink | undefined
   #paused = false
   #delivering = false
@@ -174,9 +177,15 @@ class FillReader extends ByteStream {
     if (this.#delivering) return
     this.#delivering = true
     while (this.#sink !== undefined && !this.#paused && this.at < this.#end) {
-      const chunk = this.#fill.from(this.at)
+      const chunk = this.#fill.chunk(this.#chunk)
       if (chunk === undefined) break
-      const piece = chunk.byteLength > this.#end - this.at ? chunk.subarray(0, this.#end - this.at) : chunk
+      const end = this.#chunkAt + chunk.byteLength
+      const piece = chunk.subarray(this.at - this.#chunkAt, Math.min(end, this.#end) - this.#chunkAt)
+      if (end <= this.#end) {
+        this.#chunk++
+        this.#chunkAt = end
+      }
+      if (this.at >= end) continue
       this.at += piece.byteLength
       this.#sink.data(piece)
     }
@@ -189,8 +198,9 @@ class FillReader extends ByteStream {
     const sink = this.#sink
     if (sink === undefined || this.#paused) return
     const { outcome, trailers } = this.#fill
-    const complete = this.at >= this.#end || (outcome === null && this.#fill.from(this.at) === undefined)
-    if (!complete && !(outcome instanceof Error && this.#fill.from(this.at) === undefined)) return
+    const more = this.#fill.chunk(this.#chunk) !== undefined
+    const complete = this.at >= this.#end || (outcome === null && !more)
+    if (!complete && (outcome === undefined || more)) return
     this.#sink = undefined
     this.#fill.leave(this)
     if (complete) sink.end(trailers)

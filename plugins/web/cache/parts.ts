@@ -7,7 +7,16 @@ import type { Rules } from "./policy.ts"
 import type { Purges, PurgeSpec } from "./purges.ts"
 import type { StatusLine } from "./status.ts"
 
+/** Requests since the front began. */
+export interface Counts {
+  /** Answered from what is stored, stale answers too. */
+  hits: number
+  misses: number
+  bypassed: number
+}
+
 export interface CacheParts {
+  readonly counts: Counts
   readonly memory: MemoryStore
   readonly disk: DiskTier | undefined
   readonly purges: Purges

@@ -35,7 +35,7 @@ export default definePlugin({
         purging.stop()
         return disk?.stop(deadline)
       },
-      command: asked => purging.command(asked),
+      command: asked => (asked.name === "cache" ? { at: ctx.at, ...parts.counts, answers: memory.size, bytes: memory.bytes } : purging.command(asked)),
     }
   },
 })
@@ -46,6 +46,7 @@ interface Made extends Pick<CacheParts, "memory" | "disk" | "status" | "log"> {
 
 function toParts(config: CacheConfig, { memory, disk, purging, status, log }: Made): CacheParts {
   return {
+    counts: { hits: 0, misses: 0, bypassed: 0 },
     memory,
     disk,
     purges: purging.purges,
