@@ -1,7 +1,6 @@
-import { mkdtempSync, rmSync } from "node:fs"
-import { tmpdir } from "node:os"
+import { rmSync } from "node:fs"
 import { join } from "node:path"
-import { AppHost, HttpError, SocketRoad, wantsWebSocket } from "edge"
+import { AppHost, HttpError, SocketRoad, tempFolder, wantsWebSocket } from "edge"
 import type { AppLink, AppSpec, Awaitable, Exchange, Reply } from "edge"
 import { Deadlines } from "./deadlines.ts"
 
@@ -23,7 +22,7 @@ export class InlineApp {
 
   async start(): Promise<void> {
     const module = await this.#link.load()
-    if (module.websocket !== undefined) this.#folder = mkdtempSync(join(tmpdir(), "edge-inline-"))
+    if (module.websocket !== undefined) this.#folder = tempFolder("inline")
     this.#host = new AppHost({ module, log: this.#link.log, socketPath: join(this.#folder ?? "", "ws.sock") })
     await this.#host.start()
     if (this.#host.ws !== undefined) this.#road = new SocketRoad(this.#host.ws, { timeoutMs: this.#app.timeoutMs })

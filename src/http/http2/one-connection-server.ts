@@ -1,6 +1,6 @@
-import { existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs"
-import { tmpdir } from "node:os"
+import { existsSync } from "node:fs"
 import { join } from "node:path"
+import { tempFolder } from "../../temp-folder.ts"
 
 /** Answers the requests of one HTTP/2 connection. */
 export type Fetch = (request: Request) => Response | Promise<Response>
@@ -16,7 +16,7 @@ export class OneConnectionServer {
 
   constructor(fetch: Fetch) {
     // A cleaner of the folder for temporary files takes what looks old.
-    if (folder === undefined || !existsSync(folder)) folder = makeFolder()
+    if (folder === undefined || !existsSync(folder)) folder = tempFolder("h2")
     this.path = join(folder, String(++count))
     this.#server = Bun.serve({
       unix: this.path,
@@ -41,33 +41,4 @@ export class OneConnectionServer {
 }
 
 let count = 0
-/** Mode 0700. */
 let folder: string | undefined
-const prefix = "edge-h2-"
-
-function makeFolder(): string {
-  for (const name of readdirSync(tmpdir())) if (isLeftOver(name)) removeFolder(join(tmpdir(), name))
-  const made = mkdtempSync(join(tmpdir(), `${prefix}${process.pid}-`))
-  process.on("exit", () => removeFolder(made))
-  return made
-}
-
-/** From a front that was killed. */
-function isLeftOver(name: string): boolean {
-  const pid = name.startsWith(prefix) ? Number(name.slice(prefix.length).split("-")[0]) : 0
-  if (!Number.isInteger(pid) || pid <= 0) return false
-  try {
-    process.kill(pid, 0)
-    return false
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === "ESRCH"
-  }
-}
-
-function removeFolder(path: string): void {
-  try {
-    rmSync(path, { recursive: true, force: true })
-  } catch {
-    // Another user's: theirs to remove.
-  }
-}

@@ -1,6 +1,6 @@
-import { mkdir, mkdtemp, rm } from "node:fs/promises"
-import { tmpdir } from "node:os"
+import { mkdir, rm } from "node:fs/promises"
 import { join } from "node:path"
+import { tempFolder } from "edge"
 import type { Ctx } from "../app/env.ts"
 import { absoluteUrl } from "../app/request.ts"
 import type { AnyApp } from "../app/app.ts"
@@ -34,7 +34,7 @@ export class Sitemap {
   readonly #app: AnyApp
   readonly #sections: Readonly<Record<string, Section>>
   readonly #settings: SitemapSettings
-  #dir: Promise<string> | undefined
+  #dir: string | undefined
   #built: Built | undefined
   #before: Built | undefined
   #building: { base: string; done: Promise<Built> } | undefined
@@ -58,7 +58,7 @@ export class Sitemap {
 
   async stop(): Promise<void> {
     await this.#building?.done.catch(() => {})
-    const dir = await this.#dir
+    const dir = this.#dir
     this.#dir = this.#built = this.#before = undefined
     if (dir !== undefined) await rm(dir, { recursive: true, force: true })
   }
@@ -93,8 +93,8 @@ export class Sitemap {
 
   async #build(base: string): Promise<Built> {
     const start = Date.now()
-    this.#dir ??= mkdtemp(join(tmpdir(), "edge-sitemap-"))
-    const dir = join(await this.#dir, String(++this.#count))
+    this.#dir ??= tempFolder("sitemap")
+    const dir = join(this.#dir, String(++this.#count))
     await mkdir(dir)
     let skipped = 0
     const parts = await build(this.#sections, {
