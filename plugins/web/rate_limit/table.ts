@@ -4,7 +4,7 @@
  *
  * A bucket is 8 fingerprints and 8 records (256 bytes). A count is one word with the number of its window in it (12 bits
  * of 32), so that one swap both begins a window and counts in it; 20 bits bound a limit to a million. A key that comes
- * back after exactly 4096 windows finds an old count as if it were new: it gets less for two windows, nobody gets more.
+ * back after exactly 4096 windows finds an old count as if it were new, for two windows.
  *
  * A key without a place takes that of the key with the smallest count and inherits this count (Metwally's Space-Saving),
  * so no count is ever too small: whoever floods the table with keys gets no limit reset, neither his own.
