@@ -21,6 +21,7 @@ let real: ReturnType<typeof echo>
 let shadow: ReturnType<typeof echo>
 let stuck: ReturnType<typeof echo>
 let moved: FakeUpstream
+let failing: FakeUpstream
 let edge: Edge
 
 const config = () => `
@@ -63,6 +64,28 @@ listen = ["127.0.0.1:0"]
 split = { cookie = "ab", header = "X-Canary", groups = [{ name = "old", weight = 1, respond = "old" }, { name = "new", weight = 0, proxy = "http://127.0.0.1:${real.port}" }] }
 
 [[site]]
+hosts  = ["pages.test"]
+listen = ["127.0.0.1:0"]
+errors = { 404 = "404.html", 502 = "502.html", 5xx = "5xx.html" }
+intercept_errors = true
+[[site.route]]
+path  = "/down"
+proxy = "http://127.0.0.1:9"
+[[site.route]]
+path  = "/fails/*"
+proxy = "http://127.0.0.1:${failing.port}"
+
+[[site]]
+hosts  = ["own-pages.test"]
+listen = ["127.0.0.1:0"]
+errors = { 5xx = "5xx.html" }
+[[site.route]]
+path  = "/down"
+proxy = "http://127.0.0.1:9"
+[[site.route]]
+proxy = "http://127.0.0.1:${failing.port}"
+
+[[site]]
 hosts  = ["mirror.test"]
 listen = ["127.0.0.1:0"]
 [[site.route]]
@@ -84,11 +107,17 @@ beforeAll(async () => {
   shadow = echo("shadow")
   stuck = echo("stuck", false)
   moved = listenRaw(c => c.write(`HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:${moved.port}/base/new?x=1\r\nContent-Length: 0\r\n\r\n`))
-  edge = await Edge.start({ config: config(), files: { "503.html": "<h1>soon</h1>" } })
+  failing = listenRaw(c => {
+    const status = / \/fails\/(\d+)/.exec(c.text)?.[1] ?? "500"
+    c.text = ""
+    c.write(`HTTP/1.1 ${status} Own\r\nRetry-After: 7\r\nContent-Type: text/plain\r\nContent-Length: 3\r\n\r\nown`)
+  })
+  const files = { "503.html": "<h1>soon</h1>", "404.html": "not here", "502.html": "no answer", "5xx.html": "our fault" }
+  edge = await Edge.start({ config: config(), files })
 }, 120_000)
 afterAll(async () => {
   await edge[Symbol.asyncDispose]()
-  for (const server of [real, shadow, stuck, moved]) server.stop()
+  for (const server of [real, shadow, stuck, moved, failing]) server.stop()
 })
 
 function ask(host: string, path: string, init: RequestInit = {}): Promise<Response> {
@@ -133,6 +162,20 @@ test("maintenance by a file, switched while it runs", async () => {
   expect(await (await ask("plain.test", "/up")).text()).toBe("up")
   rmSync(join(edge.dir, "down"))
   await until(async () => (await ask("plain.test", "/profile/a")).status === 200)
+})
+
+test("pages for errors of edge itself, and with intercept_errors for those of upstreams", async () => {
+  const page = async (host: string, path: string) => {
+    const got = await ask(host, path)
+    return `${got.status} ${await got.text()} ${got.headers.get("retry-after")}`
+  }
+  expect(await page("pages.test", "/down")).toBe("502 no answer null")
+  expect(await page("pages.test", "/fails/500")).toBe("500 our fault 7")
+  expect(await page("pages.test", "/fails/404")).toBe("404 not here 7")
+  expect(await page("pages.test", "/fails/403")).toBe("403 own 7")
+  expect(await page("pages.test", "/none")).toBe("404 not here null")
+  expect(await page("own-pages.test", "/down")).toBe("502 our fault null")
+  expect(await page("own-pages.test", "/fails/500")).toBe("500 own 7")
 })
 
 test("split: by weight, by cookie, by a field", async () => {
