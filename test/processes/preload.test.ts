@@ -94,6 +94,31 @@ test("a roll brings a new parent with the new code; code that cannot be imported
   for (const { pid, parent } of after) expect([alive(pid), alive(parent)]).toEqual([false, false])
 }, 30_000)
 
+test("ASGI workers are forks too, each with a loop of its own", async () => {
+  const asgi = `
+import asyncio, os
+IMPORTED = os.getpid()
+state = {}
+async def app(scope, receive, send):
+    if scope["type"] == "lifespan":
+        while True:
+            message = await receive()
+            state["pid"] = os.getpid()
+            await send({"type": message["type"] + ".complete"})
+            if message["type"] == "lifespan.shutdown":
+                return
+    await asyncio.sleep(0.01)
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": b"asgi %d %d 0 %d" % (IMPORTED, os.getpid(), state["pid"])})
+`
+  const config = pong() + app().replace('"wsgi"', '"asgi"')
+  await using edge = await Edge.start({ config, files: { "app/hello.py": asgi } })
+  const answers = await seen(edge, 60)
+  expect(new Set(answers.map(({ parent }) => parent)).size).toBe(1)
+  expect(new Set(answers.map(({ pid }) => pid)).size).toBe(3)
+  for (const { pid, who } of answers) expect(Number(who)).toBe(pid)
+}, 20_000)
+
 const flask = `
 import os
 from flask import Flask

@@ -306,6 +306,40 @@ test("a WebSocket holds no slot, and outlives a reload and a roll", async () => 
   await until(async () => (await edge.status()).apps[0]!.workers.length === 1)
 }, 30_000)
 
+test("when the grace of a roll or of a reload is over, the client is told 1012", async () => {
+  const short = config.replace('tunnel_grace = "1h"', 'tunnel_grace = "100ms"\ngrace = "100ms"') + 'tunnel_grace = "100ms"\ndrain_timeout = "100ms"\n'
+  await using other = await Edge.start({ config: short, files: { "hello.py": app } })
+  const rolled = await RawWebSocket.open(other.port(), "/echo")
+  expect((await other.command("reload", "--apps")).code).toBe(0)
+  expect(await rolled.closed()).toBe(1012)
+  rolled.destroy()
+  const reloaded = await RawWebSocket.open(other.port(), "/echo")
+  expect((await other.command("reload")).code).toBe(0)
+  expect(await reloaded.closed()).toBe(1012)
+  reloaded.send(clientFrame(closeBody(1012), { opcode: 8 }))
+  await until(async () => (await other.get("/seen")).includes("(1012, "))
+  reloaded.destroy()
+}, 30_000)
+
+test("a client that is silent is pinged, and given up when it stays so", async () => {
+  const quick = config.replace('max_message = "4mb"', 'ping = "1s"')
+  await using other = await Edge.start({ config: quick, files: { "hello.py": app } })
+  const alive = await RawWebSocket.open(other.port(), "/echo")
+  const dead = await RawWebSocket.open(other.port(), "/echo")
+  const ping = await alive.frame()
+  expect(ping).toMatchObject({ opcode: 9 })
+  alive.send(clientFrame(ping!.payload, { opcode: 10 }))
+  expect(await dead.closed()).toBe(1006)
+  await until(async () => (await other.get("/seen")).includes("(1006, "))
+  alive.send(clientFrame("still there"))
+  for (let frame = await alive.frame(); ; frame = await alive.frame()) {
+    if (frame?.opcode === 1) break
+    expect(frame?.opcode).toBe(9)
+    alive.send(clientFrame("", { opcode: 10 }))
+  }
+  alive.destroy()
+}, 30_000)
+
 test("a killed worker is 1011; a stop of edge says 1012", async () => {
   const ws = await open("/echo")
   ws.send(clientFrame("pid"))
