@@ -73,13 +73,17 @@ export class ProxiedTls implements HttpListener {
   }
 
   #handOn(socket: Socket<Accepted>, { source, rest }: { source: ProxySource; rest: Buffer }): void {
+    let port = -1
     socket.data = new Splice(socket, {
       port: this.#inner.port,
       first: rest,
       onInner: inner => {
         this.#waiting.delete(socket)
-        this.#sources.set(inner.localPort, source)
+        port = inner.localPort
+        this.#sources.set(port, source)
       },
+      // The inside takes it at the end of its handshake, which may never come.
+      onGone: () => this.#sources.delete(port),
     })
   }
 

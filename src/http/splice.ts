@@ -12,14 +12,16 @@ export class Splice implements Accepted {
   #innerOut: Output | undefined
   /** Until the other socket is there. */
   #early: Buffer[]
+  #onGone: () => void
   #ended = false
   /** The other socket is closed: once what it sent is out, so is this one. */
   #over = false
   #closed = false
 
-  /** `onInner` hears of the other socket before any byte goes there. */
-  constructor(socket: Socket<Accepted>, o: { port: number; first: Buffer; onInner(inner: Socket<unknown>): void }) {
+  /** `onInner` hears of the other socket before any byte goes there, `onGone` when the accepted one is closed. */
+  constructor(socket: Socket<Accepted>, o: { port: number; first: Buffer; onInner(inner: Socket<unknown>): void; onGone(): void }) {
     this.#socket = socket
+    this.#onGone = () => o.onGone()
     this.#out = new Output(socket)
     this.#early = o.first.length > 0 ? [o.first] : []
     Bun.connect({
@@ -93,6 +95,7 @@ export class Splice implements Accepted {
   }
 
   gone(): void {
+    this.#onGone()
     this.#closed = true
     this.#inner?.terminate()
   }
