@@ -1,6 +1,7 @@
 /**
- * The admin's list over 1,000,000 rows: first page, a page far down, search, filter, drill-down, sort, export; time and
- * memory, on SQLite and, when it is installed, on PostgreSQL. `bun bench/admin-list.ts [rows]`
+ * The admin's list over 1,000,000 rows: first page, a page far down, search, filter, drill-down, sort; time and memory, on
+ * SQLite and, when it is installed, on PostgreSQL; and django.contrib.admin over the same SQLite file (admin-django.py).
+ * `bun bench/admin-list.ts [rows]`
  */
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
@@ -106,7 +107,13 @@ async function run(url: string): Promise<void> {
 
 const folder = mkdtempSync(join(tmpdir(), "edge-bench-"))
 try {
-  await run(`sqlite:${join(folder, "bench.db")}`)
+  const file = join(folder, "bench.db")
+  await run(`sqlite:${file}`)
+  if (found("django") !== undefined) {
+    console.log("\ndjango.contrib.admin, the same file")
+    const { stdout, stderr } = Bun.spawnSync(["/usr/bin/python3", join(import.meta.dir, "admin-django.py"), file, "5"])
+    console.log(stdout.toString().trimEnd() || stderr.toString())
+  }
   if (found("postgresql") !== undefined) {
     await using postgres = await Postgres.start()
     await run(await postgres.database("bench"))

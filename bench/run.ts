@@ -1,7 +1,7 @@
 /** npm run bench [NAME ...]: the measurements one after another; without a name all of them. See bench/README.md. */
 import { join } from "node:path"
 
-const all = ["http1", "web", "proxy", "cache", "frames", "python", "slow", "routes", "bridge", "reload-loss"]
+const all = ["http1", "web", "proxy", "cache", "frames", "python", "slow", "routes", "bridge", "admin-list", "reload-loss"]
 const asked = process.argv.slice(2)
 const unknown = asked.filter(name => !all.includes(name))
 if (unknown.length > 0) {

@@ -98,7 +98,7 @@ interface ListAsk {
   readonly zone: string
 }
 
-/** Rows above which a search in texts takes longer than people like to wait (SQLite: 0.2 s for a million). */
+/** Rows above which a search in texts takes longer than people like to wait (SQLite: 0.3 s for a million). */
 export const LARGE = 100_000
 
 /**
@@ -191,7 +191,9 @@ export async function listTotal(query: Query<any>, o: { state: ListState; page: 
   const { state, page, size, byRow } = o
   if (page.next === undefined && page.previous === undefined) return { count: page.rows.length, kind: "exact" }
   if (byRow || (state.q !== "" && size > LARGE)) return { count: page.rows.length, kind: "more" }
-  return total(query, o.whole)
+  const counted = await query.countUpTo(COUNT_UP_TO + 1)
+  if (counted <= COUNT_UP_TO) return { count: counted, kind: "exact" }
+  return o.whole && Number.isFinite(size) && size > COUNT_UP_TO ? { count: size, kind: "about" } : { count: COUNT_UP_TO, kind: "more" }
 }
 
 export function showTotal({ count, kind }: Total): string {

@@ -160,3 +160,24 @@ for (const name of ["sqlite", "postgres"]) {
       }))
   })
 }
+
+test("a large table of SQLite is estimated from samples, holes and all", async () => {
+  const database = await filled(new Database("sqlite::memory:"))
+  const add = (from: number, to: number) =>
+    database.client.run(`WITH RECURSIVE n(i) AS (SELECT ${from} UNION ALL SELECT i + 1 FROM n WHERE i < ${to}) INSERT INTO item (id, name, hot) SELECT i, 'x', 0 FROM n`)
+  add(1000, 400_000)
+  await withDatabase(database, async () => {
+    const near = async (rows: number) => {
+      const estimate = (await Item.all.estimate())!
+      expect([Math.abs(estimate - rows) < rows * 0.1, estimate]).toEqual([true, estimate])
+    }
+    await near(399_098)
+    database.client.run("DELETE FROM item WHERE id % 4 <> 0")
+    await near(99_800)
+    database.client.run("DELETE FROM item WHERE id < 200000")
+    await near(50_000)
+    database.client.run("DELETE FROM item")
+    expect(await Item.all.estimate()).toBe(0)
+  })
+  await database.close()
+})

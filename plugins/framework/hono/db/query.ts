@@ -1,4 +1,4 @@
-import { and, asc, count, desc, eq, getColumns, inArray, type SQL, sql } from "drizzle-orm"
+import { and, asc, between, count, desc, eq, getColumns, inArray, type SQL, sql } from "drizzle-orm"
 import { database } from "./database.ts"
 import { explainConstraint, NotFound } from "./errors.ts"
 import type { Field } from "./field.ts"
@@ -116,20 +116,31 @@ export class Query<F extends Fields, L extends string = never> implements Promis
 
   /**
    * About how many rows the table has, whatever the conditions, at once at any size; undefined where the database cannot
-   * say. Postgres: what the last ANALYZE found. SQLite: counted up to 5 million (60 ms), then from its first and last id.
+   * say. Postgres: what the last ANALYZE found. SQLite: counted up to 100,000 ids (1 ms), then from samples of them.
    */
   async estimate(): Promise<number | undefined> {
-    const { dialect } = database()
-    return database().read(async db => {
-      const table = database().tables.of(this.model)
-      if (dialect === "postgres") {
-        const found = await db.execute(sql`select reltuples::bigint as n from pg_class where oid = quote_ident(${this.model.table})::regclass`)
-        const n = Number(found[0]?.n ?? -1)
-        return n < 0 ? undefined : n
-      }
-      const rows = await db.select({ n: sql<number>`coalesce(max(${table.id}) - (select min(${table.id}) from ${table}) + 1, 0)` }).from(table)
-      return Number(rows[0].n) > COUNT_OUT ? Number(rows[0].n) : Number((await db.select({ n: count() }).from(table))[0].n)
-    })
+    if (database().dialect === "sqlite") return this.#sampled()
+    const found: { n: unknown }[] = await database().read(db => db.execute(sql`select reltuples::bigint as n from pg_class where oid = quote_ident(${this.model.table})::regclass`))
+    const n = Number(found[0]?.n ?? -1)
+    return n < 0 ? undefined : n
+  }
+
+  /** How many ids of some short ranges are taken tells how full the whole is: deleted rows leave holes. */
+  async #sampled(): Promise<number> {
+    const table = database().tables.of(this.model)
+    const counted = (where: SQL | undefined) => database().read<{ n: number }[]>(db => db.select({ n: count() }).from(table).where(where)).then(rows => Number(rows[0]!.n))
+    const ends: { first: number; last: number }[] = await database().read(db =>
+      db.select({ first: sql<number>`coalesce(min(${table.id}), 0)`, last: sql<number>`coalesce((select max(${table.id}) from ${table}), 0)` }).from(table),
+    )
+    const { first, last } = ends[0]!
+    const span = last - first + 1
+    if (span <= COUNT_OUT) return counted(undefined)
+    let taken = 0
+    for (let i = 0; i < SAMPLES; i++) {
+      const from = first + Math.floor((i * (span - SAMPLE)) / (SAMPLES - 1))
+      taken += await counted(between(table.id, from, from + SAMPLE - 1))
+    }
+    return Math.round((taken / (SAMPLES * SAMPLE)) * span)
   }
 
   /**
@@ -343,8 +354,11 @@ export class Query<F extends Fields, L extends string = never> implements Promis
   }
 }
 
-/** Rows that SQLite counts in about 60 ms. */
-const COUNT_OUT = 5_000_000
+/** Ids up to which SQLite counts out. */
+const COUNT_OUT = 100_000
+/** Ranges of ids that are looked at in larger tables, and ids of each. */
+const SAMPLES = 20
+const SAMPLE = 500
 
 function sortBy(table: Record<string, any>, key: string, model: AnyModel): SQL {
   const name = key.startsWith("-") ? key.slice(1) : key
