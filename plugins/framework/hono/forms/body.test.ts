@@ -4,10 +4,12 @@ import { mkdtempSync, readdirSync, rmSync, statSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { Hono } from "hono"
+import { HTTPException } from "hono/http-exception"
 import * as v from "valibot"
 import { LocalFiles } from "../files/local.ts"
 import { useFiles } from "../files/storage.ts"
-import { type BodyLimits, type FileRules, type FormBody, readBody, releaseBody } from "./body.ts"
+import { readBody, releaseBody } from "./body.ts"
+import type { BodyLimits, FileRules, FormBody } from "./form-body.ts"
 import { form } from "./form.ts"
 import { Upload } from "./upload.ts"
 
@@ -25,7 +27,7 @@ const rules: FileRules = name => (name === "one" ? { maxBytes: 1000, maxFiles: 1
 /** What the handler saw; the answer's status. */
 async function send(body: BodyInit | null, options: { type?: string; limits?: Partial<BodyLimits>; rules?: FileRules } = {}) {
   let seen: { texts: Record<string, string[]>; uploads: Record<string, { name: string; type: string; text: string }[]>; faults: Record<string, string>; temps: number } | undefined
-  const app = new Hono()
+  const app = new Hono().onError(error => (error instanceof HTTPException ? error.getResponse() : new Response(null, { status: 500 })))
   app.post("/", async c => {
     try {
       const read: FormBody = await readBody(c, options.rules ?? rules, options.limits)
@@ -104,6 +106,29 @@ test("paths in names are cut off", async () => {
 test("a file for which there is no field is read past and never kept", async () => {
   const { status, seen } = await sendRaw([file("other", "x.bin", "x".repeat(500_000)), field("a", "1"), file("one", "", "")])
   expect([status, seen.temps, seen.texts.a, seen.uploads]).toEqual([200, 0, ["1"], {}])
+})
+
+test("files that a second form of the page wants and the first did not are an error, not lost", async () => {
+  const picture = v.object({ file: v.optional(v.file()) })
+  const [first, second] = [form(picture, { prefix: "a-" }), form(picture, { prefix: "b-" })]
+  const both: FileRules = name => first.rules()(name) ?? second.rules()(name)
+  const app = new Hono().post("/:how", async c => {
+    try {
+      if (c.req.param("how") === "right") await readBody(c, both)
+      const [a, b] = [await first.read(c), await second.read(c)]
+      return c.json([a.values.file?.name, b.values.file?.name])
+    } finally {
+      await releaseBody(c)
+    }
+  })
+  const post = (how: string, ...names: string[]) => {
+    const data = new FormData()
+    for (const name of names) data.append(name, new File(["x"], name))
+    return app.onError((error, c) => c.text(error.message)).request(`/${how}`, { method: "POST", body: data })
+  }
+  expect(await (await post("right", "a-file", "b-file", "c-file")).json()).toEqual(["a-file", "b-file"])
+  expect(await (await post("wrong", "a-file", "b-file")).text()).toStartWith('the files of "b-file" were read past')
+  expect(await (await post("wrong", "a-file", "c-file")).json()).toEqual(["a-file", null])
 })
 
 test("too large, and too many: an error of the field; the rest is there", async () => {

@@ -1,6 +1,6 @@
 import type { Context } from "hono"
 import { BoundField } from "./bound-field.ts"
-import type { FormBody } from "./body.ts"
+import type { FormBody } from "./form-body.ts"
 import { decode, encode, FIND } from "./decode.ts"
 import type { FormField, Rows } from "./field.ts"
 import { type MessageCode, say } from "./messages.ts"

@@ -1,6 +1,6 @@
 import { lookAtPicture } from "../files/picture.ts"
 import { extensionOf } from "../files/sniff.ts"
-import type { FormBody } from "./body.ts"
+import type { FormBody } from "./form-body.ts"
 import { accepts, type FormField, type Rows } from "./field.ts"
 import { type MessageCode, say, sizeText } from "./messages.ts"
 import { fromLocal, toLocal } from "./time.ts"

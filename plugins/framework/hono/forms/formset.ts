@@ -1,9 +1,10 @@
 import type { Context } from "hono"
 import { database } from "../db/database.ts"
 import type { Fields, Patch, Row } from "../db/model.ts"
-import { type FileRules, type FormBody, readBody } from "./body.ts"
+import { readBody } from "./body.ts"
+import type { FileRules, FormBody } from "./form-body.ts"
 import { ADD_BUTTON, type BoundForm, FIND_BUTTON } from "./bound-form.ts"
-import type { Form, ModelForm } from "./form.ts"
+import type { Form } from "./form.ts"
 import { languageOf, say } from "./messages.ts"
 import type { BoundModelForm } from "./model-form.ts"
 
@@ -235,5 +236,3 @@ export async function saveAll<F extends Fields, K extends keyof F & string>(set:
   }
 }
 
-export type AnyFormset = Formset<any, any>
-export type AnyModelForm = ModelForm<any, any>
