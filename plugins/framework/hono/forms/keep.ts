@@ -32,7 +32,14 @@ export async function keep(stream: Readable, how: Keeping): Promise<Upload | und
       yield chunk
     }
   }
-  await pipeline(stream, bounded, createWriteStream(how.path, { flags: "wx", mode: 0o600 }), { signal: how.signal })
+  const out = createWriteStream(how.path, { flags: "wx", mode: 0o600 })
+  try {
+    await pipeline(stream, bounded, out, { signal: how.signal })
+  } catch (error) {
+    // Given up while the file was being opened: it would come into being after it was removed.
+    if (!out.closed) await new Promise(resolve => out.once("close", resolve))
+    throw error
+  }
   if (size > how.rule.maxBytes) return undefined
   const name = how.filename.replace(/^.*[/\\]/s, "").slice(-255)
   return new Upload({ path: how.path, size, name, type: sniff(Buffer.concat(head), name) })
