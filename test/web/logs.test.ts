@@ -56,6 +56,16 @@ log    = { path = "common.log", format = "common" }
 respond = "common"
 
 [[site]]
+hosts  = ["sampled.test"]
+listen = ["127.0.0.1:0"]
+log    = { path = "sampled.log", fields = ["path"], sample = 0 }
+[[site.route]]
+path = "/none"
+respond = { status = 404 }
+[[site.route]]
+respond = "sampled"
+
+[[site]]
 hosts  = ["none.test"]
 listen = ["127.0.0.1:0"]
 log    = false
@@ -112,6 +122,13 @@ test("chosen fields; samples leave out what went well and was quick; slow ones a
   await ask("fields.test", "/up")
   expect(JSON.parse(await line("fields.log", "/up"))).toEqual({ method: "GET", path: "/up", status: 200, upstream: `http://127.0.0.1:${upstream.port}` })
   await edge.heard(/WARN {2}slow request .*path=\/up status=200 ms=\d+ upstream=/)
+})
+
+test("a sample of nothing has the errors alone", async () => {
+  for (let i = 0; i < 20; i++) await ask("sampled.test", "/well")
+  await ask("sampled.test", "/none")
+  await line("sampled.log", "/none")
+  expect(edge.read("sampled.log")).toBe('{"path":"/none"}\n')
 })
 
 test("USR1 opens all of them anew", async () => {
