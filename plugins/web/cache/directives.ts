@@ -6,13 +6,13 @@ export type Directives = ReadonlyMap<string, string | true>
 export const noDirectives: Directives = new Map()
 
 /** One directive: a name, and a token or a quoted string; no spaces around "=". */
-const directive = /[\s,]*([^\s,=;"]+)(?:=(?:"((?:[^"\\]|\\.)*)"|([^\s,;"]*)))?[ \t]*(,|$)/y
+const directive = /([^\s,=;"]+)(?:=(?:"((?:[^"\\]|\\.)*)"|([^\s,;"]*)))?[ \t]*(,|$)/y
 
 /** What is no directive is skipped up to the next comma. */
 export function parseDirectives(text: string): Directives {
   const found = new Map<string, string | true>()
   let at = 0
-  while (at < text.length) {
+  while ((at = between(text, at)) < text.length) {
     directive.lastIndex = at
     const match = directive.exec(text)
     if (match === null) {
@@ -22,9 +22,15 @@ export function parseDirectives(text: string): Directives {
     at = directive.lastIndex
     const name = match[1]!.toLowerCase()
     if (!found.has(name)) found.set(name, match[2]?.replaceAll(/\\(.)/g, "$1") ?? match[3] ?? true)
-    if (match[0] === "") break
   }
   return found
+}
+
+/** Where the next directive begins. A loop: as part of the pattern it would be tried anew from every comma. */
+function between(text: string, from: number): number {
+  let i = from
+  while (i < text.length && " \t,".includes(text[i]!)) i++
+  return i
 }
 
 /** Behind the next comma that is not inside quotes: `extension="max-age=3600"` says nothing about max-age. */
