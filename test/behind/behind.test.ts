@@ -1,4 +1,4 @@
-/** edge behind nginx and Apache, over TCP and unix sockets, with and without their buffering: one list for all. */
+/** edge behind nginx, HAProxy and Apache, over TCP and unix sockets, with and without their buffering: one list for all. */
 import { afterAll, beforeAll, expect, test } from "bun:test"
 import { createHash, randomBytes } from "node:crypto"
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
@@ -105,16 +105,33 @@ const apache = (name: string, o: { unix: boolean; buffered: boolean }): Proxy =>
   },
 })
 
+const haproxy = (name: string, o: { unix: boolean }): Proxy => ({
+  name: `HAProxy, ${name}`,
+  streams: true,
+  noticesAbort: false,
+  start({ dir, port, edge }) {
+    const to = o.unix ? `unix@${edge.dir}/edge.http` : `127.0.0.1:${edge.port()}`
+    writeFileSync(
+      join(dir, "haproxy.cfg"),
+      `global\n  maxconn 1000\ndefaults\n  mode http\n  timeout connect 5s\n  timeout client 60s\n  timeout server 60s\n  timeout tunnel 60s\n  option forwardfor\n
+frontend in\n  bind 127.0.0.1:${port}\n  http-request set-header X-Forwarded-Proto http\n  default_backend edge\nbackend edge\n  server edge ${to}\n`,
+    )
+    return ["/usr/sbin/haproxy", "-db", "-q", "-f", join(dir, "haproxy.cfg")]
+  },
+})
+
 const proxies: readonly Proxy[] = [
   nginx("TCP, buffering", { unix: false, buffered: true }),
   nginx("unix, no buffering", { unix: true, buffered: false }),
+  haproxy("TCP", { unix: false }),
+  haproxy("unix", { unix: true }),
   apache("TCP, buffering", { unix: false, buffered: true }),
   apache("unix, flushing", { unix: true, buffered: false }),
 ]
 const hash = (bytes: Uint8Array) => createHash("sha256").update(bytes).digest("hex")
 
 for (const proxy of proxies) {
-  describeWith(["nginx", "apache2"], proxy.name, () => {
+  describeWith(["nginx", "apache2", "haproxy"], proxy.name, () => {
     let edge: Edge
     let dir: string
     let port: number
