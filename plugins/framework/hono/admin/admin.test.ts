@@ -340,3 +340,35 @@ describe("short ways", () => {
     expect(await Reader.all.count()).toBe(10)
   })
 })
+
+describe("settings", () => {
+  test("what is wrong is said when the app is made, with the nearest right word", () => {
+    const said = (given: AdminSettings) => {
+      try {
+        newsroom(given)
+      } catch (error) {
+        return (error as Error).message
+      }
+      return "nothing"
+    }
+    expect(said({ models: { pots: {} } })).toBe('admin: there is no model "pots"; did you mean "post"?')
+    expect(said({ models: { post: { list: ["titel"] } } })).toBe('admin: model "post": list: there is no field "titel"; did you mean "title"?')
+    expect(said({ models: { post: { inlines: [Tag] } } })).toBe('admin: model "post": inlines: "tag" has no field that refers to it')
+    expect(said({ models: { post: { dates: "title" } } })).toBe('admin: model "post": dates: "title" is no date')
+    expect(said({ models: { post: { search: ["words"] } } })).toBe('admin: model "post": search: "words" is no text')
+    expect(said({ timeZone: "Europe/Warszawa" })).toContain('there is no time zone "Europe/Warszawa"')
+    expect(said({ path: "/" })).toContain('as "/admin"')
+    expect(said({ path: "back-office/" })).toBe("nothing")
+  })
+
+  test("it lives where it is said, and everything in it leads there", async () => {
+    await using room = await start({ path: "/back-office", title: "Back office" })
+    const { site, boss } = room
+    await fill(boss, 1)
+    const page = await site.get("/back-office/post")
+    const paths = [...page.attribute("a, link", "href"), ...page.attribute("script", "src"), ...page.attribute("form", "action")].filter(path => !["/", "#content", "/account", "/logout"].includes(path))
+    expect([page.status, paths.length > 20, paths.filter(path => !path.startsWith("/back-office") && !path.startsWith("?"))]).toEqual([200, true, []])
+    expect((await site.get("/admin")).status).toBe(404)
+    expect((await site.get("/back-office/")).location).toBe("/back-office")
+  })
+})

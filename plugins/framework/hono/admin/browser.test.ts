@@ -146,14 +146,11 @@ describeWith(["chromium"], "the admin in a browser", () => {
     await page.keyboard.press("ArrowDown")
     await page.keyboard.press("Enter")
     expect(await author.inputValue()).toBe("Reader 07")
-    let asked = ""
-    page.once("dialog", dialog => {
-      asked = dialog.type()
-      void dialog.dismiss()
-    })
-    await page.click("a:has-text('Cancel')").catch(() => {})
-    await Bun.sleep(100)
-    expect([asked, page.url()]).toEqual(["beforeunload", edge.url("/admin/post/add")])
+    const dialog = page.waitForEvent("dialog")
+    void page.click("a:has-text('Cancel')").catch(() => {})
+    const asked = await dialog
+    expect([asked.type(), page.url()]).toEqual(["beforeunload", edge.url("/admin/post/add")])
+    await asked.dismiss()
     await page.click(".formset-add")
     expect(await page.locator(".formset-row:not(template .formset-row)").count()).toBe(2)
     await page.fill("[name=comment-1-name]", "Ula")

@@ -21,6 +21,7 @@ export class AdminSite implements Desks {
     readonly settings: AdminSettings,
   ) {
     this.path = `/${(settings.path ?? "/admin").replaceAll(/^\/+|\/+$/g, "")}`
+    if (this.path === "/" || /[^\w/-]/.test(this.path)) throw new Error(`admin: path "${settings.path}": say where it lives, as "/admin"`)
     this.zone = checkZone(settings.timeZone ?? "UTC")
     const models = app.models.filter(model => model.options.internal !== true && model !== (Change as AnyModel))
     for (const name of [...Object.keys(settings.models ?? {}), ...Object.values(settings.groups ?? {}).flat()]) {
