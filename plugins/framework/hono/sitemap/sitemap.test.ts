@@ -195,6 +195,12 @@ describe("served", () => {
     expect(await (await app.request("/robots.txt")).text()).toBe("User-agent: *\nDisallow: /admin\n\nSitemap: https://site.example/sitemap.xml\n")
   })
 
+  test("check --deploy asks for the site's address, once", async () => {
+    const findings = async (app: App) => (await Promise.all(app.deployChecks.map(check => check()))).flat().filter(({ text }) => text.includes("sitemap"))
+    expect(await findings(new App().sitemap("/sitemap.xml", {}).sitemap("/news.xml", {}))).toHaveLength(1)
+    expect(await findings(new App({ url: "https://site.example" }).sitemap("/sitemap.xml", {}))).toEqual([])
+  })
+
   test("names that would not make an address are refused", () => {
     expect(() => new App().sitemap("/sitemap", {})).toThrow('ends in a name and .xml, as "/sitemap.xml"')
     expect(() => new App().sitemap("/sitemap.xml", { "a/b": [] })).toThrow('section "a/b": a name has only letters and digits')
