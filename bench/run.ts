@@ -1,7 +1,5 @@
 /** npm run bench [NAME ...]: the measurements one after another; without a name all of them. See bench/README.md. */
-import { join } from "node:path"
-
-const all = ["http1", "web", "proxy", "cache", "frames", "python", "slow", "routes", "bridge", "admin-list", "reload-loss"]
+const all = ["http1", "web", "proxy", "cache", "frames", "python", "slow", "routes", "bridge", "framework", "admin-list", "newsroom", "reload-loss"]
 const asked = process.argv.slice(2)
 const unknown = asked.filter(name => !all.includes(name))
 if (unknown.length > 0) {
@@ -10,6 +8,6 @@ if (unknown.length > 0) {
 }
 for (const name of asked.length > 0 ? asked : all) {
   console.log(`\n== ${name}`)
-  const child = Bun.spawn([process.execPath, join(import.meta.dir, `${name}.ts`)], { stdio: ["ignore", "inherit", "inherit"] })
+  const child = Bun.spawn([process.execPath, Bun.resolveSync(`./${name}`, import.meta.dir)], { stdio: ["ignore", "inherit", "inherit"] })
   if ((await child.exited) !== 0) process.exitCode = 1
 }
