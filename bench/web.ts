@@ -1,7 +1,7 @@
 /**
  * Files, compression and the proxy through the executable (sites, routes and all) against nginx, Caddy and HAProxy from
  * Debian: one core for each server, the client and the upstream on the other, in turns, access logs off for all.
- *   bun bench/web.ts [--work file,big,compress,proxy,idle] [--rounds 5] [--seconds 2] [--edge dist/edge]
+ *   bun bench/web.ts [--work file,big,compress,proxy,upload,idle] [--rounds 5] [--seconds 2] [--edge dist/edge]
  */
 import { existsSync, mkdirSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
@@ -9,12 +9,13 @@ import { parseArgs } from "node:util"
 import { brotliCompressSync, gzipSync } from "node:zlib"
 import { holdIdle } from "./kit/idle.ts"
 import { compare, type Subject } from "./kit/load.ts"
+import { compareUploads } from "./kit/upload.ts"
 import { nginxConfig } from "./kit/nginx.ts"
 import { answers, benchFolder, clientCore, freePort, Processes } from "./kit/processes.ts"
 
 const { values: options } = parseArgs({
   options: {
-    work: { type: "string", default: "file,big,compress,proxy,idle" },
+    work: { type: "string", default: "file,big,compress,proxy,upload,idle" },
     rounds: { type: "string", default: "5" },
     seconds: { type: "string", default: "2" },
     edge: { type: "string", default: "dist/edge" },
@@ -46,7 +47,7 @@ async function backend(): Promise<number> {
   const conf = nginxConfig(folder, {
     name: "backend",
     http: `open_file_cache max=100; client_max_body_size 1g;
-      server { listen 127.0.0.1:${port}; root ${www}; location = /small { default_type text/plain; return 200 "${"x".repeat(200)}"; } }`,
+      server { listen 127.0.0.1:${port}; root ${www}; location = /upload { client_max_body_size 0; proxy_pass http://127.0.0.1:${port}/small; proxy_method GET; proxy_set_body off; } location = /small { default_type text/plain; return 200 "${"x".repeat(200)}"; } }`,
   })
   processes.start(["nginx", "-c", conf], { core: clientCore })
   await answers(`http://127.0.0.1:${port}/small`)
@@ -125,6 +126,9 @@ try {
     async proxy() {
       await compare("proxy, 200 B", at("/up/small", "nginx", "haproxy", "caddy"), { rounds, seconds, connections: 32 })
       await compare("proxy, 1 MB answer", at("/up/1m.bin", "nginx", "haproxy", "caddy"), { rounds, seconds, connections: 16 })
+    },
+    async upload() {
+      await compareUploads("100 MB upload through the proxy", at("/up/upload", "nginx", "haproxy", "caddy"), { file: join(www, "200m.bin"), bytes: 100 << 20, rounds })
     },
     async idle() {
       for (const name of ["edge", "nginx"] as const) {
