@@ -21,12 +21,17 @@ export function defaultColumns(model: AnyModel, hidden: readonly string[]): stri
   const title = hidden.includes(titleKey(model) ?? "") ? undefined : titleKey(model)
   const rank = ["choice", "reference", "datetime", "date", "boolean", "decimal", "integer", "number", "email", "text", "uuid", "url", "slug"]
   const rest = all
-    .filter(([key, field]) => key !== picture && key !== title && rank.includes(field.kind))
+    .filter(([key, field]) => key !== picture && key !== title && rank.includes(field.kind) && !isLong(field))
     .toSorted(([, a], [, b]) => rank.indexOf(a.kind) - rank.indexOf(b.kind))
     .map(([key]) => key)
   const chosen = new Set([picture, title, ...rest].filter(key => key !== undefined).slice(0, MOST_COLUMNS))
   // In the order of the model, which its author chose; the picture and the name lead.
   return [...new Set([...[picture, title].filter(key => key !== undefined), ...all.map(([key]) => key)])].filter(key => chosen.has(key))
+}
+
+/** A text of which a list would show the beginning only. */
+function isLong({ kind, options }: Field): boolean {
+  return kind === "text" && (options.max ?? Infinity) > 200
 }
 
 export function defaultSearch(model: AnyModel): string[] {
