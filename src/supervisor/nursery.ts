@@ -80,8 +80,7 @@ export class Nursery {
       })
       await this.#ready.promise
     } catch (error) {
-      this.stop()
-      await this.#parent.exited
+      await this.stop()
       const tail = this.#output.tail
       throw new Error(`app ${app} cannot be preloaded: ${(error as Error).message}${tail === "" ? "" : `\n${tail}`}`, { cause: error })
     } finally {
@@ -119,17 +118,18 @@ export class Nursery {
   /** A newer one has the new code: this one ends with its last worker. */
   retire(): void {
     this.#latest = false
-    if (this.#workers.size === 0) this.stop()
+    if (this.#workers.size === 0) void this.stop()
   }
 
-  /** The parent ends; its workers do not. */
-  stop(): void {
+  /** The parent ends; its workers do not. Resolves when it is gone. */
+  async stop(): Promise<void> {
     this.#connection?.end()
     try {
       process.kill(this.#parent.pid, "SIGKILL")
     } catch {
       // Ended meanwhile.
     }
+    await this.#parent.exited
   }
 
   #heard(text: string): void {
@@ -155,7 +155,7 @@ export class Nursery {
   #left(serial: number, { code, signal }: End): void {
     this.#workers.get(serial)?.end({ code, signal })
     this.#workers.delete(serial)
-    if (!this.#latest && this.#workers.size === 0) this.stop()
+    if (!this.#latest && this.#workers.size === 0) void this.stop()
   }
 
   #ended(): void {

@@ -182,7 +182,7 @@ export class Pool implements WorkerHost {
     this.#stopped = true
     clearTimeout(this.#retry)
     await this.#supervision?.stop(deadline)
-    for (const nursery of this.#nurseries.values()) nursery.stop()
+    await Promise.all([...this.#nurseries.values()].map(nursery => nursery.stop()))
     await this.#file?.close()
   }
 

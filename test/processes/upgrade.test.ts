@@ -1,10 +1,11 @@
-import { expect, test } from "bun:test"
+import { expect, setDefaultTimeout, test } from "bun:test"
 import { existsSync, lstatSync } from "node:fs"
 import { join } from "node:path"
 import { alive, Edge, until } from "../kit/edge.ts"
 import { app, inlineApp, pong, python, pythonApp } from "./site.ts"
 import { storm } from "./storm.ts"
 
+setDefaultTimeout(30_000)
 const files = { "app/app.ts": app, "app/hello.py": python() }
 const unix = pong().replace('"127.0.0.1:0"', '"127.0.0.1:0", "unix:x.sock"')
 
