@@ -92,22 +92,24 @@ function whenOrphaned(): Promise<void> {
   })
 }
 
-/** Lines of a worker go to its stderr, where the supervisor adds app and worker. */
+/** Lines of a worker go to its stderr, where the supervisor reads the level off them and adds app and worker. */
 function consoleLogger(): Logger {
   const logger: Logger = {
     debug: () => {},
-    info: (message, fields) => writeLine(`info ${message}`, fields),
-    warn: (message, fields) => writeLine(`warn ${message}`, fields),
-    error: (message, fields) => writeLine(`error ${message}`, fields),
+    info: (message, fields) => writeLine(message, { level: 6, fields }),
+    warn: (message, fields) => writeLine(message, { level: 4, fields }),
+    error: (message, fields) => writeLine(message, { level: 3, fields }),
     with: () => logger,
   }
   return logger
 }
 
-function writeLine(text: string, fields: Record<string, unknown> = {}): void {
+/** Every line of it has the level, as sd-daemon(3) writes it: a stack stays with its error when the log leaves out the rest. */
+function writeLine(text: string, { level, fields = {} }: { level: number; fields?: Record<string, unknown> | undefined }): void {
   const { error, ...rest } = fields
   const detail = Object.entries(rest).map(([name, value]) => ` ${name}=${String(value)}`)
-  console.error(`${text}${detail.join("")}${error === undefined ? "" : `\n${describe(error)}`}`)
+  const whole = `${text}${detail.join("")}${error === undefined ? "" : `\n${describe(error)}`}`
+  console.error(whole.replaceAll(/^/gm, `<${level}>`))
 }
 
 /** With file and line: Bun maps stacks back to the source. */

@@ -4,7 +4,7 @@ import type { AttendantStatus } from "../control.ts"
 import type { Logger } from "../log/logger.ts"
 import type { AppSpec, Launch } from "../plugin.ts"
 import { describeExit } from "./front-process.ts"
-import { Output } from "./output.ts"
+import { Output, printTo } from "./output.ts"
 import { spawnChild, type WorkerOptions } from "./worker-process.ts"
 
 /** Longest timer: a job in a month is looked at again in between, and a clock that was set does no harm. */
@@ -50,14 +50,12 @@ class Attendant {
   readonly exited: Promise<{ code: number | null; signal: string | null }>
 
   constructor(name: string, { argv, env, index, parts }: { argv: readonly string[]; env: Readonly<Record<string, string>>; index: number; parts: AttendantParts }) {
-    const { app, log, guard, file } = parts
+    const { app, guard } = parts
     const launch: Launch = { argv, cwd: app.dir, env: { ...app.env, ...env }, transport: "http", socket: "bind" }
     const { child } = spawnChild({ ...parts, launch, index, serial: 0 })
     this.pid = child.pid
-    const output = new Output(line => {
-      if (file === undefined) log.info(line, { daemon: name, pid: child.pid })
-      else file.line(line, { index: name, pid: child.pid })
-    })
+    const printer = { index: name, pid: child.pid, fields: { daemon: name, pid: child.pid } }
+    const output = new Output(printTo(parts, () => printer))
     const drained = Promise.all([output.read(child.stdout), output.read(child.stderr)])
     this.exited = child.exited.then(async () => {
       this.kill("SIGKILL")

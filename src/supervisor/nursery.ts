@@ -8,7 +8,7 @@ import type { Socket } from "bun"
 import type { WorkerProcess } from "../plugin.ts"
 import { isRoot } from "./identity.ts"
 import { residentBytes } from "./memory.ts"
-import { Output } from "./output.ts"
+import { Output, printTo } from "./output.ts"
 import { unlinkQuietly } from "./run-folder.ts"
 import { WorkerControl } from "./worker-control.ts"
 import { type Child, spawnChild, type WorkerOptions } from "./worker-process.ts"
@@ -45,7 +45,7 @@ export class Nursery {
 
   /** `onEnd`: no more workers can be had of it. */
   constructor(options: WorkerOptions, onEnd: () => void) {
-    const { app, run, index, serial, log, identity } = options
+    const { app, run, index, serial, identity } = options
     this.#options = options
     this.#outputPath = join(run, `${serial}.out`)
     this.#outputs = this.#takeOutputs()
@@ -54,9 +54,8 @@ export class Nursery {
     const { child, places } = spawnChild({ ...options, launch })
     this.#parent = child
     this.#path = places[0]
-    const { file } = options
-    const print = file === undefined ? (line: string) => log.info(line, { pid: child.pid }) : (line: string) => file.line(line, { index, pid: child.pid })
-    this.#output = new Output(print)
+    const printer = { index, pid: child.pid, fields: { pid: child.pid } }
+    this.#output = new Output(printTo(options, () => printer))
     const drained = Promise.all([this.#output.read(child.stdout), this.#output.read(child.stderr)])
     void child.exited.then(async () => {
       await Promise.race([drained, Bun.sleep(500)])
@@ -211,17 +210,14 @@ class ForkedWorker implements WorkerProcess {
   #gone = false
 
   constructor(options: WorkerOptions, address: string) {
-    const { app, index, serial, log, file } = options
+    const { app, index, serial } = options
     this.#options = options
     this.app = app.name
     this.index = index
     this.serial = serial
     this.address = address
     this.exited = this.#end.promise
-    this.output = new Output(line => {
-      if (file === undefined) log.info(line, { worker: index, pid: this.pid })
-      else file.line(line, { index, pid: this.pid })
-    })
+    this.output = new Output(printTo(options, () => ({ index, pid: this.pid, fields: { worker: index, pid: this.pid } })))
   }
 
   async boot(pid: number): Promise<void> {

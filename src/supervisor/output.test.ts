@@ -36,3 +36,18 @@ test("the last 30 lines are kept to explain a death", async () => {
   expect(tail.split("\n").length).toBe(30)
   expect(tail).toEndWith("line 99")
 })
+
+test("a line that names its level has it once, and the last lines are without it", async () => {
+  const said: [string, string | undefined][] = []
+  const output = new Output((line, level) => said.push([line, level]))
+  output.push("<3>broke\n<4>odd\n<6>users: in\n<7>small\nplain\n<8>not a level\n")
+  expect(said).toEqual([
+    ["broke", "error"],
+    ["odd", "warn"],
+    ["users: in", "info"],
+    ["small", "debug"],
+    ["plain", undefined],
+    ["<8>not a level", undefined],
+  ])
+  expect(output.tail).toBe("broke\nodd\nusers: in\nsmall\nplain\n<8>not a level")
+})

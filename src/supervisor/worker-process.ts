@@ -11,7 +11,7 @@ import { type Identity, isRoot } from "./identity.ts"
 import { close } from "./libc.ts"
 import { meetRemote } from "./remote-worker.ts"
 import { residentBytes } from "./memory.ts"
-import { Output } from "./output.ts"
+import { Output, printTo } from "./output.ts"
 import { cleanEnv, selfArgv } from "./self.ts"
 import { answers, listenUnix } from "./sockets.ts"
 import { unlinkQuietly } from "./run-folder.ts"
@@ -91,7 +91,7 @@ class Worker implements WorkerProcess {
     readonly places: readonly [string, ...string[]],
     child: Child,
   ) {
-    const { app, launch, index, serial, log } = options
+    const { app, launch, index, serial } = options
     this.#options = options
     this.address = places[0]
     this.app = app.name
@@ -100,9 +100,8 @@ class Worker implements WorkerProcess {
     this.pid = child.pid
     this.transport = launch.transport
     if (launch.transport === "frames") this.ping = timeoutMs => this.#ping(timeoutMs)
-    const fields = { worker: index, pid: child.pid }
-    const { file } = options
-    this.output = new Output(file === undefined ? line => log.info(line, fields) : line => file.line(line, { index, pid: child.pid }))
+    const printer = { index, pid: child.pid, fields: { worker: index, pid: child.pid } }
+    this.output = new Output(printTo(options, () => printer))
     const drained = Promise.all([this.output.read(child.stdout), this.output.read(child.stderr)])
     this.exited = child.exited.then(async () => {
       this.#end()
