@@ -22,6 +22,10 @@ const SOON_MS = 1000
 const FULL = 0.9
 /** A front that wrote so much of the bound sweeps before its time. */
 const WROTE = 0.05
+/** With less than this free, also a little that was written since the last look may have been too much. */
+const NEAR = 0.85
+/** One second of sweeping in so many. */
+const PACE = 20
 /** A half-written file of a front that is gone. */
 const ABANDONED_MS = 600_000
 /** Enough for what is known of an answer. */
@@ -40,6 +44,7 @@ export class Sweeper {
   #again = false
   #stopped = false
   #wrote = 0
+  #near = false
 
   constructor(options: SweeperOptions) {
     this.#options = options
@@ -57,6 +62,7 @@ export class Sweeper {
   wrote(bytes: number): void {
     this.#wrote += bytes
     if (this.#wroteMuch) void this.#run()
+    else if (this.#near && !this.#sweeping && this.#wrote === bytes) this.#plan(SOON_MS)
   }
 
   get #wroteMuch(): boolean {
@@ -83,18 +89,19 @@ export class Sweeper {
     }
     this.#sweeping = true
     this.#wrote = 0
+    const startMs = performance.now()
     try {
       if (this.#lock()) await this.#sweep().finally(() => this.#unlock())
       else this.#again = true
     } catch (error) {
       this.#options.log.warn("the cache's disk could not be swept", { dir: this.#options.dir, error })
     }
-    await this.#forget()
+    await this.#forget().catch(error => this.#options.log.warn("the purges of the cache cannot be read", { error }))
     this.#sweeping = false
     // What was written meanwhile the sweep has not seen.
-    const again = this.#again || this.#wroteMuch
+    const again = this.#again || this.#wroteMuch || (this.#near && this.#wrote > 0)
     this.#again = false
-    this.#plan(again ? SOON_MS : EVERY_MS)
+    this.#plan(again ? Math.min(EVERY_MS, Math.max(SOON_MS, PACE * (performance.now() - startMs))) : EVERY_MS)
   }
 
   /** Purges that whichever front swept has carried out; an answer that was asked for before one may still be on its way. */
@@ -142,6 +149,7 @@ export class Sweeper {
         bytes += file.bytes
       }
     }
+    this.#near = bytes > size * NEAR
     if (bytes > size) await evict(found, bytes - size * FULL)
     if (purging) await journal.done(startedMs)
     await this.#clean()
