@@ -2,6 +2,8 @@
 import { relative, resolve } from "node:path"
 import { blame, formatBlame } from "./blame.ts"
 import { noBus } from "./bus.ts"
+import { didYouMean } from "./config/suggest.ts"
+import { reason } from "./errors.ts"
 import { patchGlobals } from "./http/bridge.ts"
 import type { AppModule, AppSpec, Context, Logger } from "./plugin.ts"
 import { Registry } from "./registry.ts"
@@ -26,13 +28,23 @@ export async function loadApp(app: AppSpec, options: LoadAppOptions): Promise<Ap
   try {
     module = (await import(entry)) as Record<string, unknown>
   } catch (error) {
-    throw new Error(formatBlame(blame(error, entry)), { cause: error })
+    const right = await rightName(error)
+    const why = formatBlame(blame(error, entry))
+    throw new Error(right === "" ? why : why.replace(/\.$/, "") + right, { cause: error })
   }
   try {
     return await live.part.load(module, app)
   } catch (error) {
     throw new Error(`${relative(process.cwd(), entry)}: ${error instanceof Error ? error.message : String(error)}`, { cause: error })
   }
+}
+
+/** For an import of a name that a module of edge's does not have: the nearest that it has. */
+async function rightName(error: unknown): Promise<string> {
+  const [, name, from] = /^Export named '(.+)' not found in module '(edge(?:\/[\w-]+)?|hono|valibot)'/.exec(reason(error)) ?? []
+  if (name === undefined || from === undefined) return ""
+  const names = Object.keys((await import(from)) as object)
+  return didYouMean(name, names, { list: "it has" })
 }
 
 function entryOf(app: AppSpec): string {

@@ -63,7 +63,12 @@ export const server = v.strictObject({
     say('Who may set X-Forwarded-* and Forwarded: ranges, or "unix" for peers on unix sockets'),
   ),
   status: v.pipe(
-    v.optional(v.strictObject({ listen: address(), token: v.optional(v.string(), "") })),
+    v.optional(
+      v.pipe(
+        v.strictObject({ listen: address(), token: v.optional(v.string(), "") }),
+        v.check(() => false, "the status address is not available yet; edge status --json has the figures"),
+      ),
+    ),
     say("Status API, /metrics and dashboard; off when absent"),
   ),
   header: v.pipe(v.optional(v.string()), say("Value of the Server header; none when absent")),

@@ -87,16 +87,22 @@ export function expectedBy(schemas: readonly GenericSchema[]): readonly string[]
 
 function describe(schema: GenericSchema): readonly string[] {
   const s = inside(schema)
-  const said = (s.pipe ?? []).flatMap(action => {
-    const { type, metadata } = action as { type?: string; metadata?: { expects?: string } }
-    return type === "metadata" && metadata?.expects !== undefined ? [metadata.expects] : []
-  })
+  const said = saidBy(s)
   if (said.length > 0) return said
   if (s.type === "picklist" || s.type === "enum") return (s.options as readonly unknown[]).map(o => JSON.stringify(o))
   if (s.type === "literal") return [JSON.stringify(s.literal)]
   if (isListSchema(schema)) return ["a list"]
   if (isObjectSchema(schema) || /object/.test(s.type)) return ["a table"]
   return WORDS[s.type] ?? [s.expects ?? s.type]
+}
+
+/** What a schema says of itself with `metadata({ expects })`; so may one inside its pipe. */
+function saidBy({ pipe = [] }: Inside): readonly string[] {
+  return pipe.flatMap(action => {
+    const { type, metadata, pipe: inner } = action as { type?: string; metadata?: { expects?: string }; pipe?: readonly unknown[] }
+    if (type === "metadata" && metadata?.expects !== undefined) return [metadata.expects]
+    return inner === undefined ? [] : saidBy(action as Inside)
+  })
 }
 
 const WORDS: Readonly<Record<string, readonly string[]>> = {

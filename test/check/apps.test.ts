@@ -44,7 +44,7 @@ entry = "fine.ts"
   expect(stdout).toBe("")
   const told = stderr.split(/^(?=site\.toml:)/m)
   expect(told).toHaveLength(5)
-  expect(told[0]).toContain("typo.tsx:2:16: Export named 'Honno' not found in module 'hono'.")
+  expect(told[0]).toContain("typo.tsx:2:16: Export named 'Honno' not found in module 'hono'; did you mean \"Hono\"?")
   expect(told[1]).toBe("site.toml:8:6: app.inside: throws.ts:2:26: too little\n")
   expect(told[2]).toMatch(/^site\.toml:12:6: app\.missing: [^]*Cannot find module '\S*none\.ts'\n$/)
   expect(told[3]).toMatch(/^site\.toml:15:6: app\.python: [^]*no_such_module/)

@@ -496,3 +496,8 @@ describe("start", () => {
     expect(await (await one.request("/")).json()).toEqual(["one"])
   })
 })
+
+test("a wrong option of an app is an error that names the right one", () => {
+  expect(() => new App({ modls: [Post] } as AppSettings)).toThrow('new App(): unknown option "modls"; did you mean "models"?')
+  expect(() => new App({ zzzzzzzz: 1 } as AppSettings)).toThrow("allowed: name, models, parts,")
+})

@@ -1,5 +1,5 @@
 import { resolve } from "node:path"
-import type { Awaitable, Logger } from "edge"
+import { type Awaitable, didYouMean, type Logger } from "edge"
 import { Hono } from "hono"
 import type { GenericSchema, InferOutput } from "valibot"
 import { type Database, useDatabase, withDatabase } from "../db/database.ts"
@@ -46,6 +46,18 @@ export interface AppSettings<S extends GenericSchema = GenericSchema> {
   readonly security?: SecurityOptions
 }
 
+/** An app runs without being type-checked: a wrong name would else be an option that does nothing. */
+const KNOWN = {
+  name: true, models: true, parts: true, database: true, secret: true, layout: true,
+  settings: true, url: true, files: true, session: true, security: true,
+} satisfies Record<keyof AppSettings, true>
+
+function refuseUnknown(options: object): void {
+  const known = Object.keys(KNOWN)
+  const wrong = Object.keys(options).find(key => !known.includes(key))
+  if (wrong !== undefined) throw new Error(`new App(): unknown option "${wrong}"${didYouMean(wrong, known, { list: "allowed" })}`)
+}
+
 export interface Boot {
   readonly dir: string
   readonly name: string
@@ -85,6 +97,7 @@ export class App<S extends GenericSchema = GenericSchema> extends Hono<AppEnv> {
 
   constructor(options: AppSettings<S> = {}) {
     super()
+    refuseUnknown(options)
     this.given = options
     this.parts = options.parts ?? []
     this.sessionOptions = { cookie: "session", days: 14, ...options.session }
