@@ -38,7 +38,7 @@ class Lifespan:
             await app(scope, self.inbox.get, self.send)
         except BaseException as error:
             if not self.started.done():
-                log("edge asgi: the app has no lifespan (%s: %s)" % (type(error).__name__, error))
+                log("edge asgi: the app has no lifespan (%s: %s)" % (type(error).__name__, error), 6)
             elif not isinstance(error, asyncio.CancelledError):
                 log("edge asgi: error in lifespan\n%s" % traceback.format_exc())
         for future in (self.started, self.stopped):
@@ -94,7 +94,7 @@ class Server:
 
     def drain(self, why):
         if why == "the supervisor is gone":
-            log("edge asgi: the supervisor is gone; finishing")
+            log("edge asgi: the supervisor is gone; finishing", 6)
             timer = threading.Timer(ORPHAN_SECONDS, leave, (1,))
             timer.daemon = True
             timer.start()

@@ -72,7 +72,7 @@ class Server:
     def drain(self, why):
         self.draining = True
         if why == "the supervisor is gone":
-            log("edge wsgi: the supervisor is gone; finishing")
+            log("edge wsgi: the supervisor is gone; finishing", 6)
             timer = threading.Timer(ORPHAN_SECONDS, leave, (1,))
             timer.daemon = True
             timer.start()

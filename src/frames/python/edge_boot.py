@@ -57,9 +57,9 @@ def redirect_streams():
         setattr(sys, "__%s__" % name, stream)
 
 
-def log(text):
-    """One write, so that lines of threads do not mix."""
-    sys.stderr.write(text if text.endswith("\n") else text + "\n")
+def log(text, level=3):
+    """One write, so that lines of threads do not mix; each with its level (sd-daemon(3): 3 error, 4 warning, 6 info)."""
+    sys.stderr.write("".join("<%d>%s\n" % (level, line) for line in text.rstrip("\n").split("\n")))
     sys.stderr.flush()
 
 

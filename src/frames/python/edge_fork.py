@@ -19,7 +19,7 @@ def fork_workers(listener, output):
     """Returns in every worker, with its own listener; never in the parent. `output`: where workers' stdout and stderr go."""
     if threading.active_count() > 1:
         names = ", ".join(t.name for t in threading.enumerate() if t is not threading.current_thread())
-        log("edge: preload: threads that the import started do not exist in the workers: %s" % names)
+        log("edge: preload: threads that the import started do not exist in the workers: %s" % names, 4)
     supervisor, _ = listener.accept()
     listener.close()
     # The collector would write to every object that it looks at, and so end the sharing.
