@@ -190,7 +190,7 @@ def serve(server, ready):
     try:
         loop.run_until_complete(server.run(ready))
     except StartupFailed as failed:
-        log("the app cannot start: %s" % failed)
+        log("the app cannot start: %s" % failed, 6)
         return 3
     sys.stdout.flush()
     return 0

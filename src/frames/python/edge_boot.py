@@ -102,13 +102,14 @@ def load_or_exit(entry, directory, defaults):
     try:
         return load_app(entry, directory, defaults)
     except BootError as error:
-        log("cannot load %s: %s" % (entry, error))
+        # Info: the supervisor tells the end of the process, with what it said, as the error.
+        log("cannot load %s: %s" % (entry, error), 6)
     except BaseException:
         # The frames of importlib and of this file say nothing to the app's author.
         kind, error, trace = sys.exc_info()
         while trace is not None and of_the_import(trace.tb_frame.f_code.co_filename):
             trace = trace.tb_next
-        log("cannot load %s:\n%s" % (entry, "".join(traceback.format_exception(kind, error, trace))))
+        log("cannot load %s:\n%s" % (entry, "".join(traceback.format_exception(kind, error, trace))), 6)
     leave(3)
 
 
