@@ -38,9 +38,17 @@ export class Processes {
   }
 
   async stop(): Promise<void> {
+    // A shell's children do not end with it.
+    const all = this.#started.flatMap(child => family(child.pid))
     for (const child of this.#started) child.kill("SIGTERM")
     await Promise.race([Promise.all(this.#started.map(child => child.exited)), Bun.sleep(3000)])
-    for (const child of this.#started) child.kill("SIGKILL")
+    for (const pid of all) {
+      try {
+        process.kill(pid, "SIGKILL")
+      } catch {
+        // It ended by itself.
+      }
+    }
     rmSync(this.folder, { recursive: true, force: true })
   }
 }
