@@ -9,12 +9,12 @@ interface CommandFile<O = Record<string, unknown>> {
 
 /** Processes that edge starts of itself; they skip the command line parser, as every millisecond of a front counts. */
 const hidden: Readonly<Record<string, () => Promise<{ run(argv: readonly string[]): Promise<number> }>>> = {
-  __check: () => import("./check-child.ts"),
-  __exec: () => import("./exec-child.ts"),
-  __gateway: () => import("./gateway-child.ts"),
-  __hooks: () => import("./hooks-child.ts"),
-  __front: () => import("./front.ts"),
-  __worker: () => import("./worker.ts"),
+  __check: () => import("./processes/check.ts"),
+  __exec: () => import("./processes/exec.ts"),
+  __gateway: () => import("./processes/gateway.ts"),
+  __hooks: () => import("./processes/hooks.ts"),
+  __front: () => import("./processes/front.ts"),
+  __worker: () => import("./processes/worker.ts"),
 }
 
 interface Entry {

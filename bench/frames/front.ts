@@ -1,5 +1,5 @@
 /** edge's listener before the same app: `front.ts pool SOCKET` or `front.ts inline`. Prints its port. */
-import { AppHost } from "../../src/app-host.ts"
+import { AppHost } from "../../src/apps/host.ts"
 import { FrameClient } from "../../src/frames/client.ts"
 import { patchGlobals } from "../../src/http/bridge.ts"
 import type { Handler } from "../../src/http/chain.ts"

@@ -4,9 +4,9 @@ import { dumpConfig } from "../config/dump.ts"
 import { loadConfig } from "../config/load.ts"
 import { formatPath } from "../config/path.ts"
 import { ConfigError, errors, reason, showFile } from "../errors.ts"
-import { type Generation, setUp } from "../generation.ts"
+import { type Generation, setUp } from "../generation/generation.ts"
 import { createLogger, type Logger } from "../log/logger.ts"
-import { keepPrivateFiles } from "../private-files.ts"
+import { keepPrivateFiles } from "../processes/private-files.ts"
 import { become, findIdentity, isRoot } from "../supervisor/identity.ts"
 
 interface Options {
@@ -66,7 +66,7 @@ async function bootWorkers(config: Config, log: Logger): Promise<Map<string, str
 
 /** Apps without workers run inside the fronts, so here too. */
 async function loadInline({ apps }: Generation, { log, failed }: { log: Logger; failed: Map<string, string> }): Promise<void> {
-  const { loadApp } = await import("../load-app.ts")
+  const { loadApp } = await import("../apps/load.ts")
   for (const { spec, launch } of apps) {
     if (launch !== undefined) continue
     await loadApp(spec, { log }).catch((error: unknown) => failed.set(spec.name, reason(error)))

@@ -1,8 +1,8 @@
 /** `edge test [FILE ...]`: runs *.test.ts below the working folder, one after the other. */
 import { resolve } from "node:path"
-import { blame, formatBlame } from "../blame.ts"
+import { blame, formatBlame } from "../registry/blame.ts"
 import { EdgeError, errors, showFile } from "../errors.ts"
-import { Registry } from "../registry.ts"
+import { Registry } from "../registry/registry.ts"
 import { takeTests, type Test } from "../testing.ts"
 
 export async function run(_options: object, given: readonly string[]): Promise<number> {

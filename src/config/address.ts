@@ -1,4 +1,4 @@
-import { isIPv4, isIPv6 } from "../ip.ts"
+import { isIPv4, isIPv6 } from "../system/ip.ts"
 
 /**
  * `127.0.0.1:8080`, `[::]:80`, `localhost:80`, `:80`, `*:80`, `unix:run/x.sock`. Host names are not taken: which

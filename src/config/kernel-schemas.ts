@@ -1,8 +1,8 @@
 /** Schemas of the sections that the kernel owns: type, default, limits and help of every key sit together. */
 import * as v from "valibot"
 import { accessLog } from "./access-log.ts"
-import { appAttendants } from "../app-attendants.ts"
-import { appLimits } from "../app-limits.ts"
+import { appAttendants } from "../apps/attendants.ts"
+import { appLimits } from "../apps/limits.ts"
 import { duration, size } from "./units.ts"
 import { address, cidr, count, path } from "./values.ts"
 

@@ -1,5 +1,5 @@
 /** Schemas of the values that many parts of a config share; also given to plugins. */
-import { isIPv4, isIPv6 } from "../ip.ts"
+import { isIPv4, isIPv6 } from "../system/ip.ts"
 import * as v from "valibot"
 import { isAddress } from "./address.ts"
 

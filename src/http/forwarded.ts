@@ -1,4 +1,4 @@
-import { isIP } from "../ip.ts"
+import { isIP } from "../system/ip.ts"
 import type { Exchange, ForwardedRules } from "./exchange.ts"
 
 /**

@@ -1,4 +1,4 @@
-import { isIP } from "../ip.ts"
+import { isIP } from "../system/ip.ts"
 
 interface Range {
   readonly bytes: readonly number[]

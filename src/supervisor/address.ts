@@ -1,4 +1,4 @@
-import { isIPv4, isIPv6 } from "../ip.ts"
+import { isIPv4, isIPv6 } from "../system/ip.ts"
 import { isAbsolute, resolve } from "node:path"
 import { C } from "./libc.ts"
 

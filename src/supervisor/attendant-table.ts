@@ -1,7 +1,7 @@
 /** The attendants of all apps, and how they follow a new plan. */
 import type { AttendantStatus } from "../control.ts"
 import type { Logger } from "../log/logger.ts"
-import type { Plan } from "../plan.ts"
+import type { Plan } from "../generation/plan.ts"
 import type { AppSpec } from "../plugin.ts"
 import { AppLog } from "./app-log.ts"
 import { Attendants, attendantsShape } from "./attendants.ts"

@@ -1,5 +1,5 @@
 /** The daemons and cron jobs of one app, while one version of its code and config is in force. */
-import { type CronJob, type Daemon, nextTime } from "../app-attendants.ts"
+import { type CronJob, type Daemon, nextTime } from "../apps/attendants.ts"
 import type { AttendantStatus } from "../control.ts"
 import type { Logger } from "../log/logger.ts"
 import type { AppSpec, Launch } from "../plugin.ts"

@@ -1,6 +1,6 @@
 import { Config, type Tree } from "../config/config.ts"
 import type { Path } from "../config/path.ts"
-import type { Plan } from "../plan.ts"
+import type { Plan } from "../generation/plan.ts"
 import { ListenError } from "./sockets.ts"
 
 /** An address that cannot be opened is an error of the config: with the place that names it, where one does. */

@@ -2,7 +2,7 @@
 import type { Server } from "../config/kernel.ts"
 import { reason } from "../errors.ts"
 import type { Logger } from "../log/logger.ts"
-import type { PlannedApp } from "../plan.ts"
+import type { PlannedApp } from "../generation/plan.ts"
 import type { WorkerProcess } from "../plugin.ts"
 import { Guard } from "./guard.ts"
 import { findIdentity, type Identity, isRoot } from "./identity.ts"

@@ -1,7 +1,7 @@
 /** `edge dev`: a look at the files every now and then, and a page with the error while there is nothing else to show. */
 import { dirname } from "node:path"
 import { Config } from "../config/config.ts"
-import type { Plan } from "../plan.ts"
+import type { Plan } from "../generation/plan.ts"
 import { fingerprint } from "./fingerprint.ts"
 import type { ConfigSource } from "./planner.ts"
 import type { RenewalParts, Serving } from "./renewal.ts"

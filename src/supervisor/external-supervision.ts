@@ -1,9 +1,9 @@
 /**
  * A third party's supervising half, seen from the supervisor: its code runs in a child, as the fronts' user, and asks for
- * what it may have (workers, pages, words to the fronts) call by call. The other end is src/gateway-child.ts.
+ * what it may have (workers, pages, words to the fronts) call by call. The other end is src/processes/gateway.ts.
  */
 import type { ConfigJson } from "../config/config.ts"
-import type { PlannedApp } from "../plan.ts"
+import type { PlannedApp } from "../generation/plan.ts"
 import type { Launch, Supervision, WorkerHost, WorkerInfo, WorkerProcess, WorkerReport, WorkerStatus } from "../plugin.ts"
 import { describeExit } from "./front-process.ts"
 import { Rpc } from "./rpc.ts"

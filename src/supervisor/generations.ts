@@ -1,7 +1,7 @@
 /** The sets of fronts that live: the one that serves, one that is starting, and those that still finish. */
 import { availableParallelism } from "node:os"
 import type { Logger } from "../log/logger.ts"
-import type { Plan } from "../plan.ts"
+import type { Plan } from "../generation/plan.ts"
 import { FrontSet } from "./front-set.ts"
 import type { RequestNow } from "../plugin.ts"
 import type { Pool } from "./pools.ts"

@@ -1,8 +1,8 @@
 /** Tells the plugins' hooks what happens, in a child that runs their code as the fronts' user. */
-import { HOOK_MS, type HookName } from "../hooks.ts"
-import type { HooksStart } from "../hooks-child.ts"
+import { HOOK_MS, type HookName } from "../registry/hooks.ts"
+import type { HooksStart } from "../processes/hooks.ts"
 import type { Logger } from "../log/logger.ts"
-import type { Plan } from "../plan.ts"
+import type { Plan } from "../generation/plan.ts"
 import type { WorkerExit, WorkerInfo } from "../plugin.ts"
 import { describeExit } from "./front-process.ts"
 import { Rpc } from "./rpc.ts"

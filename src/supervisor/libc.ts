@@ -3,7 +3,7 @@
  * owner of our own (Bun.listen ignores `backlog`, and a socket that it made cannot be handed to children).
  */
 import { dlopen, FFIType, ptr, read } from "bun:ffi"
-import { libraryNames } from "../c-library.ts"
+import { libraryNames } from "../system/c-library.ts"
 
 const darwin = process.platform === "darwin"
 

@@ -1,5 +1,5 @@
 import { closeSync, constants, fchownSync, openSync } from "node:fs"
-import type { Plan } from "../plan.ts"
+import type { Plan } from "../generation/plan.ts"
 import type { Identity } from "./identity.ts"
 
 /**

@@ -1,6 +1,6 @@
 /** Config in, plan out: read and validated in a short-lived child, so that no third-party code runs in the supervisor. */
 import { EdgeError } from "../errors.ts"
-import type { Plan } from "../plan.ts"
+import type { Plan } from "../generation/plan.ts"
 import { selfArgv } from "./self.ts"
 
 /** Where a config comes from: a file, or a text that stands for one (`edge serve`). */

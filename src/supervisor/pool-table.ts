@@ -2,7 +2,7 @@
 import type { AppWorkers, ControlAnswer } from "../control.ts"
 import { didYouMean } from "../config/suggest.ts"
 import type { Logger } from "../log/logger.ts"
-import type { Plan, PlannedApp } from "../plan.ts"
+import type { Plan, PlannedApp } from "../generation/plan.ts"
 import type { RequestNow } from "../plugin.ts"
 import type { Cgroups } from "./cgroup.ts"
 import type { Guard } from "./guard.ts"

@@ -1,6 +1,6 @@
 /** The way from a config to fronts that serve it: build new, swap, stop old. The start is a renewal with nothing old. */
 import type { Logger } from "../log/logger.ts"
-import type { Plan } from "../plan.ts"
+import type { Plan } from "../generation/plan.ts"
 import type { ControlServer } from "./control-server.ts"
 import type { FrontSet } from "./front-set.ts"
 import type { Generations, Times } from "./generations.ts"

@@ -2,7 +2,7 @@
 import { chmodSync, chownSync, closeSync, existsSync, fchownSync, mkdirSync, mkdtempSync, openSync, readdirSync, rmSync, unlinkSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { type DeclaredPage, pageFile } from "../front-pages.ts"
+import { type DeclaredPage, pageFile } from "../generation/front-pages.ts"
 import { type Identity, isRoot } from "./identity.ts"
 
 export class RunFolder {

@@ -1,5 +1,5 @@
 import type { FrontStatus, Status } from "../control.ts"
-import type { Plan } from "../plan.ts"
+import type { Plan } from "../generation/plan.ts"
 import type { AttendantTable } from "./attendant-table.ts"
 import type { FrontSet } from "./front-set.ts"
 import type { Pool } from "./pools.ts"

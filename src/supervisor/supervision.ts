@@ -1,9 +1,9 @@
 /** Starts the supervising half of an app's gateway: first-party ones here, a third party's in a child of its own. */
-import { noBus } from "../bus.ts"
-import type { PlannedApp } from "../plan.ts"
+import { noBus } from "../generation/bus.ts"
+import type { PlannedApp } from "../generation/plan.ts"
 import type { Context, Gateway, Plugin, Supervision, WorkerHost } from "../plugin.ts"
 import { standard } from "../standard.ts"
-import { State } from "../state.ts"
+import { State } from "../generation/state.ts"
 import { type ExternalOptions, superviseInChild } from "./external-supervision.ts"
 
 export async function superviseApp(app: PlannedApp, options: ExternalOptions): Promise<Supervision> {

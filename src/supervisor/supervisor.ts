@@ -5,7 +5,7 @@
 import type { AppWorkers, Command, ControlAnswer, Status } from "../control.ts"
 import { reason } from "../errors.ts"
 import type { Logger } from "../log/logger.ts"
-import type { Plan } from "../plan.ts"
+import type { Plan } from "../generation/plan.ts"
 import { AttendantTable } from "./attendant-table.ts"
 import { Cgroups } from "./cgroup.ts"
 import { ControlServer } from "./control-server.ts"

@@ -8,7 +8,7 @@ import { join } from "node:path"
 import { dumpConfig } from "../../src/config/dump.ts"
 import { configFromText } from "../../src/config/load.ts"
 import { ConfigError } from "../../src/errors.ts"
-import { setUp } from "../../src/generation.ts"
+import { setUp } from "../../src/generation/generation.ts"
 import { createLogger } from "../../src/log/logger.ts"
 
 const ROUNDS = 600

@@ -1,9 +1,9 @@
 /** A Context for tests of one plugin, with parts that the test hands in. */
 import type { Answer, Awaitable, Context, Exchange, FrontPage, Handler, Kind, Kinds, Logger, Plugin, Store } from "edge"
-import { FrontPages } from "../../src/front-pages.ts"
+import { FrontPages } from "../../src/generation/front-pages.ts"
 import { resolve } from "node:path"
 import * as v from "valibot"
-import { FrontBus } from "../../src/bus.ts"
+import { FrontBus } from "../../src/generation/bus.ts"
 
 export interface ContextOptions {
   dir?: string

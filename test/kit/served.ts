@@ -5,7 +5,7 @@ import { dirname, join } from "node:path"
 import type { LogLine } from "./context.ts"
 import { logTo } from "./context.ts"
 import { loadConfig } from "../../src/config/load.ts"
-import { type Generation, setUp } from "../../src/generation.ts"
+import { type Generation, setUp } from "../../src/generation/generation.ts"
 import { defaultLimits } from "../../src/http/limits.ts"
 import { type HttpListener, listen } from "../../src/http/listener.ts"
 

@@ -4,7 +4,7 @@
  */
 import { connect } from "../../plugins/gateway/pool/connect.ts"
 import type { AppSpec, WorkerInfo } from "../../src/plugin.ts"
-import { openPage } from "../../src/slots.ts"
+import { openPage } from "../../src/slots/page.ts"
 import { logTo } from "../kit/context.ts"
 import { ask } from "../kit/exchange.ts"
 

@@ -3,8 +3,8 @@
  * The check page has a word per slot, a word per worker and one for the queue, and tells when two hold one slot, when a
  * slot is held of a worker that was seen idle after its closing, and when more wait than may.
  */
-import { SlotClaims } from "../../src/slot-claims.ts"
-import { openPage } from "../../src/slots.ts"
+import { SlotClaims } from "../../src/slots/claims.ts"
+import { openPage } from "../../src/slots/page.ts"
 
 const [pageFile, checkFile, front, rounds] = process.argv.slice(2) as [string, string, string, string]
 const claims = new SlotClaims(openPage(pageFile), Number(front))

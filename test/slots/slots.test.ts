@@ -2,9 +2,9 @@ import { afterAll, describe, expect, test } from "bun:test"
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { SlotClaims } from "../../src/slot-claims.ts"
-import { SlotKeeper } from "../../src/slot-keeper.ts"
-import { createPage, maxAhead, openPage } from "../../src/slots.ts"
+import { SlotClaims } from "../../src/slots/claims.ts"
+import { SlotKeeper } from "../../src/slots/keeper.ts"
+import { createPage, maxAhead, openPage } from "../../src/slots/page.ts"
 
 const folder = mkdtempSync(join(tmpdir(), "edge-slots-"))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))

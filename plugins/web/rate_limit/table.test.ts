@@ -3,7 +3,7 @@ import type { FrontPage } from "edge"
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { FrontPages } from "../../../src/front-pages.ts"
+import { FrontPages } from "../../../src/generation/front-pages.ts"
 import { wordsFor } from "./layout.ts"
 import { CountTable } from "./table.ts"
 

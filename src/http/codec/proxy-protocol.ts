@@ -1,5 +1,5 @@
 /** The PROXY protocol, versions 1 and 2 (haproxy.org, proxy-protocol.txt): who a balancer in front of us speaks for. */
-import { isIP } from "../../ip.ts"
+import { isIP } from "../../system/ip.ts"
 
 export interface ProxySource {
   readonly address: string

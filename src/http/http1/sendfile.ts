@@ -1,6 +1,6 @@
 /** sendfile(2) of Linux: bytes of a file go to a socket without passing through this process. */
 import { dlopen, FFIType, ptr } from "bun:ffi"
-import { libraryNames } from "../../c-library.ts"
+import { libraryNames } from "../../system/c-library.ts"
 
 const { i32, i64_fast, u64_fast } = FFIType
 const signature = { sendfile: { args: [i32, i32, FFIType.ptr, u64_fast], returns: i64_fast } } as const

@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs"
 import { join } from "node:path"
-import { tempFolder } from "../../temp-folder.ts"
+import { tempFolder } from "../../system/temp-folder.ts"
 
 /** Answers the requests of one HTTP/2 connection. */
 export type Fetch = (request: Request) => Response | Promise<Response>

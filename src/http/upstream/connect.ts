@@ -1,4 +1,4 @@
-import { isIP } from "../../ip.ts"
+import { isIP } from "../../system/ip.ts"
 import type { Socket } from "bun"
 import type { UpstreamConnection } from "./connection.ts"
 import type { UpstreamTarget } from "./target.ts"

@@ -1,5 +1,5 @@
 /** The fields that tell an upstream where a request came from. */
-import { isIP } from "../../ip.ts"
+import { isIP } from "../../system/ip.ts"
 import type { Exchange } from "../exchange.ts"
 
 /** By X-Forwarded-*, by Forwarded (RFC 7239), by both, or not at all. */

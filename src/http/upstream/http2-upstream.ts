@@ -1,4 +1,4 @@
-import { isIP } from "../../ip.ts"
+import { isIP } from "../../system/ip.ts"
 import { HttpError } from "../errors.ts"
 import type { Exchange } from "../exchange.ts"
 import { HeaderList } from "../headers.ts"

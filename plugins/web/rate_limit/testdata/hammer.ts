@@ -1,5 +1,5 @@
 /** One of several processes that take as much as they can of 200 keys, 50 each; prints how often it was let in, by key. */
-import { FrontPages } from "../../../../src/front-pages.ts"
+import { FrontPages } from "../../../../src/generation/front-pages.ts"
 import { wordsFor } from "../layout.ts"
 import { CountTable } from "../table.ts"
 

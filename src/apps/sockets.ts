@@ -1,0 +1,103 @@
+/**
+ * WebSockets of a TypeScript app: a Bun.serve on a private unix socket frames them natively, and the front tunnels the
+ * client's bytes to it. The socket lies in a folder that only this user (and the fronts' group) may enter.
+ */
+import { chmodSync } from "node:fs"
+import { AppServer, Facts } from "./facts.ts"
+import type { Exchange } from "../http/exchange.ts"
+import { HeaderList } from "../http/headers.ts"
+import type { Reply } from "../http/reply.ts"
+import { HttpUpstream } from "../http/upstream/upstream.ts"
+import type { AppModule } from "../plugin.ts"
+
+/** Carries what the front knows of the client; set by the front on every request, so that no client can. */
+const factsHeader = "edge-facts"
+
+export interface AppSocketsOptions {
+  readonly module: AppModule
+  /** Where to listen. */
+  readonly path: string
+  onError(error: unknown, request: Request): void
+  later(promise: Promise<unknown>): void
+}
+
+export class AppSockets {
+  readonly path: string
+  readonly server: AppServer
+  readonly #server: Bun.Server<unknown>
+
+  constructor(options: AppSocketsOptions) {
+    this.path = options.path
+    let app: AppServer | undefined
+    this.#server = Bun.serve({
+      unix: options.path,
+      development: false,
+      idleTimeout: 0,
+      fetch: (request: Request) => {
+        const facts = readFacts(request)
+        return options.module.fetch(request, new Facts(facts, { server: app!, request, later: options.later }))
+      },
+      error: (error: Error) => {
+        options.onError(error, new Request("http://app/"))
+        return new Response("Internal Server Error\n", { status: 500 })
+      },
+      websocket: options.module.websocket as never,
+    } as never)
+    this.server = app = new AppServer(this.#server)
+    // Of the folder's guests, fronts of another user connect too.
+    chmodSync(options.path, 0o666)
+  }
+
+  /** WebSockets that are open. */
+  get open(): number {
+    return this.#server.pendingWebSockets
+  }
+
+  stop(): void {
+    void this.#server.stop(true)
+  }
+}
+
+/** The front's way to AppSockets: the upgrade is answered by the app, then bytes flow both ways. */
+export class SocketRoad {
+  readonly #upstream: HttpUpstream
+
+  constructor(path: string, options: { timeoutMs?: number } = {}) {
+    const target = { id: `unix:${path}`, hostname: "", port: 0, unix: path, secure: false, prefix: "", authority: "localhost" }
+    // One connection per WebSocket: nothing is kept, so that a closed worker is seen at once.
+    this.#upstream = new HttpUpstream({ target, keepIdle: 0, limits: { headMs: options.timeoutMs || Infinity } })
+  }
+
+  /** `over` is called once, when the WebSocket is closed or was refused. */
+  send(x: Exchange, over?: () => void): Promise<Reply> {
+    const headers = HeaderList.from(x.headers)
+    headers.set(factsHeader, JSON.stringify([x.ip, x.conn.peerPort, x.scheme, x.prefix]).replace(/[^\x20-\x7e]/g, escapeWide))
+    return this.#upstream.send(x.with({ headers }), over)
+  }
+
+  get active(): number {
+    return this.#upstream.active
+  }
+
+  close(): void {
+    this.#upstream.close()
+  }
+}
+
+/** Does the client ask for a WebSocket (RFC 6455, 4.1)? */
+export function wantsWebSocket(x: Exchange): boolean {
+  if (x.method !== "GET" || x.httpVersion !== "1.1") return false
+  return x.headers.get("upgrade")?.toLowerCase() === "websocket"
+}
+
+function escapeWide(c: string): string {
+  return `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`
+}
+
+function readFacts(request: Request): ConstructorParameters<typeof Facts>[0] {
+  const text = request.headers.get(factsHeader)
+  request.headers.delete(factsHeader)
+  if (text === null) return { ip: "unix", scheme: "http", prefix: "", conn: { peerPort: 0 } }
+  const [ip, peerPort, scheme, prefix] = JSON.parse(text) as [string, number, "http" | "https", string]
+  return { ip, scheme, prefix, conn: { peerPort } }
+}

@@ -1,0 +1,118 @@
+/** `edge __worker`: the inside of a worker process of a TypeScript app. Descriptor 3 is its listening socket. */
+import { AppHost } from "../apps/host.ts"
+import { reason } from "../errors.ts"
+import { FrameServer } from "../frames/server.ts"
+import { loadApp } from "../apps/load.ts"
+import type { AppSpec, Logger } from "../plugin.ts"
+
+/** What runtime "fetch" puts into EDGE_WORKER. */
+export interface WorkerOrder {
+  readonly app: AppSpec
+  readonly dev: boolean
+  /** Number of the worker. */
+  readonly index: string
+  /** Private folder of the pool. */
+  readonly run: string
+}
+
+/** How long the app may take to stop once its last request is answered, in ms. */
+const stopMs = 10_000
+/** How often a drained worker looks whether its last WebSocket is closed, in ms. */
+const socketsMs = 100
+/** How often a worker that nobody greeted looks whether its supervisor lives, in ms. */
+const orphanMs = 1000
+
+/** Resolves with the exit code. */
+export async function run(): Promise<number> {
+  const order = takeOrder()
+  if (order === undefined) {
+    console.error("edge __worker is started by edge itself")
+    return 2
+  }
+  const log = consoleLogger()
+  process.on("uncaughtException", error => log.error("uncaught", { error }))
+  process.on("unhandledRejection", error => log.error("unhandled rejection", { error }))
+  const orphaned = whenOrphaned()
+  try {
+    const host = await boot(order, log)
+    const served = serve(order, host, log)
+    await Promise.race([served, orphaned])
+    await host.stop(AbortSignal.timeout(stopMs))
+    return 0
+  } catch (error) {
+    console.error(`app ${order.app.name} cannot start: ${reason(error)}`)
+    return 1
+  }
+}
+
+/** Reads EDGE_WORKER and cleans the environment: what Bun reads at start is not for the app's children. */
+function takeOrder(): WorkerOrder | undefined {
+  const text = process.env.EDGE_WORKER
+  delete process.env.EDGE_WORKER
+  for (const name of Object.keys(process.env)) if (name.startsWith("BUN_")) delete process.env[name]
+  return text === undefined ? undefined : (JSON.parse(text) as WorkerOrder)
+}
+
+async function boot(order: WorkerOrder, log: Logger): Promise<AppHost> {
+  const module = await loadApp(order.app, { log, dev: order.dev })
+  const host = new AppHost({ module, log, socketPath: `${order.run}/ws-${order.index}-${process.pid}.sock` })
+  await host.start()
+  return host
+}
+
+/** Serves until drained; resolves when everything is answered. */
+function serve(order: WorkerOrder, host: AppHost, log: Logger): Promise<void> {
+  return new Promise(resolve => {
+    const server = new FrameServer({
+      fd: 3,
+      hello: {
+        name: order.app.name,
+        concurrency: order.app.concurrency,
+        ...(host.ws !== undefined && { ws: host.ws }),
+      },
+      handler: host.handle,
+      onError: (error, x) => log.error("an answer broke off", { method: x.method, path: x.path, error }),
+      // WebSockets of a drained worker last until the supervisor's patience ends; an orphan has nobody to wait for.
+      onIdle: why => (why === "drained" ? whenClosed(host).then(resolve) : resolve()),
+    })
+    process.on("SIGTERM", () => server.drain())
+  })
+}
+
+/** Resolves once no WebSocket is open. */
+async function whenClosed(host: AppHost): Promise<void> {
+  while (host.open > 0) await Bun.sleep(socketsMs)
+}
+
+/** A supervisor that dies before it greets leaves us to another parent; afterwards its connection tells. */
+function whenOrphaned(): Promise<void> {
+  const parent = process.ppid
+  return new Promise(resolve => {
+    setInterval(() => process.ppid !== parent && resolve(), orphanMs).unref()
+  })
+}
+
+/** Lines of a worker go to its stderr, where the supervisor reads the level off them and adds app and worker. */
+function consoleLogger(): Logger {
+  const logger: Logger = {
+    debug: () => {},
+    info: (message, fields) => writeLine(message, { level: 6, fields }),
+    warn: (message, fields) => writeLine(message, { level: 4, fields }),
+    error: (message, fields) => writeLine(message, { level: 3, fields }),
+    with: () => logger,
+  }
+  return logger
+}
+
+/** Every line of it has the level, as sd-daemon(3) writes it: a stack stays with its error when the log leaves out the rest. */
+function writeLine(text: string, { level, fields = {} }: { level: number; fields?: Record<string, unknown> | undefined }): void {
+  const { error, ...rest } = fields
+  const detail = Object.entries(rest).map(([name, value]) => ` ${name}=${String(value)}`)
+  const whole = `${text}${detail.join("")}${error === undefined ? "" : `\n${describe(error)}`}`
+  console.error(whole.replaceAll(/^/gm, `<${level}>`))
+}
+
+/** With file and line: Bun maps stacks back to the source. */
+function describe(error: unknown): string {
+  return error instanceof Error ? (error.stack ?? error.message) : Bun.inspect(error)
+}
