@@ -334,6 +334,15 @@ describe("drawn", () => {
     expect(found + none).not.toContain("_csrf")
   })
 
+  test("more boxes than one looks through are a list with a name and an id of its own", async () => {
+    const many = Array.from({ length: 30 }, (_, i) => `c${i}`)
+    const Pick = form(v.object({ colours: v.array(v.picklist(many)) }))
+    const own = new Hono().get("/", async c => c.html(<FormView form={await Pick.blank(c)} />))
+    const html = await (await own.request("/")).text()
+    expect(html).toMatch(/<select id="f-colours-list" name="colours"[^>]* aria-label="Colours"/)
+    expect(html.match(/id="f-colours"/g)).toHaveLength(1)
+  })
+
   test("GET gives the empty form", async () => {
     const answer = await app.request("/")
     expect(answer.status).toBe(200)

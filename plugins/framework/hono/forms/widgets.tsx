@@ -96,6 +96,7 @@ async function Select({ field }: Props) {
   const select = (
     <select
       {...common(field)}
+      {...(field.isGroup && { id: `${field.id}-list`, "aria-label": field.label })}
       multiple={many || undefined}
       size={many ? Math.min(Math.max(choices.length, 4), 10) : undefined}
       {...(field.widget === "autocomplete" && { "data-autocomplete": field.field.settings.url ?? "" })}
