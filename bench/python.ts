@@ -1,19 +1,20 @@
 /**
  * WSGI and ASGI apps through the executable against the servers that people use: the same app, the same Python, one
  * worker each, all processes of a server on one core, the client on the other, in turns.
- *   bun bench/python.ts [--work bare,flask,django,large,starlette] [--rounds 5] [--seconds 2] [--venv DIR] [--edge dist/edge]
+ *   bun bench/python.ts [--work bare,flask,django,large,upload,starlette] [--rounds 5] [--seconds 2] [--venv DIR] [--edge dist/edge]
  * DIR holds bin/python with newer gunicorn, uvicorn, starlette, granian, flask and django than Debian's:
  *   python3 -m venv DIR && DIR/bin/pip install gunicorn uvicorn uvloop httptools starlette granian flask django
  */
 import { join } from "node:path"
 import { parseArgs } from "node:util"
 import { compare } from "./kit/load.ts"
+import { compareUploads } from "./kit/upload.ts"
 import { benchFolder, Processes } from "./kit/processes.ts"
 import { edgeWith, type PeerName, peers } from "./kit/python-peers.ts"
 
 const { values: options } = parseArgs({
   options: {
-    work: { type: "string", default: "bare,flask,django,large,starlette" },
+    work: { type: "string", default: "bare,flask,django,large,upload,starlette" },
     rounds: { type: "string", default: "5" },
     seconds: { type: "string", default: "2" },
     venv: { type: "string", default: "" },
@@ -33,6 +34,7 @@ const works: Record<string, Work> = {
   flask: { title: "Flask hello", app: "apps:flask()", against: wsgi, runtime: "wsgi" },
   django: { title: "Django, ORM and template", app: "apps:django()", against: wsgi, runtime: "wsgi" },
   large: { title: "WSGI, 1 MB in 16 pieces", app: "apps:large", against: wsgi.slice(0, 3), runtime: "wsgi" },
+  upload: { title: "100 MB upload to WSGI", app: "apps:upload", against: wsgi.slice(0, 3), runtime: "wsgi" },
   starlette: { title: "Starlette hello (ASGI)", app: "asgi_app:app", against: ["nginx + uvicorn", "Granian (ASGI)"], runtime: "asgi" },
 }
 const dir = join(import.meta.dir, "python")
@@ -52,7 +54,8 @@ for (const name of options.work.split(",")) {
       if (started instanceof Error) console.log(`| ${work.title} | ${peer} | not here: ${started.message} | |`)
       else theirs.push({ ...started, name: peer })
     }
-    await compare(work.title, [ours, ...theirs], { rounds: Number(options.rounds), seconds: Number(options.seconds), connections: 16 })
+    if (name === "upload") await compareUploads(work.title, [ours, ...theirs], { file: "/dev/zero", bytes: 100 << 20, rounds: Number(options.rounds) })
+    else await compare(work.title, [ours, ...theirs], { rounds: Number(options.rounds), seconds: Number(options.seconds), connections: 16 })
   } finally {
     await processes.stop()
   }

@@ -1,5 +1,5 @@
 /** npm run bench [NAME ...]: the measurements one after another; without a name all of them. See bench/README.md. */
-const all = ["http1", "web", "proxy", "cache", "frames", "python", "slow", "routes", "bridge", "framework", "admin-list", "newsroom", "reload-loss"]
+const all = ["http1", "web", "proxy", "cache", "frames", "python", "slow", "recycle", "routes", "bridge", "framework", "admin-list", "newsroom", "reload-loss"]
 const asked = process.argv.slice(2)
 const unknown = asked.filter(name => !all.includes(name))
 if (unknown.length > 0) {

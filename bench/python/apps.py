@@ -16,6 +16,17 @@ def large(environ, start_response):
     return (LARGE for _ in range(16))
 
 
+def upload(environ, start_response):
+    size = 0
+    while True:
+        piece = environ["wsgi.input"].read(65536)
+        if not piece:
+            break
+        size += len(piece)
+    start_response("200 OK", [("Content-Type", "text/plain"), ("Content-Length", str(len(str(size))))])
+    return [str(size).encode()]
+
+
 def waits(environ, start_response):
     time.sleep(0.2 if environ["QUERY_STRING"] else 0.005)
     start_response("200 OK", [("Content-Type", "text/plain"), ("Content-Length", "2")])
