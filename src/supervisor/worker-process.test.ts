@@ -49,6 +49,17 @@ test("a program on {socket}: it is ready when it accepts, its output is logged, 
   expect(existsSync(worker.address)).toBe(false)
 })
 
+test("the look whether it accepts ends as a client does, not with a reset", async () => {
+  const argv = script(`require("node:net").createServer(s => {
+    s.on("error", e => console.log("look:", e.code)); s.on("end", () => console.log("look: end")); s.resume()
+  }).listen(Number(process.env.PORT), "127.0.0.1")`)
+  const worker = await startWorker(options({ argv, env: { PORT: "{port}" } }))
+  while (!lines.some(line => line.startsWith("look:"))) await Bun.sleep(5)
+  expect(lines.filter(line => line.startsWith("look:"))[0]).toBe("look: end")
+  worker.kill("SIGKILL")
+  await worker.exited
+})
+
 test("a program on {port}", async () => {
   const argv = script('Bun.serve({ hostname: "127.0.0.1", port: Number(process.env.PORT), fetch: () => new Response("here") })')
   const worker = await startWorker(options({ argv, env: { PORT: "{port}" } }))

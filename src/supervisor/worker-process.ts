@@ -269,7 +269,8 @@ async function accepts(address: string): Promise<boolean> {
   const [hostname, port] = address.split(":") as [string, string]
   try {
     const connection = await Bun.connect({ hostname, port: Number(port), socket: { data() {}, error() {} } })
-    connection.terminate()
+    // Not a reset: a program that waits for a request would tell of an error.
+    connection.end()
     return true
   } catch {
     return false
