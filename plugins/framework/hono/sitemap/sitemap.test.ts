@@ -10,7 +10,7 @@ import { datetime, image, text } from "../db/fields.ts"
 import { createTables } from "../db/migrate/create.ts"
 import { model } from "../db/model.ts"
 import { faultsOf, HOSTILE } from "../testdata/validate.ts"
-import { build, indexXml } from "./build.ts"
+import { indexXml } from "./build.ts"
 import type { SitemapUrl } from "./entry.ts"
 import type { Section } from "./section.ts"
 import type { SitemapSettings } from "./sitemap.ts"
@@ -208,22 +208,28 @@ describe("served", () => {
 })
 
 test("memory does not grow with the number of addresses", async () => {
-  const endless = function* (n: number) {
-    for (let i = 0; i < n; i++) yield `/page/${i}`
-  }
-  const built = async (n: number) => {
-    const folder = mkdtempSync(join(dir, "build-"))
-    const parts = await build({ a: () => endless(n) }, { base: "https://site.example/", dir: folder })
-    return parts.length
-  }
-  await built(100_000)
-  Bun.gc(true)
-  const before = process.memoryUsage().rss
-  let peak = before
-  const timer = setInterval(() => (peak = Math.max(peak, process.memoryUsage().rss)), 5)
-  expect(await built(400_000)).toBe(8)
-  clearInterval(timer)
-  expect(peak - before).toBeLessThan(150_000_000)
+  const folder = mkdtempSync(join(dir, "build-"))
+  // A process of its own: in that of all tests the collector has other things to do.
+  const script = `
+    import { mkdirSync } from "node:fs"
+    import { build } from ${JSON.stringify(join(import.meta.dir, "build.ts"))}
+    const endless = function* (n) { for (let i = 0; i < n; i++) yield "/page/" + i }
+    const built = async n => {
+      const dir = ${JSON.stringify(folder)} + "/" + n
+      mkdirSync(dir)
+      return (await build({ a: () => endless(n) }, { base: "https://site.example/", dir })).length
+    }
+    await built(100_000)
+    Bun.gc(true)
+    const before = process.memoryUsage().rss
+    let peak = before
+    setInterval(() => (peak = Math.max(peak, process.memoryUsage().rss)), 5).unref()
+    const parts = await built(400_000)
+    console.log(JSON.stringify({ parts, grew: peak - before }))`
+  const child = Bun.spawn([process.execPath, "-e", script], { stdout: "pipe", stderr: "inherit" })
+  const { parts, grew } = (await new Response(child.stdout).json()) as { parts: number; grew: number }
+  expect(parts).toBe(8)
+  expect(grew).toBeLessThan(150_000_000)
 }, 120_000)
 
 test("an index says when each file changed", () => {
