@@ -135,6 +135,10 @@ export const errors = {
     code: "usage/no-kind",
     message: `there is no template for ${quote(kind)}${didYouMean(kind, known, { list: "kinds" })}`,
   }),
+  takenName: (kind: string, name: string): Said => ({
+    code: "usage/taken-name",
+    message: `edge has a ${kind} ${quote(name)} of its own; choose another name`,
+  }),
   noTests: (): Said => ({ code: "usage/no-tests", message: "there is no *.test.ts here or below" }),
   usage: (why: string): Said => ({ code: "usage", message: why }),
   exists: (path: string): Said => ({ code: "usage/exists", message: `${path} exists already; choose another name` }),

@@ -47,7 +47,7 @@ const commands: Readonly<Record<string, Entry>> = {
       c
         .description("serve without a config: a folder, an app.ts, or module:callable of Python")
         .argument("<what>", "folder, file or module:callable")
-        .option("-l, --listen <address>", "where to listen", "127.0.0.1:8080")
+        .option("-l, --listen <address>", "where to listen; a port alone is one of 127.0.0.1", "127.0.0.1:8080")
         .option("--dev", "reload on save"),
   },
   reload: {

@@ -61,3 +61,8 @@ export const standard: { readonly [K in Kind]: Readonly<Record<string, Load>> } 
     sqlite: () => import("../plugins/store/sqlite/plugin.ts"),
   },
 }
+
+/** Whether a part that ships with edge has that name. */
+export function isStandard(kind: Kind, name: string): boolean {
+  return Object.hasOwn(standard[kind], name)
+}

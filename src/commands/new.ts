@@ -4,6 +4,7 @@ import ignored from "../templates/app.gitignore.txt" with { type: "text" }
 import site from "../templates/app.site.toml.txt" with { type: "text" }
 import style from "../templates/app.style.css.txt" with { type: "text" }
 import { manage } from "./manage.ts"
+import { ownName } from "./own-name.ts"
 import { writeScaffold } from "./scaffold.ts"
 
 /** `edge new NAME`: a site with posts, comments and accounts in a folder of its own, its tables made. */
@@ -15,7 +16,7 @@ export async function run(_options: object, [name = ""]: readonly string[]): Pro
     await manage(["makemigrations"])
     await manage(["migrate"])
   })
-  console.log(`wrote migrations/0001_initial and made its tables in data.db\n\ncd ${name}, then: edge dev`)
+  console.log(`wrote migrations/0001_initial and made its tables in data.db\n\ncd ${name}, then: ${ownName(process.cwd())} dev`)
 }
 
 /** What the commands say is for those who call them. */

@@ -4,6 +4,8 @@ import handlerTest from "../templates/handler.plugin.test.ts.txt" with { type: "
 import middleware from "../templates/middleware.plugin.ts.txt" with { type: "text" }
 import middlewareTest from "../templates/middleware.plugin.test.ts.txt" with { type: "text" }
 import site from "../templates/plugin.site.toml.txt" with { type: "text" }
+import type { Kind } from "../plugin.ts"
+import { isStandard } from "../standard.ts"
 import { writeScaffold } from "./scaffold.ts"
 
 const kinds = {
@@ -19,6 +21,8 @@ const kinds = {
 export async function run({ kind }: { readonly kind: string }, [action, name = ""]: readonly string[]): Promise<void> {
   if (action !== "new") throw new EdgeError(errors.usage("edge plugin new NAME [--kind middleware|handler]"))
   if (!Object.hasOwn(kinds, kind)) throw new EdgeError(errors.noKind(kind, Object.keys(kinds)))
+  // The scaffold's own config could not name it: it would mean edge's.
+  if (isStandard(kind as Kind, name)) throw new EdgeError(errors.takenName(kind, name))
   const { plugin, test, use } = kinds[kind as keyof typeof kinds]
   const files = { "site.toml": site, [`${name}.ts`]: plugin, [`${name}.test.ts`]: test }
   await writeScaffold(name, { files, words: { name, title: name, use: use(name) } })

@@ -1,8 +1,9 @@
 /** Folders that `edge new` and `edge plugin new` write. */
 import { existsSync } from "node:fs"
 import { mkdir, writeFile } from "node:fs/promises"
-import { dirname, join } from "node:path"
+import { dirname, join, resolve } from "node:path"
 import { EdgeError, errors, showFile } from "../errors.ts"
+import { ownName } from "./own-name.ts"
 
 /** `files`: path below the folder -> text, in which `{{word}}` stands for `words.word`. */
 export async function writeScaffold(
@@ -17,5 +18,5 @@ export async function writeScaffold(
     await writeFile(file, text.replace(/\{\{(\w+)\}\}/g, (_, word: string) => words[word] ?? ""))
     console.log(`wrote ${showFile(file)}`)
   }
-  if (next) console.log(`\ncd ${name}, then: edge dev`)
+  if (next) console.log(`\ncd ${name}, then: ${ownName(resolve(name))} dev`)
 }

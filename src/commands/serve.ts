@@ -11,17 +11,23 @@ interface Options {
 }
 
 export function run(options: Options, [what = "."]: readonly string[]): Promise<number> {
-  const made = configFor(what, { listen: options.listen, cwd: process.cwd() })
+  // A port alone is the default with another port: this machine only.
+  const listen = /^\d+$/.test(options.listen) ? `127.0.0.1:${options.listen}` : options.listen
+  const made = configFor(what, { listen, cwd: process.cwd(), terminal: process.stdout.isTTY })
   // The config is not in a file; its name shows in messages, its folder is where paths start.
   const config = join(made.dir, "edge serve")
   const control = join(process.env["XDG_RUNTIME_DIR"] ?? "/tmp", `edge-serve-${process.pid}.sock`)
   return serve({ config, control }, { dev: options.dev === true, text: made.text })
 }
 
-/** The config as text, and the folder where its paths start. */
-export function configFor(what: string, { listen, cwd }: { listen: string; cwd: string }): { text: string; dir: string } {
+/** The config as text, and the folder where its paths start. On a terminal requests are told in short lines. */
+export function configFor(
+  what: string,
+  { listen, cwd, terminal = false }: { listen: string; cwd: string; terminal?: boolean },
+): { text: string; dir: string } {
   const path = resolve(cwd, what)
-  const site = `[[site]]\nlisten = [${toml(listen)}]\n\n[[site.route]]\n`
+  const log = terminal ? '[log]\naccess = { format = "short" }\n\n' : ""
+  const site = `${log}[[site]]\nlisten = [${toml(listen)}]\n\n[[site.route]]\n`
   if (existsSync(path)) {
     if (statSync(path).isDirectory()) return { dir: path, text: `${site}static = { root = ".", browse = true }\n` }
     if (/\.[cm]?[jt]sx?$/.test(path)) {

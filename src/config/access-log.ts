@@ -17,8 +17,8 @@ const line = v.pipe(
 export const accessLog = v.strictObject({
   path: v.pipe(v.optional(path(), "-"), say('"-" is stdout')),
   format: v.pipe(
-    v.optional(v.union([v.picklist(["json", "combined", "common", "off"]), line]), "json"),
-    say(`One line per request: ${formatHelp}`),
+    v.optional(v.union([v.picklist(["json", "combined", "common", "short", "off"]), line])),
+    say(`One line per request: ${formatHelp}. Default: "json"; in edge dev "short"`),
   ),
   fields: v.pipe(
     v.optional(v.array(v.pipe(v.string(), v.check(isName, "must be a name as {NAME} in a format"))), []),

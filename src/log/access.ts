@@ -1,3 +1,4 @@
+import { isatty } from "node:tty"
 import type { Exchange, ExchangeEnd } from "../http/exchange.ts"
 import { toLine, type Line } from "./format.ts"
 import type { Logger } from "./logger.ts"
@@ -6,8 +7,8 @@ import { LineSink } from "./sink.ts"
 export interface AccessSettings {
   /** A file, or "-" for standard output. */
   readonly path: string
-  /** "json", "combined", "common", "off", or a line with {names} (format.ts). */
-  readonly format: string
+  /** "json", "combined", "common", "short", "off", or a line with {names} (format.ts). Undefined: "json", in edge dev "short". */
+  readonly format: string | undefined
   /** With "json": these fields only. */
   readonly fields: readonly string[]
   /** Query parameters whose values are not written. */
@@ -31,10 +32,12 @@ export class AccessLog {
   readonly #log: Logger | undefined
 
   /** Throws when the file cannot be opened. */
-  constructor(settings: AccessSettings, log?: Logger) {
-    const { path, format, fields, redact, maskIp, sample, slowMs } = settings
+  constructor(settings: AccessSettings, { log, dev = false }: { log?: Logger; dev?: boolean } = {}) {
+    const { path, fields, redact, maskIp, sample, slowMs } = settings
+    const format = settings.format ?? (dev && fields.length === 0 ? "short" : "json")
     this.#sink = format === "off" ? null : new LineSink(path)
-    this.#line = toLine(format === "off" ? "json" : format, { fields, hiding: { redact, maskIp } })
+    const colour = path === "-" && isatty(1) && !process.env["NO_COLOR"]
+    this.#line = toLine(format === "off" ? "json" : format, { fields, hiding: { redact, maskIp }, colour })
     this.#sample = sample
     this.#slowMs = slowMs === 0 ? Infinity : slowMs
     this.#log = log
@@ -79,8 +82,8 @@ export class AccessLog {
 }
 
 /** Undefined when there is nothing to write: the listener then spends nothing on it. */
-export function openAccessLog(settings: AccessSettings, log?: Logger): AccessLog | undefined {
-  return settings.format === "off" && settings.slowMs === 0 ? undefined : new AccessLog(settings, log)
+export function openAccessLog(settings: AccessSettings, options: { log: Logger; dev: boolean }): AccessLog | undefined {
+  return settings.format === "off" && settings.slowMs === 0 ? undefined : new AccessLog(settings, options)
 }
 
 /** After a rotation (USR1). Throws the first error, when all were tried. */

@@ -1,6 +1,7 @@
 /** Formats of access log lines, made into functions once. */
 import type { Exchange, ExchangeEnd } from "../http/exchange.ts"
 import { nowCommon, nowIso } from "./now.ts"
+import { shortLine } from "./short-line.ts"
 
 /** What a line hides. */
 export interface Hiding {
@@ -22,12 +23,12 @@ const known: ReadonlySet<string> = new Set(names.split(" "))
 const secret = new Set(["authorization", "proxy-authorization", "cookie", "set-cookie"])
 
 export const formatHelp =
-  '"json", "combined", "common", "off", or a line with {names}: ' +
+  '"json", "combined", "common", "short", "off", or a line with {names}: ' +
   `${[...known].map(name => `{${name}}`).join(" ")} {header.NAME} {answer.NAME} {cookie.NAME} {var.NAME}`
 
 /** What is wrong with a format; null when nothing is. */
 export function wrongFormat(format: string): string | null {
-  if (["json", "combined", "common", "off"].includes(format)) return null
+  if (["json", "combined", "common", "short", "off"].includes(format)) return null
   const bad = [...format.matchAll(/\{([^{}]*)\}/g)].find(match => !isName(match[1]!))
   return bad === undefined ? null : `no {${bad[1]}} in a log format; there are ${names.replaceAll(/\S+/g, "{$&}")} {header.NAME} {answer.NAME} {cookie.NAME} {var.NAME}`
 }
@@ -37,8 +38,17 @@ export function isName(name: string): boolean {
   return known.has(name) || /^(?:header|answer|cookie|var)\.[\w!#$%&'*+^`|~-]+$/.test(name)
 }
 
-export function toLine(format: string, { fields, hiding }: { fields: readonly string[]; hiding: Hiding }): Line {
+interface LineOptions {
+  /** With "json": these only; none: all of the default. */
+  readonly fields: readonly string[]
+  readonly hiding: Hiding
+  /** With "short": for a terminal. */
+  readonly colour?: boolean
+}
+
+export function toLine(format: string, { fields, hiding, colour = false }: LineOptions): Line {
   const hide = toHide(hiding)
+  if (format === "short") return shortLine({ target: x => escape(hide.target(x)), colour })
   if (format === "combined" || format === "common") return commonLine(hide, format === "combined")
   if (format !== "json") return templateLine(format, hide)
   return fields.length > 0 ? fieldsLine(fields, hide) : jsonLine(hide)

@@ -47,6 +47,18 @@ test("a combined access line escapes what could forge another", async () => {
   )
 })
 
+test("a short line: what was answered to what, in one line whatever the client sent", async () => {
+  const path = join(dir, "s.log")
+  const log = open(path, "short")
+  log.write(hostile, end)
+  log.write(hostile, { ...end, status: 502, ms: 12_345, bytesOut: 5_100, error: new Error("cut\nshort\u001b[0m") })
+  await log.close()
+  const clock = String.raw`\d\d:\d\d:\d\d`
+  expect(readFileSync(path, "utf8")).toMatch(
+    new RegExp(String.raw`^${clock} 200 GET  /x\\"y\\\\z 1\.2 ms 5 B\n${clock} 502 GET  /x\\"y\\\\z 12\.3 s 5\.1 kB Error: cut\\nshort\\u001b\[0m\n$`),
+  )
+})
+
 test("after a rotation new lines go to the new file, none is lost", async () => {
   const path = join(dir, "r.log")
   const sink = new LineSink(path)

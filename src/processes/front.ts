@@ -97,7 +97,7 @@ class Front {
         keepPrivateFiles(config)
         become(findIdentity(server.user, server.group))
       }
-      this.#access = openAccessLog(log.access, this.log)
+      this.#access = openAccessLog(log.access, { log: this.log, dev: start.dev })
       if (this.#problem === null) {
         this.#links.fill(start, this.log)
         const generation = await setUp(config, {

@@ -263,11 +263,14 @@ export class Supervisor {
   }
 
   #complain(text: string): void {
-    const what = this.#serving === undefined ? "cannot start" : "reload failed, the old config goes on"
+    const { dev } = this.#options
+    const nothing = dev ? "nothing to serve yet, the browser shows why" : "cannot start"
+    const what = this.#serving === undefined ? nothing : "reload failed, the old config goes on"
     // A message of the log is one line; the errors of a config have one for each place.
     const lines = text.includes("\n") ? [`${what}:`, ...text.split("\n")] : [`${what}: ${text}`]
-    for (const line of lines) this.#log.error(line)
-    if (this.#options.dev) return this.#showProblem(text)
+    // While somebody writes, a mistake is the way to the next version.
+    for (const line of lines) this.#log[dev ? "warn" : "error"](line)
+    if (dev) return this.#showProblem(text)
     if (this.#serving !== undefined) return
     this.#exitCode = 1
     this.#stop("at once")

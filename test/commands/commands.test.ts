@@ -17,6 +17,8 @@ describe("command line", () => {
     [["serve", "nothing"], 'there is no "nothing" here; give a folder, an app.ts, or module:callable of Python\n'],
     [["plugin", "old", "x"], "edge plugin new NAME [--kind middleware|handler]\n"],
     [["plugin", "new", "x", "--kind", "handlr"], 'there is no template for "handlr"; did you mean "handler"?\n'],
+    [["plugin", "new", "compress"], 'edge has a middleware "compress" of its own; choose another name\n'],
+    [["plugin", "new", "static", "--kind", "handler"], 'edge has a handler "static" of its own; choose another name\n'],
     [["new", "../x"], '"../x" cannot be a name; use letters, digits, - and _, and start with a letter\n'],
     [["test"], "there is no *.test.ts here or below\n"],
     [["run"], /^\S+ ERROR cannot start: cannot read site\.toml: there is no such file\n/],
@@ -39,6 +41,19 @@ describe("command line", () => {
       expect(help.stdout).toContain(`\n  ${name} `)
     }
   })
+})
+
+test("what to type next can be typed: edge of the PATH, or the path of the executable", async () => {
+  using folder = new Folder()
+  const { mkdirSync, symlinkSync } = await import("node:fs")
+  mkdirSync(join(folder.path, "bin"))
+  symlinkSync(await executable(), join(folder.path, "bin", "edge"))
+  const onPath = await folder.edge(["plugin", "new", "one"], { env: { PATH: join(folder.path, "bin") } })
+  expect(onPath.stdout).toEndWith("cd one, then: edge dev\n")
+  const { stdout } = await folder.edge(["plugin", "new", "two"])
+  const [, command = ""] = /cd two, then: (\S+) dev\n$/.exec(stdout) ?? []
+  const child = Bun.spawn(["sh", "-c", `${command} version`], { cwd: join(folder.path, "two"), stdout: "pipe" })
+  expect(await new Response(child.stdout).text()).toStartWith("edge ")
 })
 
 describe("scaffolds, with nothing but the executable", () => {

@@ -64,3 +64,37 @@ test("nothing is left in the folder", async () => {
   await serve(folder, ".", ["/a.txt"])
   expect([...new Bun.Glob("**/*").scanSync({ cwd: folder.path, dot: true, onlyFiles: false })]).toEqual(["a.txt"])
 })
+
+test("a port alone is one of this machine only; short lines with colours on a terminal, JSON in a pipe", async () => {
+  using folder = new Folder()
+  folder.write({ "site/a.txt": "A" })
+  const edge = await executable()
+  const port = freePort()
+  // script(1) gives it a terminal.
+  const argvs = [["script", "-qfec", `${edge} serve site -l ${port}`, "/dev/null"], [edge, "serve", "site", "-l", String(port)]]
+  const said: string[] = []
+  for (const argv of argvs) {
+    const child = Bun.spawn(argv, { cwd: folder.path, env: { PATH: "/usr/bin:/bin", TERM: "xterm" }, stdin: "pipe", stdout: "pipe", stderr: "ignore" })
+    let text = ""
+    const reading = child.stdout.pipeThrough(new TextDecoderStream()).pipeTo(new WritableStream({ write: part => void (text += part) }))
+    while (!/^serving \S+\r?\n/m.test(text)) await Bun.sleep(10)
+    expect(text).toContain(`serving http://127.0.0.1:${port}/`)
+    expect(await (await fetch(`http://127.0.0.1:${port}/a.txt?q=%1b`)).text()).toBe("A")
+    while (!text.includes("/a.txt")) await Bun.sleep(10)
+    if (argv === argvs[1]) child.kill("SIGTERM")
+    // The terminal's ^C.
+    else child.stdin.write("\u0003")
+    await child.exited
+    await reading
+    said.push(text.split("\n").find(line => line.includes("/a.txt"))!.trim())
+  }
+  expect(said[0]).toMatch(/^\u001b\[2m\d\d:\d\d:\d\d\u001b\[0m \u001b\[32m200\u001b\[0m GET {2}\/a\.txt\?q=%1b \u001b\[2m[\d.]+ ms 1 B\u001b\[0m$/)
+  expect(JSON.parse(said[1]!)).toMatchObject({ target: "/a.txt?q=%1b", status: 200 })
+})
+
+function freePort(): number {
+  const server = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data() {} } })
+  const { port } = server
+  server.stop(true)
+  return port
+}

@@ -56,3 +56,14 @@ test("a config that never was right is shown as soon as it is", async () => {
   const [, port] = /serving http:\/\/127\.0\.0\.1:(?!8080)(\d+)/.exec(edge.output)!
   await until(async () => (await fetch(`http://127.0.0.1:${port}/ping`, { keepalive: false }).then(r => r.text(), () => "")) === "pong")
 })
+
+test("without a config it waits for one, and says so as no error; requests are told in short lines", async () => {
+  await using edge = await Edge.launch({ config: "", args: [...args, "--config", "later.toml"] })
+  await edge.heard(/WARN {2}nothing to serve yet, the browser shows why: cannot read later\.toml: there is no such file/)
+  expect(edge.output).not.toContain("ERROR")
+  edge.write("later.toml", `[[site]]\nlisten = ["127.0.0.1:0"]\n[[site.route]]\nrespond = { status = 200, body = "pong" }\n`)
+  await edge.heard(/serving http:\/\/127\.0\.0\.1:(?!8080)\d+/)
+  const [, at] = /serving http:\/\/127\.0\.0\.1:(?!8080)(\d+)/.exec(edge.output)!
+  expect(await (await fetch(`http://127.0.0.1:${at}/x`, { keepalive: false })).text()).toBe("pong")
+  await edge.heard(/^\d\d:\d\d:\d\d 200 GET {2}\/x [\d.]+ ms 4 B$/m)
+})

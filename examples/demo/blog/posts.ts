@@ -15,7 +15,7 @@ export const posts: readonly Post[] = [
   {
     id: 2,
     title: "Reload without losing anyone",
-    teaser: "Edit this text, run edge reload, and watch it change.",
+    teaser: "Edit this text, run dist/edge reload --config examples/demo/site.toml, and watch it change.",
     body: "New fronts start beside the old ones. Only when every one of them is ready do the old ones stop accepting. Should anything fail, nothing changes.",
   },
   {

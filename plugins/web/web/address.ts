@@ -21,7 +21,9 @@ export function parseListen(text: string, tls: boolean): Listen {
 }
 
 function split(rest: string, text: string): { host: string; port: number } {
-  const match = /^(?:(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+|\*)?:)?(\d{1,5})$/.exec(rest)
+  // nginx takes a port alone for all addresses, our default is this machine only: nobody should have to guess which.
+  if (/^\d{1,5}$/.test(rest)) throw new Error(`"${text}" is a port without an address; write "127.0.0.1:${rest}" for this machine only, or "0.0.0.0:${rest}" for all`)
+  const match = /^(?:(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+|\*)?:)(\d{1,5})$/.exec(rest)
   const port = Number(match?.[2])
   if (match === null || port > 65535) {
     throw new Error(`"${text}" is no address; expected "127.0.0.1:8080", "[::]:80", ":80" or "unix:run/edge.http"`)

@@ -1,6 +1,7 @@
 import { definePlugin } from "edge"
 import { makeBindings } from "./bindings.ts"
 import { webSchema } from "./schema.ts"
+import { refuseRouteKeys } from "./site.ts"
 import { SiteLogs } from "./site-log.ts"
 
 /** Layer 1: sites by host, routes by path, the middleware around them. */
@@ -9,6 +10,7 @@ export default definePlugin({
   kind: "web",
   config: webSchema,
   setup: async (config, ctx) => {
+    refuseRouteKeys(ctx)
     const logs = new SiteLogs(ctx)
     const bindings = await makeBindings(config, { ctx, logs })
     return { part: { bindings, logFiles: logs.files }, start: () => logs.open(), stop: () => logs.close() }

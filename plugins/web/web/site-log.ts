@@ -13,7 +13,7 @@ class SiteLog {
   ) {}
 
   open(): void {
-    this.#open = new AccessLog(this.settings, this.ctx.log)
+    this.#open = new AccessLog(this.settings, this.ctx)
   }
 
   write(x: Exchange, end: ExchangeEnd): void {

@@ -43,6 +43,12 @@ async function makeRoute(route: RouteConfig, { ctx, at }: { ctx: Context; at: Pa
 
 const routeKeys = new Set(Object.keys(routeSchema.entries))
 
+/** A third party's handler of such a name could never be named by a route. Throws when there is one. */
+export function refuseRouteKeys(ctx: Context): void {
+  const name = ctx.names("handler").find(one => routeKeys.has(one))
+  if (name !== undefined) throw ctx.fail(`the plugin's handler ${JSON.stringify(name)} has the name of a key of routes; it needs another`)
+}
+
 /** The one key that names a handler plugin. */
 function handlerOf(route: RouteConfig, { ctx, at }: { ctx: Context; at: Path }): string {
   const known = ctx.names("handler")
