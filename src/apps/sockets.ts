@@ -84,10 +84,14 @@ export class SocketRoad {
   }
 }
 
-/** Does the client ask for a WebSocket (RFC 6455, 4.1)? */
+/**
+ * Does the client ask for a WebSocket (RFC 6455, 4.1)? Upgrade counts only where Connection names it (RFC 9110, 7.8), and
+ * with a body in front of it there is none: what has no place for one is a request like any other.
+ */
 export function wantsWebSocket(x: Exchange): boolean {
-  if (x.method !== "GET" || x.httpVersion !== "1.1") return false
-  return x.headers.get("upgrade")?.toLowerCase() === "websocket"
+  if (x.method !== "GET" || x.httpVersion !== "1.1" || x.body !== null) return false
+  if (x.headers.get("upgrade")?.toLowerCase() !== "websocket") return false
+  return x.headers.get("connection")?.toLowerCase().split(",").some(option => option.trim() === "upgrade") === true
 }
 
 function escapeWide(c: string): string {

@@ -15,6 +15,8 @@ export interface Hello {
   readonly concurrency?: number
   /** Unix socket that takes WebSockets as raw HTTP upgrades. */
   readonly ws?: string
+  /** It takes WebSockets as MESSAGE frames. */
+  readonly messages?: boolean
 }
 
 /** Who uses the link. Called in order; nothing comes after `closed`. */

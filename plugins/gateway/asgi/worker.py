@@ -27,7 +27,7 @@ def main(entry, directory, concurrency):
         # What was made at boot stays: the collector need not look at it again.
         gc.collect()
         gc.freeze()
-        Control(listener, hello("asgi", concurrency), server.adopt, server.drain, server.stack, server.ping).start()
+        Control(listener, hello("asgi", concurrency, messages=True), server.adopt, server.drain, server.stack, server.ping).start()
 
     leave(serve(server, ready))
 

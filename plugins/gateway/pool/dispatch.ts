@@ -65,10 +65,14 @@ export class Dispatcher {
   }
 
   readonly handle = (x: Exchange): Promise<Reply> => {
-    if (wantsWebSocket(x)) return this.#socket(x)
+    const socket = wantsWebSocket(x)
+    if (socket) {
+      const line = this.#least()
+      if (line?.sockets === "road") return this.#tunnel(x, { line, release: nothing })
+    }
     if (this.#waiting.size === 0 && this.#urgent.size === 0) {
       const ticket = this.#claims.claim()
-      if (ticket >= 0) return this.#send(x, ticket, 1)
+      if (ticket >= 0) return socket ? this.#start(x, ticket, 1) : this.#send(x, ticket, 1)
     }
     return this.#bypass.has(x.path) ? this.#hurry(x) : this.#wait(x)
   }
@@ -87,19 +91,15 @@ export class Dispatcher {
       .catch((error: unknown) => this.#failed(error, { x, tries }))
   }
 
-  /** A WebSocket holds no slot; its handshake does, where that is a request like any other. */
-  #socket(x: Exchange): Promise<Reply> {
+  #least(): Line | undefined {
     const index = this.#claims.least()
-    const line = index < 0 ? undefined : this.#lines[index]
-    if (line?.sockets === true) return this.#tunnel(x, { line, release: nothing })
-    const ticket = this.#claims.claim()
-    return ticket < 0 ? this.#wait(x) : this.#start(x, ticket, 1)
+    return index < 0 ? undefined : this.#lines[index]
   }
 
-  /** With a slot, after a wait or for the handshake of a WebSocket. */
+  /** With a slot, after a wait or for the handshake of a WebSocket. An open WebSocket holds none. */
   #start(x: Exchange, ticket: number, tries: number): Promise<Reply> {
-    if (!wantsWebSocket(x)) return this.#send(x, ticket, tries)
     const line = this.#lines[this.#claims.workerOf(ticket)]!
+    if (line.sockets === "none" || !wantsWebSocket(x)) return this.#send(x, ticket, tries)
     return this.#tunnel(x, { line, release: () => this.#over(ticket, line) })
   }
 

@@ -11,8 +11,11 @@ export interface Line {
   readonly down: boolean
   /** What is under way on it. */
   readonly exchanges: readonly Exchange[]
-  /** WebSockets go another way than requests and need no slot for their handshake. */
-  readonly sockets: boolean
+  /**
+   * How it takes WebSockets: on a road of their own, which needs no slot; by a handshake that holds a slot; or not at
+   * all, and then what asks for one is a request like any other.
+   */
+  readonly sockets: "road" | "slot" | "none"
   /**
    * Resolves with the head of the answer. `over` is called once, when the worker is done with the exchange (later than
    * the answer when its body streams, or when it was cancelled) or is gone.
@@ -41,7 +44,8 @@ export interface LineOptions {
 export async function openLine(options: LineOptions): Promise<Line> {
   const { transport } = options.worker
   if (transport === "frames") return openFrames(options)
-  return new UpstreamLine(options, transport === "http" ? openHttp(options) : openCgi(options))
+  // A CGI-like program sees one request and gives one answer: it has no way to switch protocols.
+  return transport === "http" ? new UpstreamLine(options, openHttp(options), "slot") : new UpstreamLine(options, openCgi(options), "none")
 }
 
 /** How long a worker that is said to answer may take to greet. */
@@ -70,17 +74,17 @@ async function openFrames(options: LineOptions): Promise<Line> {
 class FrameLine implements Line {
   readonly index: number
   readonly serial: number
-  readonly sockets: boolean
+  readonly sockets: Line["sockets"]
   readonly #client: FrameClient
   readonly #road: SocketRoad | undefined
 
   constructor(client: FrameClient, { app, worker }: LineOptions) {
-    const { ws } = client.hello
+    const { ws, messages } = client.hello
     this.index = worker.index
     this.serial = worker.serial
     this.#client = client
     this.#road = ws === undefined ? undefined : new SocketRoad(ws, { timeoutMs: app.timeoutMs })
-    this.sockets = ws !== undefined
+    this.sockets = ws !== undefined ? "road" : messages === true ? "slot" : "none"
   }
 
   get down(): boolean {
@@ -126,18 +130,19 @@ function openHttp({ app, worker: { address } }: LineOptions): HttpUpstream {
 class UpstreamLine implements Line {
   readonly index: number
   readonly serial: number
-  readonly sockets = false
+  readonly sockets: Line["sockets"]
   down = false
   readonly #options: LineOptions
   readonly #exchanges = new Set<Exchange>()
   readonly #upstream: { send(x: Exchange, over?: () => void): Promise<Reply>; close(): void }
 
-  constructor(options: LineOptions, upstream: { send(x: Exchange, over?: () => void): Promise<Reply>; close(): void }) {
+  constructor(options: LineOptions, upstream: { send(x: Exchange, over?: () => void): Promise<Reply>; close(): void }, sockets: Line["sockets"]) {
     const { worker } = options
     this.index = worker.index
     this.serial = worker.serial
     this.#options = options
     this.#upstream = upstream
+    this.sockets = sockets
   }
 
   get exchanges(): readonly Exchange[] {
