@@ -11,6 +11,8 @@ const MOST_BYTES = 64 * 1024
 interface Open {
   readonly path: string
   readonly madeAt: string
+  /** Its name still leads to it. */
+  stands(): boolean
   close(): void
 }
 
@@ -28,13 +30,20 @@ export class ControlServer {
 
   /** Opens `path` beside the one that is open, which goes at `commit`. Throws when another edge answers there. */
   async prepare(path: string): Promise<{ commit(): void; rollback(): void }> {
-    if (this.#open?.path === path) return { commit() {}, rollback() {} }
+    // A sweeper of old files may have taken the name: then it is made anew.
+    if (this.#open?.path === path && this.#open.stands()) return { commit() {}, rollback() {} }
     if (!this.#takesOver || this.#open !== undefined) await free(path)
     const fresh = this.#listen(path)
     return {
+      // When the name cannot be had (the folder went, the disk is full) the old socket stays.
       commit: () => {
+        try {
+          renameSync(fresh.madeAt, path)
+        } catch (error) {
+          fresh.close()
+          throw error
+        }
         this.#open?.close()
-        renameSync(fresh.madeAt, path)
         this.#open = fresh
       },
       rollback: () => fresh.close(),
@@ -66,7 +75,7 @@ export class ControlServer {
         server.stop(false)
         for (const name of [madeAt, path]) if (lstatSync(name, { throwIfNoEntry: false })?.ino === ino) unlinkQuietly(name)
       }
-      return { path, madeAt, close }
+      return { path, madeAt, stands: () => lstatSync(path, { throwIfNoEntry: false })?.ino === ino, close }
     } catch (error) {
       throw new Error(`cannot open the control socket ${path}: ${(error as Error).message}`, { cause: error })
     } finally {

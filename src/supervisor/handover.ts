@@ -3,37 +3,68 @@
  * descriptors 3 and on; when it serves it says so, and the old one leaves. If it cannot start, nothing has changed.
  */
 import { describeExit } from "./front-process.ts"
-import { compiled } from "./self.ts"
+import { compiled, startPath } from "./self.ts"
 import type { ListeningSocket } from "./sockets.ts"
 
 /** In the environment of a successor: the addresses of its sockets as in the config, a JSON list; LISTEN_FDS is their number. */
 export const HANDOVER = "EDGE_HANDOVER"
 const SERVING = "serving"
+/** A program that is no edge would never say that it serves. Longer than the slowest honest start: check, apps, fronts. */
+const START_MS = 180_000
+/** A successor that is told to go gets so long to end its workers. */
+const STOP_MS = 10_000
 
-/** Told by a successor to its predecessor; nothing for everybody else. */
+/** Told by a successor to its predecessor, which may be gone meanwhile; nothing for everybody else. */
 export function tellPredecessor(): void {
   if (process.env[HANDOVER] === undefined || process.send === undefined || !process.connected) return
-  process.send(SERVING)
-  process.disconnect?.()
+  try {
+    process.send(SERVING)
+    process.disconnect?.()
+  } catch {
+    // It died: nobody is left to be told.
+  }
 }
 
-/** Resolves when the new executable serves; rejects when it ended before. */
-export function startSuccessor(sockets: readonly ListeningSocket[]): Promise<{ readonly pid: number }> {
-  const { promise, resolve, reject } = Promise.withResolvers<{ readonly pid: number }>()
-  const child = Bun.spawn([...ourFile(), ...process.argv.slice(2)], {
-    stdio: ["inherit", "inherit", "inherit", ...sockets.map(({ fd }) => fd)],
-    env: { ...process.env, LISTEN_FDS: String(sockets.length), [HANDOVER]: JSON.stringify(sockets.map(({ address }) => address)) },
-    detached: true,
-    serialization: "json",
-    ipc: message => {
-      if (message === SERVING) resolve({ pid: child.pid })
-    },
-  } as Bun.SpawnOptions.OptionsObject<"inherit", "inherit", "inherit">)
-  void child.exited.then(code => reject(new Error(`the new executable ${describeExit({ code, signal: child.signalCode as string | null })}`)))
-  return promise
+export interface Successor {
+  /** Resolves with its pid when it serves; rejects when it ended before, or took too long. */
+  readonly serving: Promise<number>
+  /** Takes the order back: edge is to stop. */
+  end(): void
 }
 
-/** By its path: what stands there now is the new one. */
-function ourFile(): string[] {
-  return compiled() ? [process.execPath] : [process.execPath, Bun.main]
+/** Where the next executable is looked for; made at the start, used at USR2. */
+export class Handover {
+  readonly #path = startPath()
+
+  /** Throws when nothing that can be run stands there. */
+  start(sockets: readonly ListeningSocket[]): Successor {
+    const { promise: serving, resolve, reject } = Promise.withResolvers<number>()
+    const argv = compiled() ? [this.#path] : [this.#path, Bun.main]
+    let child: Bun.Subprocess
+    try {
+      child = Bun.spawn([...argv, ...process.argv.slice(2)], {
+        stdio: ["inherit", "inherit", "inherit", ...sockets.map(({ fd }) => fd)],
+        env: { ...process.env, LISTEN_FDS: String(sockets.length), [HANDOVER]: JSON.stringify(sockets.map(({ address }) => address)) },
+        detached: true,
+        serialization: "json",
+        ipc: message => {
+          if (message === SERVING) resolve(child.pid)
+        },
+      } as Bun.SpawnOptions.OptionsObject<"inherit", "inherit", "inherit">)
+    } catch (error) {
+      throw new Error(`${this.#path} cannot be run: ${(error as Error).message}`, { cause: error })
+    }
+    const end = (): void => {
+      child.kill("SIGTERM")
+      const late = setTimeout(() => child.kill("SIGKILL"), STOP_MS)
+      void child.exited.then(() => clearTimeout(late))
+    }
+    const timer = setTimeout(() => {
+      reject(new Error(`the new executable (pid ${child.pid}) did not serve within ${START_MS / 1000} s and was ended`))
+      end()
+    }, START_MS)
+    void serving.catch(() => {}).finally(() => clearTimeout(timer))
+    void child.exited.then(code => reject(new Error(`the new executable ${describeExit({ code, signal: child.signalCode as string | null })}`)))
+    return { serving, end }
+  }
 }

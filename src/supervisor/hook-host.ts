@@ -129,10 +129,20 @@ class HookChild {
     rpc.close(new Error(`the hooks' process ${describeExit(exit)}`))
     if (this.#stopped) return
     this.#log.error(`the hooks' process ${describeExit(exit)}; starting it again`)
+    this.#againLater()
+  }
+
+  #againLater(): void {
     setTimeout(() => {
       if (this.#stopped) return
-      this.started = this.#spawn()
-      this.started.catch((error: unknown) => this.#log.error("the hooks cannot be loaded", { error }))
+      try {
+        this.started = this.#spawn()
+        this.started.catch((error: unknown) => this.#log.error("the hooks cannot be loaded", { error }))
+      } catch (error) {
+        // Out of processes or descriptors: that may pass.
+        this.#log.error("the hooks' process cannot be started; tried again", { error })
+        this.#againLater()
+      }
     }, AGAIN_MS)
   }
 }

@@ -1,4 +1,5 @@
 /** The way from a config to fronts that serve it: build new, swap, stop old. The start is a renewal with nothing old. */
+import { reason } from "../errors.ts"
 import type { Logger } from "../log/logger.ts"
 import type { Plan } from "../generation/plan.ts"
 import type { ControlServer } from "./control-server.ts"
@@ -28,6 +29,7 @@ export interface RenewalParts {
   readonly generations: Generations
   /** Aborted when edge is to stop. */
   readonly signal: AbortSignal
+  readonly log: Logger
   /** Makes the log that a config asks for. */
   openLog(plan: Plan): Logger
 }
@@ -78,22 +80,38 @@ export async function renew(parts: RenewalParts, options: { old: Serving | undef
     await pools.roll(rollAll)
     signal.throwIfAborted()
 
-    // Nothing fails from here on.
     await set.listen()
+
+    // The new fronts serve. What fails from here on (a full disk, no descriptors) is told, and the rest is done all the same.
+    const { server, pages: declared } = plan
     const unwanted = sockets.commit()
-    control.commit()
-    pools.commit(old?.set.gone)
-    parts.folder.keepPages(plan.pages)
-    hooks.commit()
-    parts.attendants.follow(plan, { fronts, log, all: rollAll })
-    if (old !== undefined) parts.generations.retire(old.set, dev ? DEV_TIMES : plan.server)
+    if (old !== undefined) parts.generations.retire(old.set, dev ? DEV_TIMES : server)
     setTimeout(() => unwanted.forEach(socket => socket.close()), CLOSE_SOCKET_MS)
+    attempt(log, "the control socket cannot be moved", control.commit)
+    attempt(log, "workers that are no longer wanted cannot be ended", () => pools.commit(old?.set.gone))
+    attempt(log, "old pages cannot be removed", () => parts.folder.keepPages(declared))
+    attempt(log, "the hooks cannot be told", hooks.commit)
+    attempt(log, "daemons and cron cannot be renewed", () => parts.attendants.follow(plan!, { fronts, log, all: rollAll }))
     return { set, plan, log, fresh: sockets.fresh }
   } catch (error) {
-    for (const back of undo.toReversed()) await back()
+    for (const back of undo.toReversed()) {
+      try {
+        await back()
+      } catch (failure) {
+        parts.log.error("a failed reload cannot be undone in full", { error: failure })
+      }
+    }
     // Loaded when needed: places of the config bring its whole parser with them.
     const { blameListen } = await import("./blame-listen.ts")
     throw blameListen(error, plan)
+  }
+}
+
+function attempt(log: Logger, what: string, act: () => void): void {
+  try {
+    act()
+  } catch (error) {
+    log.error(`${what}: ${reason(error)}`)
   }
 }
 

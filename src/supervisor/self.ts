@@ -1,3 +1,6 @@
+import { statSync } from "node:fs"
+import { resolve } from "node:path"
+
 /** How a process starts another of its own kind: the executable itself, or bun with the script that was started. */
 export function selfArgv(command: string): string[] {
   return compiled() ? [ourExecutable(), command] : [process.execPath, ...sourceFlags, Bun.main, command]
@@ -12,6 +15,27 @@ const sourceFlags = ["--no-install", "--jsx-runtime=automatic", "--jsx-import-so
 /** Not by its path: an upgrade may have put another file there, and its fronts would not fit this supervisor. */
 function ourExecutable(): string {
   return process.platform === "linux" ? "/proc/self/exe" : process.execPath
+}
+
+/**
+ * The path that edge was started by, links as they were written: after an upgrade the new executable stands there (a file
+ * renamed into place, `current -> v2`). Asked at the start, as /proc/self/exe is "... (deleted)" after it; a made-up argv[0]
+ * (exec -a) names another file, and then the executable's own path is taken.
+ */
+export function startPath(argv0 = process.argv0): string {
+  const own = process.execPath
+  if (!compiled()) return own
+  const found = argv0.includes("/") ? resolve(argv0) : Bun.which(argv0)
+  return found !== null && isSameFile(found, own) ? found : own
+}
+
+function isSameFile(one: string, other: string): boolean {
+  try {
+    const [a, b] = [statSync(one), statSync(other)]
+    return a.ino === b.ino && a.dev === b.dev
+  } catch {
+    return false
+  }
 }
 
 /** Modules of a compiled executable live in a file system of its own. */

@@ -13,7 +13,7 @@ import type { Watcher } from "./dev.ts"
 import { EventQueue } from "./events.ts"
 import { Generations, SLACK_MS } from "./generations.ts"
 import { Guard } from "./guard.ts"
-import { HANDOVER, startSuccessor, tellPredecessor } from "./handover.ts"
+import { HANDOVER, Handover, type Successor, tellPredecessor } from "./handover.ts"
 import { HookHost } from "./hook-host.ts"
 import { Inherited } from "./inherited.ts"
 import { prepareLogs } from "./log-files.ts"
@@ -66,6 +66,7 @@ export class Supervisor {
   readonly #guard = new Guard()
   readonly #folder = new RunFolder(path => this.#guard.start(path))
   readonly #pidFile = new PidFile()
+  readonly #handover = new Handover()
   readonly #inherited: Inherited
   readonly #sockets: SocketTable
   readonly #generations: Generations
@@ -88,7 +89,8 @@ export class Supervisor {
   #renewal: Promise<void> | undefined
   /** "replaced": a successor goes on with the sockets. */
   #stopping: "gracefully" | "at once" | "replaced" | undefined
-  #replacing = false
+  /** The new executable that is starting. */
+  #successor: Successor | undefined
   #exitCode = 0
 
   constructor(options: SupervisorOptions) {
@@ -123,6 +125,7 @@ export class Supervisor {
       attendants: this.#attendants,
       generations: this.#generations,
       signal: this.#abort.signal,
+      log,
       openLog: options.openLog,
     }
   }
@@ -145,7 +148,17 @@ export class Supervisor {
     return this.#exitCode
   }
 
+  /** Whatever goes wrong in one action is that action's failure: fronts and workers are well, and the next event is taken. */
   #act(event: Exclude<Event, { type: "stopped" }>): void {
+    try {
+      this.#handle(event)
+    } catch (error) {
+      this.#log.error("a defect in the supervisor", { while: event.type, error })
+      if (event.type === "command") event.answer({ ok: false, error: reason(error) })
+    }
+  }
+
+  #handle(event: Exclude<Event, { type: "stopped" }>): void {
     switch (event.type) {
       case "signal":
         return this.#onSignal(event.signal)
@@ -154,11 +167,13 @@ export class Supervisor {
       case "files changed":
         return this.#want({ rollAll: false })
       case "successor serves":
+        // It was told to go meanwhile.
+        if (this.#stopping !== undefined) return
         this.#log.info("a new edge serves in our place", { pid: event.pid })
         this.#notify.replacedBy(event.pid)
         return this.#stop("replaced")
       case "no successor":
-        this.#replacing = false
+        this.#successor = undefined
         return this.#log.error(`not replaced, we go on: ${reason(event.error)}`)
       case "renewed":
         return this.#renewed(event.serving)
@@ -196,13 +211,13 @@ export class Supervisor {
         answer({ ok: true, pid: process.pid })
         return this.#stop(command.now ? "at once" : "gracefully")
       case "status":
-        return void this.#status().then(status => answer({ ok: true, status }))
+        return answerLater(this.#status().then(status => ({ ok: true, status })), answer)
       case "workers":
-        return void this.#workers(command.stack).then(workers => answer({ ok: true, workers }))
+        return answerLater(this.#workers(command.stack).then(workers => ({ ok: true, workers })), answer)
       case "scale":
         return answer(this.#pools.scale(command.app, command.workers))
       case "tell":
-        return void this.#tell(command).then(answer)
+        return answerLater(this.#tell(command), answer)
     }
   }
 
@@ -211,7 +226,7 @@ export class Supervisor {
   /** Wishes that come while one is carried out become one; each gets the outcome of a renewal begun after it. */
   #want(wish: { rollAll: boolean; answer?: (answer: ControlAnswer) => void }): void {
     if (this.#stopping !== undefined) return wish.answer?.({ ok: false, error: "edge is stopping" })
-    if (this.#replacing) return wish.answer?.({ ok: false, error: "edge is being replaced by a new executable" })
+    if (this.#successor !== undefined) return wish.answer?.({ ok: false, error: "edge is being replaced by a new executable" })
     this.#wish ??= { rollAll: false, waiting: [] }
     this.#wish.rollAll ||= wish.rollAll
     if (wish.answer !== undefined) this.#wish.waiting.push(wish.answer)
@@ -235,6 +250,15 @@ export class Supervisor {
     this.#log = serving.log
     if (this.#stopping !== undefined) return this.#answer({ ok: false, error: "edge is stopping" })
     try {
+      this.#follow(serving, { first })
+    } finally {
+      this.#answer({ ok: true, pid: process.pid, generation: serving.set.generation })
+    }
+  }
+
+  /** What else changes with a config. */
+  #follow(serving: Serving, { first }: { first: boolean }): void {
+    try {
       this.#pidFile.write(serving.plan.server.pidFile)
     } catch (error) {
       serving.log.error(`the pid file cannot be written: ${reason(error)}`)
@@ -244,7 +268,6 @@ export class Supervisor {
     this.#announce(serving)
     if (first) tellPredecessor()
     this.#notify.ready(`serving generation ${serving.set.generation}`)
-    this.#answer({ ok: true, pid: process.pid, generation: serving.set.generation })
   }
 
   #notRenewed(error: unknown): void {
@@ -307,12 +330,16 @@ export class Supervisor {
   #stop(how: "gracefully" | "at once" | "replaced"): void {
     const first = this.#stopping === undefined
     this.#stopping = how
+    if (how !== "replaced") this.#successor?.end()
     this.#abort.abort(new Error("edge is stopping"))
     if (how === "at once") {
       this.#hurry.abort()
       this.#generations.kill()
     }
-    if (first) void this.#finish().then(() => this.#events.push({ type: "stopped" }))
+    if (!first) return
+    this.#finish()
+      .catch((error: unknown) => this.#log.error("a defect while stopping", { error }))
+      .finally(() => this.#events.push({ type: "stopped" }))
   }
 
   /** Fronts first: the requests that they have need the workers. */
@@ -352,12 +379,16 @@ export class Supervisor {
 
   /** Starts the executable that stands at our path now; we leave when it serves. */
   #handOver(): void {
-    if (this.#replacing || this.#stopping !== undefined || this.#serving === undefined || this.#renewing !== undefined) {
+    if (this.#successor !== undefined || this.#stopping !== undefined || this.#serving === undefined || this.#renewing !== undefined) {
       return this.#log.warn("USR2 is for an edge that serves and does nothing else: not now")
     }
-    this.#replacing = true
-    startSuccessor(this.#sockets.all).then(
-      ({ pid }) => this.#events.push({ type: "successor serves", pid }),
+    try {
+      this.#successor = this.#handover.start(this.#sockets.all)
+    } catch (error) {
+      return this.#log.error(`not replaced, we go on: ${reason(error)}`)
+    }
+    this.#successor.serving.then(
+      pid => this.#events.push({ type: "successor serves", pid }),
       (error: unknown) => this.#events.push({ type: "no successor", error }),
     )
   }
@@ -400,4 +431,9 @@ export class Supervisor {
       attendants: this.#attendants,
     })
   }
+}
+
+/** Whoever asked gets an answer, also when there is none. */
+function answerLater(answered: Promise<ControlAnswer>, answer: (answer: ControlAnswer) => void): void {
+  answered.then(answer, (error: unknown) => answer({ ok: false, error: reason(error) }))
 }

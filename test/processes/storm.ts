@@ -8,7 +8,10 @@ export interface StormResult {
 
 export interface StormOptions {
   readonly port: number
+  /** Infinity: until `signal`. */
   readonly requests: number
+  /** No new request begins once it is aborted. */
+  readonly signal?: AbortSignal
   /** At once. */
   readonly concurrency: number
   /** Every answer's body must match. */
@@ -27,7 +30,7 @@ export async function storm(options: StormOptions): Promise<StormResult> {
   let begun = 0
   let answered = 0
   const one = async (): Promise<void> => {
-    while (begun < options.requests) {
+    while (begun < options.requests && options.signal?.aborted !== true) {
       while (options.pause?.promise !== undefined) await options.pause.promise
       begun++
       if (options.pause !== undefined) options.pause.active++
@@ -80,4 +83,16 @@ export async function between(pause: NonNullable<StormOptions["pause"]>, act: ()
   await act()
   pause.promise = undefined
   resolve()
+}
+
+/** Requests on new connections from now until `stop`, which resolves with what became of them. */
+export function flow(port: number, body = /^pong$/): { stop(): Promise<StormResult> } {
+  const ended = new AbortController()
+  const result = storm({ port, requests: Infinity, concurrency: 4, body, signal: ended.signal })
+  return {
+    stop: () => {
+      ended.abort()
+      return result
+    },
+  }
 }
