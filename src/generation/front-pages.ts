@@ -1,7 +1,8 @@
 /** Pages of words that the fronts of one edge share (Context.page): files under Bun.mmap in a folder of the supervisor's. */
-import { closeSync, constants, fstatSync, ftruncateSync, openSync } from "node:fs"
+import { closeSync, constants, fstatSync, openSync } from "node:fs"
 import { join } from "node:path"
 import type { FrontPage } from "../plugin.ts"
+import { allocate } from "../system/allocate.ts"
 
 export interface DeclaredPage {
   readonly name: string
@@ -57,7 +58,7 @@ class MappedPage implements FrontPage {
     const path = join(folder, pageFile({ name: this.name, words: this.size }))
     const fd = openSync(path, constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW, 0o600)
     try {
-      if (fstatSync(fd).size < this.size * 4) ftruncateSync(fd, this.size * 4)
+      if (fstatSync(fd).size < this.size * 4) allocate(fd, this.size * 4)
     } finally {
       closeSync(fd)
     }

@@ -9,8 +9,9 @@
  *
  * Words: head | 64 fronts | workers | slots, by worker | tunnels, by worker and front
  */
-import { closeSync, ftruncateSync, openSync } from "node:fs"
+import { closeSync, openSync } from "node:fs"
 import type { SharedPage } from "../plugin.ts"
+import { allocate } from "../system/allocate.ts"
 
 export const maxFronts = 64
 /** Requests that may be sent on to a busy worker before it is free (`ahead`), at most. */
@@ -82,11 +83,16 @@ function wordsOf(size: PageSize): number {
   return record * (1 + maxFronts + size.workers) + size.workers * (size.capacity + maxAhead + maxFronts)
 }
 
-/** Makes the file at `path` (mode 0600, emptied if there) and maps it. */
+/** Makes the file at `path` (mode 0600, emptied if there) and maps it. Throws when the disk is full. */
 export function createPage(path: string, size: PageSize): SharedPage {
   const fd = openSync(path, "w", 0o600)
-  ftruncateSync(fd, wordsOf(size) * 4)
-  closeSync(fd)
+  try {
+    allocate(fd, wordsOf(size) * 4)
+  } catch (error) {
+    throw new Error(`the page ${path} that fronts share cannot be made: ${(error as Error).message}`, { cause: error })
+  } finally {
+    closeSync(fd)
+  }
   const page = map(path)
   page.words[head.workers] = size.workers
   page.words[head.capacity] = size.capacity

@@ -18,6 +18,8 @@ import type { ListeningSocket } from "./sockets.ts"
 export interface RenewalParts {
   readonly source: ConfigSource
   readonly dev: boolean
+  /** At the start an app that cannot boot is tried again, and the others serve. Not for a successor: its predecessor serves. */
+  readonly patient: boolean
   /** Control socket instead of the config's. */
   readonly control: string | undefined
   readonly sockets: SocketTable
@@ -65,7 +67,7 @@ export async function renew(parts: RenewalParts, options: { old: Serving | undef
     undo.push(sockets.rollback)
     const hooks = await parts.hooks.prepare(plan, { log, dev })
     undo.push(hooks.rollback)
-    const pools = await parts.pools.prepare(plan, { fronts, log, patient: old === undefined && !dev })
+    const pools = await parts.pools.prepare(plan, { fronts, log, patient: parts.patient && old === undefined })
     undo.push(pools.rollback)
     signal.throwIfAborted()
     const pages = plan.pages.length === 0 ? {} : { pages: parts.folder.pagesFolder(fronts) }

@@ -110,12 +110,12 @@ export class Supervisor {
       onWorker: this.#hooks,
       cgroups,
     })
-    this.#control = new ControlServer((command, answer) => this.#events.push({ type: "command", command, answer }), {
-      takesOver: process.env[HANDOVER] !== undefined,
-    })
+    const takesOver = process.env[HANDOVER] !== undefined
+    this.#control = new ControlServer((command, answer) => this.#events.push({ type: "command", command, answer }), { takesOver })
     this.#renewalParts = {
       source,
       dev,
+      patient: !dev && !takesOver,
       control: options.control,
       sockets: this.#sockets,
       controlServer: this.#control,

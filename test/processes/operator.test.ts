@@ -164,6 +164,19 @@ function touching(dir: string): string[][] {
   })
 }
 
+test("USR2 when an app of the new one cannot boot: the old one goes on, its workers too", async () => {
+  await using edge = await Edge.start({ config: pong() + pythonApp(1), files })
+  const traffic = flow(edge.port())
+  edge.write("app/hello.py", "import no_such_module\n")
+  edge.signal("SIGUSR2")
+  await edge.heard(/not replaced, we go on: the new executable ended with exit code 1/)
+  expect(edge.output).toContain("no_such_module")
+  expect(await edge.get("/app/")).toContain("hello")
+  edge.write("app/hello.py", python())
+  await goesOn(edge)
+  expect((await traffic.stop()).failures).toEqual({})
+})
+
 test("HUP, USR1, TTIN, TTOU, scale, status, workers and reloads without a pause while clients come: nothing is lost", async () => {
   await using edge = await Edge.start({ config: pong().replace('format = "off"', 'format = "json", path = "access.log"') + pythonApp(1), files })
   const traffic = flow(edge.port())
@@ -217,4 +230,58 @@ test("nobody reads what it prints any more: it goes on", async () => {
   expect((await edge.command("stop")).code).toBe(0)
   await until(() => log().includes("stopped"))
   expect(log()).not.toContain("defect")
+})
+
+/** A /run of its own with so much room, which the test reaches through /proc. */
+const smallRun = (argv: string[]) => ["unshare", "-rm", "/bin/sh", "-c", 'mount -t tmpfs -o size=512k tmpfs /run && exec "$@"', "sh", ...argv]
+const canMount = process.platform === "linux" && Bun.spawnSync(smallRun(["true"]), { stderr: "ignore" }).exitCode === 0
+
+test.skipIf(!canMount)("the disk of the run folder is full: what cannot be done is told, all else goes on, and it heals", async () => {
+  await using edge = await Edge.start({ config: pong() + pythonApp(1), files, wrap: smallRun })
+  const traffic = flow(edge.port())
+  const fill = `/proc/${edge.pid}/root/run/fill`
+  expect(existsSync(dirname(fill))).toBe(true)
+  Bun.spawnSync(["dd", "if=/dev/zero", `of=${fill}`, "bs=1k"], { stderr: "ignore" })
+  const other = pong() + pythonApp(2).replaceAll("[app.app]", "[app.app]\nconcurrency = 500")
+  edge.write("site.toml", other)
+  const { code, err } = await edge.command("reload")
+  expect(code).toBe(1)
+  expect(err).toMatch(/no space left|ENOSPC/i)
+  edge.signal("SIGUSR2")
+  await edge.heard("not replaced, we go on")
+  edge.signal("SIGUSR1")
+  edge.signal("SIGTTIN")
+  edge.signal("SIGTTOU")
+  expect((await edge.command("status")).code).toBe(0)
+  expect(await edge.get("/app/")).toContain("hello")
+  unlinkSync(fill)
+  await goesOn(edge)
+  expect(await edge.get("/app/")).toContain("hello")
+  expect((await traffic.stop()).failures).toEqual({})
+  expect(edge.output).not.toContain("defect")
+})
+
+const prlimit = Bun.which("prlimit")
+
+test.skipIf(prlimit === null)("no descriptors for a new process: reloads and USR2 are refused, workers come back when there are some", async () => {
+  await using edge = await Edge.start({ config: pong() + pythonApp(2), files })
+  const traffic = flow(edge.port())
+  const limit = (count: number | string) => expect(Bun.spawnSync([prlimit!, `--pid=${edge.pid}`, `--nofile=${count}:`]).exitCode).toBe(0)
+  const before = /Max open files\s+(\d+)/.exec(readFileSync(`/proc/${edge.pid}/limits`, "utf8"))![1]!
+  const used = readdirSync(`/proc/${edge.pid}/fd`).map(Number)
+  // One for the command that comes, none for what it asks for.
+  limit(Math.max(...used) + 2)
+  expect((await edge.command("reload")).err).toMatch(/EMFILE|descriptors|Too many open files/i)
+  edge.signal("SIGUSR2")
+  await edge.heard("not replaced, we go on")
+  const [worker] = (await edge.status()).apps[0]!.workers
+  process.kill(worker!.pid, "SIGKILL")
+  await until(() => !alive(worker!.pid))
+  edge.signal("SIGHUP")
+  await edge.heard(/reload failed, the old config goes on/, 2)
+  limit(before)
+  await until(async () => (await edge.status()).apps[0]!.workers.filter(({ state }) => state === "ready").length === 2)
+  await goesOn(edge)
+  expect((await traffic.stop()).failures).toEqual({})
+  expect(edge.output).not.toContain("defect")
 })
