@@ -38,6 +38,7 @@ export type { AfterOptions, Answer, Awaitable, Handler, Middleware } from "./htt
 export { type Encoding, encodingPicker, pickEncoding } from "./http/accept-encoding.ts"
 export { Exchange } from "./http/exchange.ts"
 export type { Carrier, Connection, ExchangeEnd, TlsFacts } from "./http/exchange.ts"
+export { type Access, forThisClient, hasRole } from "./http/access.ts"
 export { evaluate, matchesTag, rangeHolds } from "./http/conditions.ts"
 export type { Validators } from "./http/conditions.ts"
 export { parseHttpDate } from "./http/dates.ts"
@@ -104,6 +105,12 @@ export interface Plugin<K extends Kind = Kind, S extends GenericSchema = Generic
   /** The key that the config uses; unique within its kind. */
   readonly name: string
   readonly kind: K
+  /**
+   * Middleware only. "access": it decides by who asks whether the request goes on; caches around it keep neither what it lets
+   * through nor its refusals, and mirrors around it copy only what it lets through. "cache": it gives the answer to one
+   * client to others. Without: neither.
+   */
+  readonly role?: Role
   /** A valibot strictObject (or a union with one), so that an unknown option is an error with its place. */
   readonly config: S
   /** Virtual modules for apps, loaded when first imported ("edge/db"). */
@@ -114,6 +121,8 @@ export interface Plugin<K extends Kind = Kind, S extends GenericSchema = Generic
   /** Builds the part. No sockets, timers or processes: `edge check` stops here. */
   setup(config: InferOutput<S>, ctx: Context): Awaitable<Live<Kinds[K]>>
 }
+
+export type Role = "access" | "cache"
 
 /** A part and its life. `start` runs in the front once every part is set up; a throw keeps the old fronts serving. */
 export interface Live<T> {
@@ -138,6 +147,8 @@ export interface Context {
   readonly log: Logger
   /** Folder of the config file; paths in the config are relative to it. */
   readonly dir: string
+  /** Of the whole config: another when anything in it is. What outlives a config (files) was perhaps made under other rules. */
+  readonly digest: string
   /** Where this part stands in the config, as `site[0].route[1].static`. */
   readonly at: string
   /** Aborted when the generation that owns the part ends. */

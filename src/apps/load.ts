@@ -58,6 +58,7 @@ function contextOf(app: AppSpec, options: LoadAppOptions): Context {
   return {
     log: options.log,
     dir: app.dir,
+    digest: "",
     at,
     signal: options.signal ?? new AbortController().signal,
     dev: options.dev ?? false,

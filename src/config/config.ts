@@ -30,6 +30,7 @@ export class Config {
   /** Paths of strings that were exactly one variable. */
   readonly #variables: ReadonlySet<string>
   readonly #paths = new WeakMap<object, Path>()
+  #digest: string | undefined
   #kernel: { kernel: Kernel; problems: readonly Problem[] } | undefined
 
   constructor(json: ConfigJson) {
@@ -73,6 +74,11 @@ export class Config {
       spots: this.#spots,
       variables: [...this.#variables],
     }
+  }
+
+  /** Differs when anything in it does. */
+  get digest(): string {
+    return (this.#digest ??= new Bun.CryptoHasher("sha256").update(JSON.stringify(this.tree)).digest("hex").slice(0, 32))
   }
 
   /** The kernel's own sections, checked; throws a ConfigError with all that is wrong in them. */

@@ -9,6 +9,7 @@ import { show } from "../config/explain.ts"
 import { formatPath, type Path, valueAt } from "../config/path.ts"
 import { nearest } from "../config/suggest.ts"
 import { EdgeError, errors, type Place, type Problem, reason, type Said } from "../errors.ts"
+import { inRole } from "../http/access.ts"
 import { PASS } from "../http/chain.ts"
 import type { Awaitable, Context, FrontPage, Handler, Kind, Kinds, Live, Logger, Store } from "../plugin.ts"
 import { PartPlaces } from "./part-places.ts"
@@ -162,11 +163,15 @@ export class Parts {
       const live = (await this.#inTime(plugin.setup(checked.output, this.#context(plugin.name, path)), what)) as Live<Kinds[K]>
       if (typeof live !== "object" || live === null || !("part" in live)) throw new EdgeError(errors.noPart(what))
       this.built.push({ what, path, schema: plugin.config, live, ...(file !== undefined && { file }) })
-      return { part: live.part, options: checked.output as Record<string, unknown> }
+      return { part: this.#inRole(plugin, live.part), options: checked.output as Record<string, unknown> }
     } catch (error) {
       this.#tellThrown(error, { what, path: named, file })
       throw new Told()
     }
+  }
+
+  #inRole<K extends Kind>({ kind, role }: Registered<K>["plugin"], part: Kinds[K]): Kinds[K] {
+    return kind === "middleware" && role !== undefined ? (inRole(part as Kinds["middleware"], role) as Kinds[K]) : part
   }
 
   #tellThrown(error: unknown, { what, path, file }: { what: string; path: Path; file: string | undefined }): void {
@@ -205,6 +210,7 @@ export class Parts {
     return {
       log: log.with({ plugin: name }),
       dir: config.dir,
+      digest: config.digest,
       at: formatPath(path),
       signal,
       dev,

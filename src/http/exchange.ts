@@ -1,3 +1,4 @@
+import type { Access } from "./access.ts"
 import type { HeaderList } from "./headers.ts"
 import type { ByteDuplex, ByteStream } from "./stream.ts"
 
@@ -95,6 +96,7 @@ export class Exchange {
   #vars: Map<string, unknown> | undefined
   #upstream: string
   #accessLog: ExchangeLog | null | undefined
+  #access: Access | undefined
 
   constructor(
     method: string,
@@ -133,6 +135,7 @@ export class Exchange {
     this.#vars = undefined
     this.#upstream = ""
     this.#accessLog = undefined
+    this.#access = undefined
   }
 
   /** What parts tell each other and the log about the request; one for an exchange and those made from it by `with`. */
@@ -190,6 +193,15 @@ export class Exchange {
   set accessLog(log: ExchangeLog | null | undefined) {
     if (this.#origin === undefined) this.#accessLog = log
     else this.#origin.#accessLog = log
+  }
+
+  /** What access checks did with the request; undefined while it has met none. One for those made from it by `with`. */
+  get access(): Access | undefined {
+    return this.#origin === undefined ? this.#access : this.#origin.#access
+  }
+  set access(access: Access | undefined) {
+    if (this.#origin === undefined) this.#access = access
+    else this.#origin.#access = access
   }
 
   /** Aborted when the client is gone. */

@@ -8,7 +8,7 @@ import { EdgeError, errors, type Problem, showFile } from "../errors.ts"
 import { serveModules, servePluginModules } from "./modules.ts"
 import { didYouMean } from "../config/suggest.ts"
 import { hookNames } from "./hooks.ts"
-import type { Hooks, Kind, Plugin } from "../plugin.ts"
+import type { Hooks, Kind, Plugin, Role } from "../plugin.ts"
 import { standard } from "../standard.ts"
 
 export interface Registered<K extends Kind = Kind> {
@@ -141,6 +141,8 @@ async function importPlugins(file: string, label: string): Promise<readonly Plug
   return found as readonly Plugin[]
 }
 
+const roles: readonly Role[] = ["access", "cache"]
+
 function looksLikePlugin(value: unknown): boolean {
   return typeof value === "object" && value !== null && "setup" in value && "kind" in value
 }
@@ -158,6 +160,9 @@ function whatIsWrong(value: unknown): string | undefined {
     if (!hookNames.includes(hook as never)) return `there is no hook "${hook}"${didYouMean(hook, hookNames, { list: "known" })}`
     if (typeof run !== "function") return `its hook ${hook} is not a function`
   }
+  const { role } = plugin
+  if (role !== undefined && !roles.includes(role as Role)) return `its role is ${JSON.stringify(role)}; a role is ${list(roles)}`
+  if (role !== undefined && plugin.kind !== "middleware") return `it has a role, and is no middleware but a ${String(plugin.kind)}`
   if (typeof plugin.setup !== "function") return "it has no function setup(config, ctx)"
   const config = plugin.config as { kind?: unknown; "~run"?: unknown } | undefined
   if (config?.kind !== "schema" || typeof config["~run"] !== "function") return "its config is not a valibot schema"

@@ -22,6 +22,7 @@ async function firstPartyGateway(app: PlannedApp, host: WorkerHost): Promise<Gat
   const context: Context = {
     log: host.log,
     dir: app.spec.dir,
+    digest: "",
     at,
     signal: new AbortController().signal,
     dev: false,

@@ -53,6 +53,19 @@ test("one request for all who come while it is under way", async () => {
   expect(held.waiting).toHaveLength(1)
 }, 60_000)
 
+test("fields for one go to the first, and to none of those who wait with it", async () => {
+  const { edge, held } = await start('collapse = "30s"')
+  const ask = () => fetch(edge.url("/a"), { keepalive: false })
+  const answers = [ask()]
+  const first = await held.nth(1)
+  for (let i = 0; i < 10; i++) answers.push(ask())
+  await arrived(edge, 11)
+  first.answer(kept("the answer", [["Cache-Control", 'private="Set-Cookie"'], ["Set-Cookie", "sid=1"]]))
+  const got = await Promise.all(answers)
+  expect(got.map(({ headers }) => headers.get("set-cookie"))).toEqual(["sid=1", ...Array(10).fill(null)])
+  expect(held.waiting).toHaveLength(1)
+}, 60_000)
+
 test("those whose Vary does not fit ask for themselves, once for each kind", async () => {
   const { edge, held } = await start('collapse = "30s"')
   const answers = Array.from({ length: 12 }, (_, i) => get(edge, "/a", { "X-Kind": String(i % 3) }))

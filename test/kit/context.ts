@@ -25,6 +25,7 @@ export class TestContext implements Context {
   readonly log: Logger = logTo(this.lines)
   readonly dir: string
   readonly at = ""
+  readonly digest = "test"
   readonly dev: boolean
   /** What the part said to itself in other fronts; `bus.hear` plays another front. */
   readonly casts: { topic: string; data: unknown }[] = []

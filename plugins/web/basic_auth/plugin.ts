@@ -7,6 +7,7 @@ import { Verifier } from "./verifier.ts"
 export default definePlugin({
   name: "basic_auth",
   kind: "middleware",
+  role: "access",
   config: basicAuthSchema,
   setup: ({ users: inline, file, realm, header }, ctx) => {
     if (file === undefined && Object.keys(inline).length === 0) throw ctx.fail("nobody could sign in: give users, or a file")

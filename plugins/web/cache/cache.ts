@@ -31,7 +31,9 @@ export class ResponseCache {
   readonly handle: Handler = x => {
     const { method } = x
     if (method !== "GET" && method !== "HEAD") return this.#other(x)
-    const facts = factsOf(x)
+    let facts = factsOf(x)
+    // What answers is told who asks, by an access check in front of us: as if the client had said so itself.
+    if (x.access?.personal === true) facts |= Fact.Authorization
     const { memory } = this.#parts
     // HTTP/1.0 without Host: whose answer it is, nobody knows.
     if (facts & (Fact.Unkeyed | Fact.Origin) || x.body !== null || x.host === "" || this.#parts.bypass(x, facts)) return this.#pass(x)
@@ -105,11 +107,12 @@ export class ResponseCache {
   #other(x: Exchange): Awaitable<Answer> {
     if (x.method === "PURGE" && this.#parts.options.purgeToken !== undefined) return answerPurge(x, this.#parts)
     if (isSafe(x.method)) return this.#next(x)
+    const met = x.access?.met
     return after(() => this.#next(x), {
       change: reply => {
         const bases = invalidated(x, reply, target => this.#parts.targetOf(target))
         if (bases.length > 0) this.#parts.invalidate(bases)
-        return x.method === "POST" && this.#parts.options.methods.has("POST") ? keepPost(x, reply, { parts: this.#parts, keeper: this.#keeper }) : reply
+        return x.method === "POST" && x.access?.met === met && this.#parts.options.methods.has("POST") ? keepPost(x, reply, { parts: this.#parts, keeper: this.#keeper }) : reply
       },
     })
   }

@@ -39,9 +39,11 @@ export interface HeadRoad {
 /** HEAD is sent on as it is; what it says may freshen a stored answer to GET (RFC 9111 4.3.5). */
 export function forwardHead(asked: Asked, { next, parts, keeper, entry }: HeadRoad): Awaitable<Answer> {
   const requestMs = now()
+  const met = asked.x.access?.met
   return after(() => next(ownRequest(asked)), {
     change: reply => {
-      if (entry !== undefined && reply.status === 200) freshen(entry, { keeper, answered: answeredBy(reply, { asked, requestMs }) })
+      if (entry !== undefined && asked.x.access?.met !== met) keeper.drop(entry)
+      else if (entry !== undefined && reply.status === 200) freshen(entry, { keeper, answered: answeredBy(reply, { asked, requestMs }) })
       if (!reply.shared) parts.status.add(reply.headers, entry === undefined ? "miss" : "expired")
       return reply
     },

@@ -5,6 +5,7 @@ import { Entry } from "./entry.ts"
 import { Fill } from "./fill.ts"
 import type { Landing } from "./flight.ts"
 import type { Draft, Keeper } from "./keeper.ts"
+import { linesOfOne } from "./lines.ts"
 import { justCome } from "./marked.ts"
 import type { Asked, CacheParts } from "./parts.ts"
 import { respondFilling } from "./respond.ts"
@@ -48,8 +49,9 @@ function keepStream(keeping: Keeping, body: ByteStream): Reply | null {
   const { asked, draft, reply, outcome, parts, land } = keeping
   const fill = toFill(keeping, body)
   if (fill === null) return null
-  const lines = [...draft.lines]
-  const headers = new HeaderList(lines)
+  const { lines } = draft
+  const own = [...lines, ...linesOfOne(reply.headers, draft.terms.strip)]
+  const headers = new HeaderList(own)
   const age = reply.headers.getAll("age")[0]
   if (age !== undefined) headers.append("Age", age)
   const { selectors, extra, status, terms } = draft
@@ -58,10 +60,10 @@ function keepStream(keeping: Keeping, body: ByteStream): Reply | null {
     land({ kind: "filling", fill, preview })
   }
   parts.status.add(headers, outcome, { stored: true })
-  const own = respondFilling(asked.x, fill, { status, lines, facts: asked.facts })
-  own.reason = own.status === reply.status ? reply.reason : undefined
+  const answer = respondFilling(asked.x, fill, { status, lines: own, facts: asked.facts })
+  answer.reason = answer.status === reply.status ? reply.reason : undefined
   fill.start()
-  return own
+  return answer
 }
 
 /** One of known length has all of its room at once: those who join must be able to rely on it. */

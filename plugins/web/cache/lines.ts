@@ -21,7 +21,7 @@ const never = new Set([
 const ofTheBody = new Set(["content-encoding", "content-length", "content-md5", "content-range", "content-type", "etag"])
 
 export function keptLines(headers: HeaderList, { strip, dateMs }: { strip: ReadonlySet<string>; dateMs: number }): string[] {
-  const listed = new Set((headers.get("connection") ?? "").split(",").map(name => name.trim().toLowerCase()))
+  const listed = listedIn(headers)
   const { flat } = headers
   const kept: string[] = []
   let dated = false
@@ -36,6 +36,27 @@ export function keptLines(headers: HeaderList, { strip, dateMs }: { strip: Reado
   }
   if (!dated) kept.push("Date", new Date(dateMs).toUTCString())
   return kept
+}
+
+/**
+ * Lines that are not kept (`strip`, in lower case) and go to the one who asked: `private="a"` and `no-cache="a"` restrict
+ * storing and reuse only (5.2.2.4, 5.2.2.7).
+ */
+export function linesOfOne(headers: HeaderList, strip: readonly string[]): string[] {
+  if (strip.length === 0) return []
+  const listed = listedIn(headers)
+  const { flat } = headers
+  const own: string[] = []
+  for (let i = 0; i < flat.length; i += 2) {
+    const name = flat[i]!.toLowerCase()
+    // Date was kept all the same.
+    if (strip.includes(name) && !never.has(name) && !listed.has(name) && name !== "date") own.push(flat[i]!, flat[i + 1]!)
+  }
+  return own
+}
+
+function listedIn(headers: HeaderList): Set<string> {
+  return new Set((headers.get("connection") ?? "").split(",").map(name => name.trim().toLowerCase()))
 }
 
 /**

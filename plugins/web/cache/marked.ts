@@ -1,6 +1,7 @@
 /** A stored answer as one client gets it, with what the cache did to it. */
 import { HeaderList, Reply } from "edge"
 import type { Entry } from "./entry.ts"
+import { linesOfOne } from "./lines.ts"
 import { respond } from "./respond.ts"
 import type { Outcome, Said, StatusLine } from "./status.ts"
 import type { Asked } from "./parts.ts"
@@ -25,5 +26,7 @@ export function justCome(status: StatusLine, { x, facts }: Asked, { from, ...mar
   own.bornSec = undefined
   const age = from.getAll("age")[0]
   if (age !== undefined) own.headers.set("Age", age)
+  const lines = linesOfOne(from, entry.terms.strip)
+  for (let i = 0; i < lines.length; i += 2) own.headers.append(lines[i]!, lines[i + 1]!)
   return own
 }

@@ -14,6 +14,7 @@ import { StatusLine } from "./status.ts"
 export default definePlugin({
   name: "cache",
   kind: "middleware",
+  role: "cache",
   config: cacheSchema,
   setup: (config, ctx) => {
     const memory = new MemoryStore({ bytes: config.size, variants: config.variants })
@@ -21,7 +22,7 @@ export default definePlugin({
     const purging = new Purging({ memory, bus: ctx.bus, store: ctx.store, log })
     const status = new StatusLine(config.status_header)
     const { purges } = purging
-    const disk = config.disk && new DiskStore({ ...config.disk, dir: ctx.resolve(config.disk.dir), purges, hitLine: status.hit, log })
+    const disk = config.disk && new DiskStore({ ...config.disk, dir: ctx.resolve(config.disk.dir), purges, hitLine: status.hit, config: ctx.digest, log })
     purging.disk = disk
     const parts = toParts(config, { memory, disk, purging, status, log })
     const part: Middleware = next => new ResponseCache(next, parts).handle

@@ -41,7 +41,7 @@ export interface Terms {
   readonly noCache: boolean
   /** Requests with Authorization may have it. */
   readonly forAll: boolean
-  /** Fields that are for the first client alone, in lower case. */
+  /** Fields that are for the first client alone and not kept, in lower case. */
   readonly strip: readonly string[]
   readonly vary: readonly string[]
 }
@@ -50,6 +50,9 @@ export interface Terms {
 const heuristicStatuses = new Set([200, 203, 204, 300, 301, 308, 404, 405, 410, 414, 501])
 /** Those whose meaning we heed, for must-understand. */
 const understood = new Set([...heuristicStatuses, 206, 302, 303, 307])
+
+/** What is left to one client: on its own answer, and on nobody else's. */
+const counts = ["ratelimit", "ratelimit-policy", "ratelimit-limit", "ratelimit-remaining", "ratelimit-reset", "x-ratelimit-limit", "x-ratelimit-remaining", "x-ratelimit-reset"]
 
 /** Null: not to be kept. */
 export function decide(answered: Answered, rules: Rules): Terms | null {
@@ -60,6 +63,7 @@ export function decide(answered: Answered, rules: Rules): Terms | null {
   if (directives.has("no-store") && !(directives.has("must-understand") && understood.has(status))) return null
   if (directives.get("private") === true) return null
   const strip = [...fieldNames(directives.get("private")), ...fieldNames(directives.get("no-cache"))]
+  for (const name of counts) if (headers.has(name)) strip.push(name)
   if (rules.ignore.has("set-cookie")) strip.push("set-cookie")
   // A session of one user must never reach another: whoever wants it kept says so in the config, and then it is kept without.
   if (headers.has("set-cookie") && !strip.includes("set-cookie")) return null

@@ -1,8 +1,8 @@
 /** One request to the origin, and what becomes of its answer. */
-import { type Answer, asReply, type Awaitable, bodyLength, type Exchange, type Handler, HttpError, PASS, type Reply } from "edge"
+import { type Answer, asReply, type Awaitable, type Exchange, forThisClient, type Handler, HttpError, PASS, type Reply } from "edge"
 import { now } from "./clock.ts"
 import { detach, finish } from "./detached.ts"
-import type { Entry, Partial } from "./entry.ts"
+import type { Entry } from "./entry.ts"
 import { Fact } from "./facts.ts"
 import type { Flight, Landing } from "./flight.ts"
 import { answeredBy, ownRequest } from "./forward.ts"
@@ -13,6 +13,7 @@ import { justCome, marked } from "./marked.ts"
 import type { Asked, CacheParts } from "./parts.ts"
 import type { Passes } from "./passes.ts"
 import type { Answered } from "./policy.ts"
+import { conditionsOf, isError, isHeld, isOfOne, partialOf } from "./received.ts"
 import { release, respond, unchanged } from "./respond.ts"
 import type { Outcome } from "./status.ts"
 
@@ -44,12 +45,15 @@ export class Trip {
   readonly #asking: Asking
   readonly #inner: Exchange
   readonly #requestMs = now()
+  /** Access checks that the client had come to before. */
+  readonly #met: number
 
   constructor(host: TripHost, asked: Asked, asking: Asking) {
     const { entry, direct = false } = asking
     this.#host = host
     this.#asked = asked
     this.#asking = asking
+    this.#met = asked.x.access?.met ?? 0
     const whole = entry !== undefined || (asked.facts & Fact.Range) === 0
     this.#inner = direct ? ownRequest(asked) : detach(asked.x, { target: asked.target, whole, add: entry === undefined ? [] : conditionsOf(entry) })
   }
@@ -89,11 +93,34 @@ export class Trip {
     const { x, base } = this.#asked
     const status = error instanceof HttpError ? error.status : 500
     if (this.#inner !== x) finish(this.#inner, { status, bytesOut: 0, error })
+    if (this.#isForOne()) {
+      this.#forget()
+      this.#land({ kind: "each" })
+      throw error
+    }
     const stale = status >= 500 ? this.#stale() : null
     if (stale !== null) return stale
     this.#host.parts.log.debug("the origin gave no answer", { url: base, error })
-    this.#land({ kind: "failed", error })
+    // A refusal is of this client (a limit, a rule), and the others may be let in.
+    this.#land(status < 500 || (error instanceof HttpError && error.options.quiet === true) ? { kind: "each" } : { kind: "failed", error })
     throw error
+  }
+
+  /** An access check, or another that looks at who asks, stands between here and what answered: it is nobody else's. */
+  #isForOne(): boolean {
+    const met = this.#inner.access?.met ?? 0
+    const own = this.#inner.access !== this.#asked.x.access
+    if (met <= (own ? 0 : this.#met)) return false
+    // Who stands around us must know too.
+    if (own) forThisClient(this.#asked.x)
+    return true
+  }
+
+  /** It was kept when no check stood there. */
+  #forget(): void {
+    const { entry, key } = this.#asking
+    this.#host.passes.add(key)
+    if (entry !== undefined) this.#host.keeper.drop(entry)
   }
 
   /** The stored answer where it may stand in for an error (RFC 5861 4). */
@@ -115,7 +142,12 @@ export class Trip {
     if (reply.shared && isHeld(reply)) return this.#notOurs(reply)
     if (inner !== x && inner.ends !== null) x.onEnd(end => finish(inner, end))
     const answered = answeredBy(reply, { asked: this.#asked, requestMs: this.#requestMs })
-    if (reply.status === 304 && entry !== undefined) return this.#freshened(entry, answered)
+    const forOne = this.#isForOne()
+    if (forOne && (reply.status !== 304 || entry === undefined)) {
+      this.#forget()
+      return this.#notKept(reply)
+    }
+    if (reply.status === 304 && entry !== undefined) return this.#freshened(entry, answered, forOne)
     const stale = isError(reply.status) ? this.#stale() : null
     if (stale !== null) {
       release(reply)
@@ -140,13 +172,13 @@ export class Trip {
     return kept ?? this.#notKept(reply)
   }
 
-  #freshened(entry: Entry, answered: Answered): Reply {
+  #freshened(entry: Entry, answered: Answered, forOne: boolean): Reply {
     const { keeper, parts } = this.#host
     const fresh = keeper.freshened(entry, answered)
     fresh.entry.uses = entry.uses
-    const stored = fresh.keep && keeper.keep(fresh.entry)
+    const stored = !forOne && fresh.keep && keeper.keep(fresh.entry)
     if (!stored) keeper.drop(entry)
-    this.#land(landingOf(fresh.entry, "revalidated"))
+    this.#land(forOne ? { kind: "each" } : landingOf(fresh.entry, "revalidated"))
     return justCome(parts.status, this.#asked, { entry: fresh.entry, from: answered.headers, outcome: "revalidated", more: { stored } })
   }
 
@@ -185,36 +217,4 @@ export class Trip {
   get #outcome(): Outcome {
     return this.#asking.entry === undefined ? "miss" : "expired"
   }
-}
-
-/** What such a request is answered with says little about what others are. */
-function isOfOne(facts: Fact): boolean {
-  return (facts & (Fact.Authorization | Fact.Control | Fact.Range)) !== 0
-}
-
-/** RFC 9111 4.3.1. */
-function conditionsOf({ etag, lastModified }: Entry): string[] {
-  const lines: string[] = []
-  if (etag !== "") lines.push("If-None-Match", etag)
-  if (lastModified !== "") lines.push("If-Modified-Since", lastModified)
-  return lines
-}
-
-function isError(status: number): boolean {
-  return status === 500 || (status >= 502 && status <= 504)
-}
-
-/** In memory or in a file here. */
-function isHeld({ body, wire }: Reply): boolean {
-  return wire !== null || (body !== null && typeof body === "object" && "fd" in body) || body instanceof Uint8Array
-}
-
-/** Which bytes a 206 to a range holds; undefined for what cannot be used again. */
-function partialOf({ facts }: Asked, reply: Reply): Partial | undefined {
-  const match = /^bytes (\d+)-(\d+)\/(\d+)$/.exec(reply.headers.get("content-range") ?? "")
-  if (match === null || (facts & Fact.Range) === 0) return undefined
-  const partial = { start: Number(match[1]), end: Number(match[2]) + 1, size: Number(match[3]) }
-  const length = bodyLength(reply.body)
-  // One that says other than it does would make us answer with other bytes than were asked for.
-  return partial.start < partial.end && partial.end <= partial.size && length === partial.end - partial.start ? partial : undefined
 }

@@ -8,6 +8,7 @@ type Options = InferOutput<typeof forwardAuthSchema>
 export default definePlugin({
   name: "forward_auth",
   kind: "middleware",
+  role: "access",
   config: forwardAuthSchema,
   setup: (options, ctx) => {
     const { target, uri } = readTarget(options.to, ctx)

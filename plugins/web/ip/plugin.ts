@@ -14,6 +14,7 @@ const list = (help: string) => v.pipe(v.optional(v.array(network)), v.descriptio
 export default definePlugin({
   name: "ip",
   kind: "middleware",
+  role: "access",
   config: v.strictObject({
     allow: list("Networks that are let in; all others are not"),
     deny: list("Networks that are not let in, also where allow names them"),

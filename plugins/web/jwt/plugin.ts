@@ -9,6 +9,7 @@ import { type JwtOptions, jwtSchema } from "./schema.ts"
 export default definePlugin({
   name: "jwt",
   kind: "middleware",
+  role: "access",
   config: jwtSchema,
   setup: (options, ctx) => {
     const url = options.jwks !== undefined && /^https?:\/\//i.test(options.jwks) ? options.jwks : undefined

@@ -1,5 +1,5 @@
 import { readFileSync, statSync } from "node:fs"
-import { cidr, definePlugin, duration, HttpError, path, Prepared, trustedPeers, type Context, type Handler } from "edge"
+import { cidr, definePlugin, duration, forThisClient, HttpError, path, Prepared, trustedPeers, type Context, type Handler } from "edge"
 import * as v from "valibot"
 
 const schema = v.strictObject({
@@ -31,7 +31,10 @@ export default definePlugin({
     return {
       part: (next: Handler): Handler =>
         function maintenance(x) {
-          if (!isOn() || allowed(x.ip) || excepted(x.path)) return next(x)
+          if (!isOn() || excepted(x.path)) return next(x)
+          // What those see who may look all the same is not for the others, who would get it from a cache.
+          forThisClient(x)
+          if (allowed(x.ip)) return next(x)
           if (page !== null) return page.reply()
           throw new HttpError(status, "in maintenance", { headers: [["Retry-After", retryAfter], ["Cache-Control", "no-store"]], quiet: true })
         },

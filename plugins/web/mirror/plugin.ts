@@ -1,4 +1,4 @@
-import { count, definePlugin, duration, HttpUpstream, parseTarget, size, type Context, type Handler } from "edge"
+import { type Answer, type Awaitable, count, definePlugin, duration, type Exchange, HttpError, HttpUpstream, parseTarget, size, type Context, type Handler } from "edge"
 import * as v from "valibot"
 import { CopiedBody } from "./copied-body.ts"
 import { Copies } from "./copies.ts"
@@ -27,11 +27,7 @@ export default definePlugin({
         function mirror(x) {
           if (percent < 100 && Math.random() * 100 >= percent) return next(x)
           const { body } = x
-          if (body === null) {
-            const answer = next(x)
-            copies.send(x, null)
-            return answer
-          }
+          if (body === null) return bodiless(x, { next, copies })
           if (body.length > limit) return next(x)
           return next(x.with({ body: new CopiedBody(body, { limit, onWhole: bytes => copies.send(x, bytes) }) }))
         },
@@ -39,6 +35,32 @@ export default definePlugin({
     }
   },
 })
+
+/**
+ * Copied when the answer is there: what an access check or a limit behind us refuses is not to reach the shadow, which may
+ * trust that nobody comes who was not let in. A body is copied as it is read, which nobody does before the checks.
+ */
+function bodiless(x: Exchange, { next, copies }: { next: Handler; copies: Copies }): Awaitable<Answer> {
+  const answer = next(x)
+  if (!(answer instanceof Promise)) {
+    if (isAdmitted(x)) copies.send(x, null)
+    return answer
+  }
+  return answer.then(
+    got => {
+      if (isAdmitted(x)) copies.send(x, null)
+      return got
+    },
+    (error: unknown) => {
+      if (isAdmitted(x) && !(error instanceof HttpError && error.options.quiet === true)) copies.send(x, null)
+      throw error
+    },
+  )
+}
+
+function isAdmitted({ access }: Exchange): boolean {
+  return access === undefined || access.passed === access.met
+}
 
 function toUpstream({ to, timeout, host }: v.InferOutput<typeof options>, ctx: Context): HttpUpstream {
   try {

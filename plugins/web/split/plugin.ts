@@ -1,4 +1,4 @@
-import { after, definePlugin, didYouMean, HeaderList, type Context, type Exchange, type Handler, type Reply } from "edge"
+import { after, definePlugin, didYouMean, forThisClient, HeaderList, type Context, type Exchange, type Handler, type Reply } from "edge"
 import { atPoint, readCookie, toPoint, type Group } from "./choose.ts"
 import { groupKeys, splitSchema, type GroupConfig, type SplitConfig } from "./schema.ts"
 
@@ -54,6 +54,8 @@ function split(arms: readonly Arm[], { cookie, by, header }: SplitConfig): Handl
   }
 
   return x => {
+    // Whichever arm is asked: a cache around would give its answer to the clients of the others.
+    forThisClient(x)
     const forced = asked(x)
     if (forced !== undefined) return forced.run(x)
     if (sticky === undefined) return atPoint(arms, point(x)).run(x)

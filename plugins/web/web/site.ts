@@ -1,7 +1,7 @@
 /** One `[[site]]` as one handler: routes, their middleware, the site's middleware, error pages; folded once. */
 import { readFileSync } from "node:fs"
 import type { Context, Handler, Middleware } from "edge"
-import { didYouMean, fold, forAll } from "edge"
+import { didYouMean, fold, forAll, forThisClient, hasRole } from "edge"
 import type { RouteEntry } from "./routes.ts"
 import { RouteTree } from "./routes.ts"
 import { ErrorPages, type Pages } from "./error-pages.ts"
@@ -37,8 +37,17 @@ async function makeRoute(route: RouteConfig, { ctx, at }: { ctx: Context; at: Pa
   // Middleware sees the path as the client asked for it: what it keeps or checks is about that.
   const inner = route.strip === undefined ? handler : stripped(route.strip, handler)
   const all = fold(inner, await makeUse(route.use, { ctx, at: [...at, "use"] }))
-  const run = guard(ctx, [...at, "path_regexp"], () => withGroups(route.path_regexp, all))
+  const run = guard(ctx, [...at, "path_regexp"], () => withGroups(route.path_regexp, ofClient(route, all)))
   return route.log ? run : unlogged(run)
+}
+
+/** Chosen by the client's address or by a field that it sent, which a cache in front does not look at. */
+function ofClient({ ip, header }: RouteConfig, handler: Handler): Handler {
+  if (ip === undefined && !Object.values(header ?? {}).some(want => want !== false)) return handler
+  return x => {
+    forThisClient(x)
+    return handler(x)
+  }
 }
 
 const routeKeys = new Set(Object.keys(routeSchema.entries))
@@ -67,7 +76,17 @@ function handlerOf(route: RouteConfig, { ctx, at }: { ctx: Context; at: Path }):
 async function makeUse(use: readonly unknown[], { ctx, at }: { ctx: Context; at: Path }): Promise<Middleware[]> {
   const made: Middleware[] = []
   for (const [i, part] of use.entries()) made.push(await ctx.make("middleware", part, [...at, i]))
+  const cache = made.findIndex(part => hasRole(part, "cache"))
+  const check = made.findLastIndex(part => hasRole(part, "access"))
+  if (cache >= 0 && cache < check) {
+    const [outer, inner] = [nameOf(use[cache]), nameOf(use[check])]
+    throw ctx.fail(`"${outer}" stands before "${inner}", so it would keep nothing: what an access check lets through is not for others; write "${inner}" first`, [...at, check])
+  }
   return made
+}
+
+function nameOf(part: unknown): string {
+  return typeof part === "string" ? part : (Object.keys(part as object)[0] ?? "")
 }
 
 function patternsOf(route: RouteConfig, { ctx, at }: { ctx: Context; at: Path }): Pattern[] {

@@ -7,16 +7,19 @@ import { Entry, type Made } from "../entry.ts"
 const MAGIC = Buffer.from("edge-cache 1\n")
 const META_AT = MAGIC.length + 4 + 4 + 8
 
-type Meta = Omit<Made, "body" | "hitLine" | "partial">
+type Meta = Omit<Made, "body" | "hitLine" | "partial"> & {
+  /** Of the config that it was kept under. */
+  readonly config?: string
+}
 
 /** In place of an answer that varies: the names of the fields that tell which file it is in. */
 export interface Marker {
   readonly vary: readonly string[]
 }
 
-export function encodeEntry(entry: Entry): Buffer {
+export function encodeEntry(entry: Entry, config: string): Buffer {
   const { base, extra, selectors, status, lines, terms, storedMs, tags } = entry
-  const meta: Meta = { base, extra, selectors, status, lines, terms, storedMs, tags }
+  const meta: Meta = { base, extra, selectors, status, lines, terms, storedMs, tags, config }
   return encode(meta, entry.body ?? new Uint8Array(0))
 }
 
@@ -64,7 +67,9 @@ export function isMarker(meta: Meta | Marker): meta is Marker {
   return "vary" in meta
 }
 
-export function toEntry(meta: Meta, { body, hitLine }: { body: Uint8Array; hitLine: readonly string[] }): Entry {
+/** One that was kept under another config is asked about before it is used: its route may have an access check now, or be gone. */
+export function toEntry(meta: Meta, { body, hitLine, config }: { body: Uint8Array; hitLine: readonly string[]; config: string }): Entry {
   const bodiless = body.byteLength === 0 && (meta.status === 204 || meta.status === 304)
-  return new Entry({ ...meta, body: bodiless ? null : body, hitLine })
+  const terms = meta.config === config ? meta.terms : { ...meta.terms, noCache: true }
+  return new Entry({ ...meta, terms, body: bodiless ? null : body, hitLine })
 }

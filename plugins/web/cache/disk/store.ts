@@ -20,6 +20,8 @@ export interface DiskOptions {
   readonly size: number
   readonly purges: Purges
   readonly hitLine: readonly string[]
+  /** Digest of the config. */
+  readonly config: string
   readonly log: Logger
 }
 
@@ -129,7 +131,7 @@ export class DiskStore implements DiskTier {
       const seconds = Date.now() / 1000
       // Which are used is what the sweeper goes by.
       void utimes(path, seconds, seconds).catch(ignore)
-      return toEntry(found.meta, { body: found.body, hitLine: this.#options.hitLine })
+      return toEntry(found.meta, { ...this.#options, body: found.body })
     } catch (error) {
       if ((error as { code?: string }).code !== "ENOENT") this.#complain("the cache cannot be read from its disk", error)
       return undefined
@@ -155,7 +157,7 @@ export class DiskStore implements DiskTier {
 
   async #writeOne(name: string, entry: Entry): Promise<void> {
     try {
-      await this.#put(name, encodeEntry(entry))
+      await this.#put(name, encodeEntry(entry, this.#options.config))
       const { base, extra, selectors } = entry
       if (selectors.length > 0) await this.#put(nameOf(base, extra), encodeMarker({ vary: selectors.map(([field]) => field) }))
       // Purged while it was written.
