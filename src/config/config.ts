@@ -30,7 +30,6 @@ export class Config {
   /** Paths of strings that were exactly one variable. */
   readonly #variables: ReadonlySet<string>
   readonly #paths = new WeakMap<object, Path>()
-  #digest: string | undefined
   #kernel: { kernel: Kernel; problems: readonly Problem[] } | undefined
 
   constructor(json: ConfigJson) {
@@ -78,7 +77,7 @@ export class Config {
 
   /** Differs when anything in it does. */
   get digest(): string {
-    return (this.#digest ??= new Bun.CryptoHasher("sha256").update(JSON.stringify(this.tree)).digest("hex").slice(0, 32))
+    return new Bun.CryptoHasher("sha256").update(JSON.stringify(this.tree)).digest("hex").slice(0, 32)
   }
 
   /** The kernel's own sections, checked; throws a ConfigError with all that is wrong in them. */

@@ -80,11 +80,13 @@ export class Parts {
   /** Children come before the part that made them, so that a part starts on parts that run. */
   readonly built: BuiltPart[] = []
   readonly #places: PartPlaces
+  readonly #digest: string
   /** Parts whose setup is not done, parents first. */
   readonly #waiting: object[] = []
 
   constructor(readonly options: PartsOptions) {
     this.#places = new PartPlaces(options.config)
+    this.#digest = options.config.digest
   }
 
   /** A top-level part (web, runtime, gateway, framework); undefined when it could not be, which is then told. */
@@ -210,7 +212,7 @@ export class Parts {
     return {
       log: log.with({ plugin: name }),
       dir: config.dir,
-      digest: config.digest,
+      digest: this.#digest,
       at: formatPath(path),
       signal,
       dev,
