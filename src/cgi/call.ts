@@ -58,6 +58,8 @@ export class CgiCall implements ConnectionUser, AnswerHost, ByteSink {
   /** The client has all of the answer, or will get no more. */
   #answered = false
   #paused = false
+  /** The client is gone; the program is not done. */
+  #orphan = false
   #over = false
 
   constructor(host: CgiCallHost, of: CgiCallOf) {
@@ -82,7 +84,7 @@ export class CgiCall implements ConnectionUser, AnswerHost, ByteSink {
 
   async start(): Promise<void> {
     const { x } = this.#of
-    x.carrier.onAbort(() => this.#refuse(new HttpError(499, "the client is gone")))
+    x.carrier.onAbort(() => this.#clientGone())
     try {
       this.#body = x.body !== null && x.body.length < 0 ? await spool(x.body) : x.body
       if (this.#over) return this.#body?.cancel()
@@ -142,6 +144,8 @@ export class CgiCall implements ConnectionUser, AnswerHost, ByteSink {
   // The answer --------------------------------------------------------------------------------------------------------------
 
   onData(chunk: Buffer): void {
+    // The first that the program says: by the next it notices that nobody listens, and its process is free.
+    if (this.#orphan) return this.#break(undefined)
     try {
       if (this.#cgi === undefined) this.#read(chunk)
       else this.#cgi.records.push(chunk)
@@ -228,6 +232,7 @@ export class CgiCall implements ConnectionUser, AnswerHost, ByteSink {
 
   onClosed(cause: Error | undefined): void {
     if (this.#over) return
+    if (this.#orphan) return this.#break(undefined)
     const why = cause === undefined ? "" : `: ${(cause as NodeJS.ErrnoException).code ?? cause.message}`
     if (this.#answered) this.#break(undefined)
     else if (this.#answer.head !== null) this.#fail("closed", { message: `it broke its answer off${why}`, cause })
@@ -249,8 +254,21 @@ export class CgiCall implements ConnectionUser, AnswerHost, ByteSink {
   }
 
   onTimeout(): void {
-    if (!this.#opened) this.#fail("connect_timeout", { message: "no connection in time" })
+    if (this.#orphan) this.#break(undefined)
+    else if (!this.#opened) this.#fail("connect_timeout", { message: "no connection in time" })
     else this.#fail("head_timeout", { message: "no answer in time" })
+  }
+
+  /**
+   * A program of CGI's kind hears nothing of a connection that ends while it works: its process stays taken until it
+   * answers, or until its deadline, when its manager ends it. The slot with it, so that nobody is sent to wait behind.
+   */
+  #clientGone(): void {
+    if (this.#over || this.#orphan) return
+    const error = new HttpError(499, "the client is gone")
+    if (!this.#opened || !this.#sent || this.#connection === null || this.#answer.head !== null) return this.#refuse(error)
+    this.#orphan = true
+    this.#of.reject(error)
   }
 
   #fail(fault: UpstreamFault, { message, cause }: { message: string; cause?: unknown }): void {

@@ -24,8 +24,8 @@ export class WorkerLost extends HttpError {
 export interface CallOptions {
   readonly id: number
   readonly link: Link
-  /** By performance.now; Infinity for none. */
-  readonly deadline: number
+  /** Until the head of the answer, in ms; Infinity for none. */
+  readonly timeoutMs: number
   /** It wants to become a WebSocket: our side stays open behind the head. */
   readonly socket?: boolean
   /** Called once, when the worker has ended the exchange and we have, or the connection is gone. */
@@ -38,7 +38,11 @@ export class Call {
   readonly #link: Link
   readonly #ended: () => void
   readonly #socket: boolean
+  readonly #timeoutMs: number
+  /** By performance.now. */
   #deadline: number
+  /** The deadline passed, which is told once. */
+  #late = false
   #request: Outgoing | null = null
   /** The worker has heard of it. */
   #sent = false
@@ -55,7 +59,8 @@ export class Call {
     this.x = x
     this.#id = options.id
     this.#link = options.link
-    this.#deadline = options.deadline
+    this.#timeoutMs = options.timeoutMs
+    this.#deadline = options.timeoutMs === Infinity ? Infinity : performance.now() + options.timeoutMs
     this.#ended = options.ended
     this.#socket = options.socket ?? false
   }
@@ -93,9 +98,16 @@ export class Call {
     this.#sent = this.#request.begin(REQUEST, head)
   }
 
-  /** True when the deadline passed just now. */
+  /**
+   * True when the deadline passed just now. It is the worker's: it holds when the client has left, as the slot is taken
+   * until the worker lets go of it. A worker that has a request but not its whole body waits for the client, so its time
+   * begins anew; not while it does not take what is there.
+   */
   expire(now: number): boolean {
-    if (now < this.#deadline || this.#answered || this.#cancelled) return false
+    if (this.#late || this.#over || (this.#answered && !this.#cancelled)) return false
+    if (this.#request?.hungry === true) this.#deadline = now + this.#timeoutMs
+    if (now < this.#deadline) return false
+    this.#late = true
     this.#give(new HttpError(504, "the app did not answer in time"))
     return true
   }
@@ -205,6 +217,8 @@ export class Call {
   #cancel(): void {
     if (this.#cancelled || this.#over || this.#responseOver) return
     this.#cancelled = true
+    // A stream may last, but not once it is told that nobody wants it.
+    if (this.#answered && this.#timeoutMs !== Infinity) this.#deadline = performance.now() + this.#timeoutMs
     this.#requestOver = true
     this.#request?.stop()
     if (this.#sent) this.#link.writer.frame(CANCEL, { id: this.#id })
@@ -225,6 +239,8 @@ export class Call {
 
   #requestSent(): void {
     this.#requestOver = true
+    // Not when all of it left with the head.
+    if (this.#sent && this.#timeoutMs !== Infinity) this.#deadline = performance.now() + this.#timeoutMs
     this.#finish()
   }
 

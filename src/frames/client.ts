@@ -17,7 +17,7 @@ export interface FrameClientOptions {
   readonly role?: "front" | "supervisor"
   readonly id?: string
   readonly weight?: number
-  /** Until the head of an answer, in ms: then 504 and CANCEL. 0 or absent: none. */
+  /** From the moment the worker has all of a request until the head of its answer, in ms: then 504 and CANCEL. 0 or absent: none. */
   readonly timeoutMs?: number
   /** Until the worker's HELLO, in ms. */
   readonly helloMs?: number
@@ -25,7 +25,7 @@ export interface FrameClientOptions {
   readonly sockets?: SocketLimits
   /** The connection is gone without `close`. */
   onLost?(error: Error): void
-  /** An exchange passed its deadline; the worker may be stuck. */
+  /** An exchange passed its deadline, with its client or without; the worker may be stuck. */
   onTimeout?(x: Exchange): void
 }
 
@@ -131,7 +131,7 @@ export class FrameClient {
     const options = {
       id,
       link,
-      deadline: this.#deadline(),
+      timeoutMs: this.#timeout(),
       ended: () => {
         this.#calls.delete(id)
         if (this.#retiring && this.#calls.size === 0) this.close()
@@ -199,11 +199,11 @@ export class FrameClient {
     return this.#lastId
   }
 
-  #deadline(): number {
+  #timeout(): number {
     const { timeoutMs } = this.#options
     if (timeoutMs === undefined || timeoutMs <= 0) return Infinity
     this.#sweep ??= setInterval(() => this.#expire(), Math.min(sweepMs, timeoutMs))
-    return performance.now() + timeoutMs
+    return timeoutMs
   }
 
   #expire(): void {

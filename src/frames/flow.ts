@@ -167,6 +167,11 @@ export class Outgoing implements ByteSink {
   /** Bytes taken from the source. */
   taken = 0
 
+  /** The receiver has all that came, and could take more. */
+  get hungry(): boolean {
+    return !this.#ended && !this.#stopped && this.#queue.length === 0 && this.#credit > 0
+  }
+
   /** `on.sent` once END went out, `on.fail` when the source broke. */
   constructor(link: BodyLink, id: number, options: { source: ByteStream; sent(): void; fail(error: Error): void }) {
     this.#link = link

@@ -18,18 +18,22 @@ interface Look {
 }
 
 /**
- * Fronts that died, until every worker has let go of what they sent. A worker that says it has `depth` exchanges can
- * have at most so many of the dead front's: what it held above that is free for sure. Past the app's own deadline the
- * rest is free too (a stuck worker was replaced by then).
+ * Fronts that are gone, until every worker has let go of what they sent. A worker that says it has `depth` exchanges can
+ * have at most so many of the dead front's: what it held above that is free for sure. Past the app's own deadline a worker
+ * that never let go is stuck: nobody else knows of that request any more.
  */
 export class Ghosts {
   readonly #keeper: SlotKeeper
   readonly #mostMs: number
+  readonly #deadline: boolean
+  readonly #onStuck: (worker: WorkerProcess) => void
   #ghosts: Ghost[] = []
   #asking = false
 
-  constructor(keeper: SlotKeeper, timeoutMs: number) {
+  constructor(keeper: SlotKeeper, { timeoutMs, onStuck }: { timeoutMs: number; onStuck(worker: WorkerProcess): void }) {
     this.#keeper = keeper
+    this.#onStuck = onStuck
+    this.#deadline = timeoutMs > 0
     this.#mostMs = timeoutMs > 0 ? timeoutMs + pingMs : mostMs
   }
 
@@ -59,10 +63,11 @@ export class Ghosts {
       const held = this.#keeper.heldBy(ghost.dead, index).length
       const worker = look.workers.find(w => w.index === index && w.serial === serial)
       if (held > 0 && worker !== undefined) {
-        const asked = !late && worker.transport === "frames" && worker.ping !== undefined
+        const asked = worker.transport === "frames" && worker.ping !== undefined
         const depth = asked ? await worker.ping!(pingMs).catch(() => held) : 0
-        this.#keeper.sweepFront(ghost.dead, index, Math.max(0, held - depth))
-        if (depth > 0) return
+        this.#keeper.sweepFront(ghost.dead, index, late ? held : Math.max(0, held - depth))
+        if (depth > 0 && late && this.#deadline) this.#onStuck(worker)
+        else if (depth > 0 && !late) return
       }
       ghost.left.delete(index)
     }))

@@ -73,7 +73,6 @@ class PoolSupervisor implements Supervision {
       onBootFailed: (member, error) => this.#bootFailed(member, error),
       onGone: (member, end) => this.#gone(member, end),
     })
-    this.#ghosts = new Ghosts(keeper, app.timeoutMs)
     this.#autoscaler = new Autoscaler({
       bounds: options.workers,
       slots: app.concurrency,
@@ -84,6 +83,11 @@ class PoolSupervisor implements Supervision {
       onChange: () => this.#tick(),
     })
     const trouble = new Trouble({ crew: this.#crew, log: host.log, onChange: () => this.#tick() })
+    this.#ghosts = new Ghosts(keeper, {
+      timeoutMs: app.timeoutMs,
+      onStuck: ({ index, serial }) =>
+        trouble.heard({ kind: "stuck", index, serial, detail: `a request of a front that is gone is past ${app.timeoutMs} ms` }),
+    })
     host.onReport(report => trouble.heard(report))
     host.onFrontGone?.(front => this.#ghosts.add(front, { workers: this.#crew.processes, nowMs: performance.now() }))
   }

@@ -1,5 +1,14 @@
+import type { AppSpec } from "edge"
 import { definePlugin, placeholders, serverAddress } from "edge"
 import * as v from "valibot"
+
+/**
+ * uWSGI takes its options from UWSGI_* too; those of the command and of its file go before. A process that hangs is ended by
+ * it alone: a second after the client was told 504.
+ */
+function harakiri({ timeoutMs }: AppSpec): Record<string, string> {
+  return timeoutMs === 0 ? {} : { UWSGI_HARAKIRI: String(Math.ceil(timeoutMs / 1000) + 1) }
+}
 
 /** Speaks the uwsgi protocol to a uWSGI that runs already (`to`), or that is started for it (`command`). */
 export default definePlugin({
@@ -25,7 +34,7 @@ export default definePlugin({
       launch: app => {
         const base = { cwd: app.dir, transport: "uwsgi", socket: "bind" } as const
         if (config.to !== undefined) return { ...base, argv: [], env: {}, address: config.to.startsWith("unix:") ? ctx.resolve(config.to.slice(5)) : config.to }
-        const env = { PORT: "{port}", SOCKET: "{socket}", ...placeholders(app.env) }
+        const env = { PORT: "{port}", SOCKET: "{socket}", ...harakiri(app), ...placeholders(app.env) }
         return { ...base, argv: config.command!.map(argument => placeholders({ argument }).argument!), env }
       },
     },

@@ -78,6 +78,10 @@ class Server:
             timer.start()
         self.wake()
 
+    def depth(self):
+        """Exchanges that run or wait, also those whose front is gone."""
+        return len(self.running) + (len(self.waiting) if self.threads == 1 else self.tasks.qsize())
+
     def doing(self, ident):
         x = self.running.get(ident)
         return "" if x is None else "%s for %.3f s" % (x.name(), monotonic() - x.since)

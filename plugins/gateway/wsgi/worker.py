@@ -25,7 +25,7 @@ def main(entry, directory, threads):
     gc.freeze()
     server = Server(app, listener, threads, os.environ.get("EDGE_DEV") == "1")
     greeting = hello("wsgi", threads)
-    Control(listener, greeting, server.adopt, server.drain, lambda: stacks(server.doing)).start()
+    Control(listener, greeting, server.adopt, server.drain, lambda: stacks(server.doing), depth=server.depth).start()
     server.run()
     sys.exit(0)
 

@@ -79,10 +79,10 @@ class Control(threading.Thread):
     Accepts connections, hands those of fronts to the main loop (`adopt(sock, rest)`), and serves the supervisor's
     itself: so STACK is answered and a front can connect also while an app is stuck in the main thread.
     `drain(why)` is called once: DRAIN came, or the last supervisor is gone. `ping(answer)` may defer a PONG to the
-    main loop, so that a missed one means a stuck loop.
+    main loop, so that a missed one means a stuck loop. `depth()` is what a PONG says: exchanges that still run.
     """
 
-    def __init__(self, listener, greeting, adopt, drain, stack, ping=None):
+    def __init__(self, listener, greeting, adopt, drain, stack, ping=None, depth=None):
         super().__init__(name="edge-control", daemon=True)
         self.listener = listener
         self.greeting = greeting
@@ -90,6 +90,7 @@ class Control(threading.Thread):
         self.drain = drain
         self.stack = stack
         self.ping = ping or (lambda answer: answer())
+        self.depth = depth or (lambda: 0)
         self.selector = selectors.DefaultSelector()
         self.supervisors = 0
         # Connections before their HELLO; a supervisor that is replaced closes while its successor says HELLO.
@@ -169,7 +170,7 @@ class Control(threading.Thread):
 
     def command(self, peer, kind, payload):
         if kind == PING:
-            self.ping(lambda: peer.send(pack(len(payload), 0, 0, PONG, 0, 0) + payload))
+            self.ping(lambda: peer.send(pack(len(payload), 0, 0, PONG, 0, min(self.depth(), 65535)) + payload))
         elif kind == STACK:
             text = self.stack_text().encode("utf-8", "replace")[:MAX_PAYLOAD]
             peer.send(pack(len(text), 0, 0, STACK, 0, 0) + text)
