@@ -53,6 +53,8 @@ function joined(x: Exchange): Map<string, string> {
   const fields = new Map<string, string>()
   const { flat } = x.headers
   for (let i = 0; i < flat.length; i += 2) {
+    // PHP takes X.User for X-User, and others do worse (shellshock). "_" is here only where the config lets it.
+    if (odd.test(flat[i]!)) continue
     const name = `HTTP_${flat[i]!.toUpperCase().replaceAll("-", "_")}`
     // Proxy: would set HTTP_PROXY, which programs take for their own proxy ("httpoxy").
     if (ours.has(name)) continue
@@ -62,6 +64,8 @@ function joined(x: Exchange): Map<string, string> {
   }
   return fields
 }
+
+const odd = /[^\w-]/
 
 const ours = new Set(["HTTP_PROXY", "HTTP_CONTENT_TYPE", "HTTP_CONTENT_LENGTH", "HTTP_CONNECTION", "HTTP_KEEP_ALIVE", "HTTP_TRANSFER_ENCODING", "HTTP_TE", "HTTP_TRAILER", "HTTP_UPGRADE", "HTTP_EXPECT"])
 

@@ -117,12 +117,12 @@ const known = new WeakMap<readonly string[], Buffer>()
 
 function headerText(x: Exchange, hasBody: boolean): string {
   const { flat } = x.headers
-  const named = x.headers.get("connection")
   let text = ""
   for (let i = 0; i < flat.length; i += 2) {
     const name = flat[i]!
     const value = flat[i + 1]!
-    if (isHopByHop(name) || (named !== null && isNamed(name, named))) continue
+    // What Connection names was dropped at the border; by now a field of that name may be our own.
+    if (isHopByHop(name)) continue
     // The body's own length is the truth: a middleware may have changed the body.
     if (hasBody && name.length === 14 && name.toLowerCase() === "content-length") continue
     if (unsafe.test(value) || unsafe.test(name)) throw cannotCarry(`header ${JSON.stringify(name)}`)
@@ -259,13 +259,6 @@ function isHopByHop(name: string): boolean {
     default:
       return false
   }
-}
-
-/** Is the field one that `Connection` names? Never Host or Content-Length: naming them would smuggle. */
-function isNamed(name: string, connection: string): boolean {
-  const lower = name.toLowerCase()
-  if (lower === "host" || lower === "content-length") return false
-  return connection.split(",").some(option => option.trim().toLowerCase() === lower)
 }
 
 function isDate(name: string): boolean {

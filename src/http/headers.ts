@@ -1,3 +1,5 @@
+import { isAlike } from "./codec/alike.ts"
+
 /** A header field line: its name as written, and its value. */
 export type HeaderPair = readonly [name: string, value: string]
 
@@ -106,6 +108,12 @@ export class HeaderList {
     const flat = this.#own()
     for (; i >= 0; i = this.#find(name, i)) flat.splice(i, 2)
     return true
+  }
+
+  /** Deletes every line that an app may take for this field: of a request to which we say what it is. */
+  deleteAlike(name: string): void {
+    const flat = this.#flat
+    for (let i = flat.length - 2; i >= 0; i -= 2) if (isAlike(flat[i]!, name)) this.#own().splice(i, 2)
   }
 
   *[Symbol.iterator](): Generator<[name: string, value: string]> {

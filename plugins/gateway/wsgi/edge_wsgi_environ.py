@@ -8,8 +8,9 @@ from edge_heads import TABLE_SIZE, split_host
 def environ_key(name):
     """Key of a header in the environ; None: not for the app."""
     upper = name.upper()
-    if "_" in upper or upper == "CONTENT-LENGTH":
-        # X_Forwarded_For would pose as X-Forwarded-For; the length is a field of the frame's head.
+    if not upper.replace("-", "").isalnum() or upper == "CONTENT-LENGTH":
+        # X_Forwarded_For would pose as X-Forwarded-For, X.User where somebody maps more than "-" (nginx drops such names
+        # too); the length is a field of the frame's head.
         return None
     if upper == "CONTENT-TYPE":
         return "CONTENT_TYPE"

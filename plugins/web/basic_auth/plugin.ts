@@ -29,7 +29,8 @@ export default definePlugin({
       ;(x.vars ??= new Map()).set("user", name)
       if (header === undefined) return next(x)
       const headers = HeaderList.from(x.headers)
-      headers.set(header, name)
+      headers.deleteAlike(header)
+      headers.append(header, name)
       return next(x.with({ headers }))
     }
 

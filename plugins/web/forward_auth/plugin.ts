@@ -71,11 +71,12 @@ class Asking {
       const lower = name.toLowerCase()
       if (!ofBody.has(lower) && this.#send?.has(lower) !== false) headers.append(name, value)
     }
-    headers.set("X-Forwarded-Method", x.method)
-    headers.set("X-Forwarded-Uri", x.target)
-    // As nginx's users configure it for auth_request.
-    headers.set("X-Original-Method", x.method)
-    headers.set("X-Original-URL", `${x.scheme}://${x.headers.get("host") ?? x.host}${x.target}`)
+    // The latter two as nginx's users configure them for auth_request.
+    const said = { "X-Forwarded-Method": x.method, "X-Forwarded-Uri": x.target, "X-Original-Method": x.method, "X-Original-URL": `${x.scheme}://${x.headers.get("host") ?? x.host}${x.target}` }
+    for (const [name, value] of Object.entries(said)) {
+      headers.deleteAlike(name)
+      headers.append(name, value)
+    }
     const carrier = { upgrade: () => null, early: () => {}, onAbort: (f: () => void) => x.carrier.onAbort(f) }
     const [path = "/", query = ""] = this.#uri.split(/\?(.*)/s)
     return new Exchange("GET", this.#uri, path, query, x.host, headers, x.httpVersion, x.conn, carrier, null, x.startMs)
@@ -98,7 +99,7 @@ class Asking {
   /** The client's own lines go first, also where the answer has none to put in their place. */
   #headersFor(x: Exchange, reply: Reply): HeaderList {
     const headers = HeaderList.from(x.headers)
-    for (const [, to] of this.#copy) headers.delete(to)
+    for (const [, to] of this.#copy) headers.deleteAlike(to)
     for (const [from, to] of this.#copy) for (const value of reply.headers.getAll(from)) headers.append(to, value)
     return headers
   }

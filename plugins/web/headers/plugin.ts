@@ -10,7 +10,7 @@ export default definePlugin({
   kind: "middleware",
   config: headersSchema,
   setup: config => {
-    const request = toChange(config.request)
+    const request = toChange(config.request, { alike: true })
     const response = toChange(config)
     return { part: next => onRequest(request, onResponse(response, next)) }
   },
@@ -34,8 +34,11 @@ function onResponse(change: Change | null, next: Handler): Handler {
   return x => after(() => next(x), on)
 }
 
-/** Null when there is nothing to do, so that it costs nothing. */
-function toChange(changes: Changes | undefined): Change | null {
+/**
+ * Null when there is nothing to do, so that it costs nothing. `alike`: what apps may take for a field that is set or removed
+ * goes too, else the client has the last word (X_User, X.User).
+ */
+function toChange(changes: Changes | undefined, { alike = false } = {}): Change | null {
   if (changes === undefined) return null
   const set = pairs(changes.set)
   const add = pairs(changes.add)
@@ -43,8 +46,9 @@ function toChange(changes: Changes | undefined): Change | null {
   const { remove } = changes
   if (set.length + add.length + missing.length + remove.length === 0) return null
   return headers => {
-    for (const name of remove) headers.delete(name)
+    for (const name of remove) alike ? headers.deleteAlike(name) : headers.delete(name)
     for (const [name, values] of set) {
+      if (alike) headers.deleteAlike(name)
       headers.set(name, values[0] ?? "")
       for (const value of values.slice(1)) headers.append(name, value)
     }

@@ -107,7 +107,7 @@ export class Guard {
     const headers = HeaderList.from(x.headers)
     for (const [name, claim] of this.#headers) {
       const value = headerOf(claims[claim])
-      headers.delete(name)
+      headers.deleteAlike(name)
       if (value !== undefined) headers.append(name, value)
     }
     return x.with({ headers })

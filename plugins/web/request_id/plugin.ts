@@ -37,7 +37,8 @@ export default definePlugin({
           const id = idOf(x)
           ;(x.vars ??= new Map()).set("request_id", id)
           const headers = HeaderList.from(x.headers)
-          headers.set(header, id)
+          headers.deleteAlike(header)
+          headers.append(header, id)
           const inner = x.with({ headers })
           if (!answer) return next(inner)
           const tell = (reply: Reply): Reply => {

@@ -38,7 +38,8 @@ function telling(header: string | undefined, { name, run }: { name: string; run:
   if (header === undefined) return run
   return x => {
     const headers = HeaderList.from(x.headers)
-    headers.set(header, name)
+    headers.deleteAlike(header)
+    headers.append(header, name)
     return run(x.with({ headers }))
   }
 }

@@ -1,3 +1,4 @@
+import { isForged } from "./alike.ts"
 import { isToken, isValue } from "./fields.ts"
 import { parseHost } from "./host.ts"
 import { Field, findName, mixName, usualSpelling } from "./names.ts"
@@ -131,7 +132,7 @@ class BlockReader {
     const { underscores, trusted } = this.#rules
     if (underscore && !underscores) return
     // "x" or "X": X-Forwarded-Whatever and X-Accel-*, also from the proxies that invent more of them.
-    if (!trusted && (name.charCodeAt(0) | 32) === 120 && forged.test(name)) return
+    if ((name.charCodeAt(0) | 32) === 120 && isForged(name, trusted)) return
     this.#block.flat.push(name, value)
   }
 
@@ -175,8 +176,6 @@ class BlockReader {
   }
 }
 
-const forged = /^x-(?:forwarded-|accel-)/i
-
 function nameProblem(c: number, first: boolean): string {
   if (c === 32 || c === 9) return first ? "a folded line" : "a space before the colon"
   return "a field line without a valid name"
@@ -193,7 +192,7 @@ function takeOptions(block: HeaderBlock, value: string): void {
       if (option === "close") block.close = true
       else if (option === "keep-alive") block.keepAlive = true
       else if (option === "upgrade") block.upgrade = true
-      else if (option !== "" && !ours.has(option) && !forged.test(option)) (block.named ??= new Set()).add(option)
+      else if (option !== "" && !ours.has(option) && !isForged(option, false)) (block.named ??= new Set()).add(option)
     }
   }
 }

@@ -1,3 +1,4 @@
+import { isForged } from "../codec/alike.ts"
 import { Field, findName, mixName } from "../codec/names.ts"
 import { parseHost } from "../codec/host.ts"
 import { HttpError } from "../errors.ts"
@@ -65,7 +66,7 @@ function readHeaders(request: Request, trusted: boolean, limits: Limits): Header
     if (hopByHop.has(name)) throw new HttpError(400, "a field of HTTP/1.1")
     const field = fieldOf(name)
     if (field === Field.Forbidden || (!limits.underscores && name.includes("_"))) continue
-    if (!trusted && (field === Field.Trust || /^x-(?:forwarded-|accel-)/.test(name))) continue
+    if ((!trusted && field === Field.Trust) || (name.charCodeAt(0) === 120 && isForged(name, trusted))) continue
     if (field === Field.Expect && value.toLowerCase() !== "100-continue") throw new HttpError(417, "an unknown expectation")
     if (field === Field.ContentLength && !/^\d{1,15}$/.test(value)) throw new HttpError(400, "a bad Content-Length")
     flat.push(name, value)

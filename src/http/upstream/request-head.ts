@@ -1,3 +1,4 @@
+import { isPlain } from "../codec/alike.ts"
 import { validName, validValue } from "../codec/fields.ts"
 import { HttpError } from "../errors.ts"
 import type { Connection, Exchange } from "../exchange.ts"
@@ -119,7 +120,7 @@ export class RequestHead {
         else if (lower === "upgrade") upgrade = upgrade === "" ? value : `${upgrade}, ${value}`
       } else if (forwarding.has(lower)) {
         if (x.conn.trusted) keepForwarded(got, lower, value)
-      } else if (drop?.has(lower) !== true) text += `${name}: ${value}\r\n`
+      } else if (drop === null || !isDropped(lower, drop)) text += `${name}: ${value}\r\n`
     }
     // HTTP/2 and 3 name the host outside of the fields.
     got.host ||= x.host
@@ -164,6 +165,11 @@ export class RequestHead {
     if (this.upgrade !== "") return `${text}Connection: upgrade\r\nUpgrade: ${this.upgrade}\r\n`
     return section.trailers ? `${text}Connection: TE\r\nTE: trailers\r\n` : text
   }
+}
+
+/** Also in a spelling that the app behind takes for the same: the client must not have the last word on what we set. */
+function isDropped(lower: string, drop: ReadonlySet<string>): boolean {
+  return drop.has(lower) || (!isPlain(lower) && drop.has(lower.replaceAll(/[^a-z0-9]/g, "-")))
 }
 
 /** About one connection or the framing: written anew, where needed. */
