@@ -46,7 +46,10 @@ function toChange(changes: Changes | undefined, { alike = false } = {}): Change 
   const { remove } = changes
   if (set.length + add.length + missing.length + remove.length === 0) return null
   return headers => {
-    for (const name of remove) alike ? headers.deleteAlike(name) : headers.delete(name)
+    for (const name of remove) {
+      if (alike) headers.deleteAlike(name)
+      else headers.delete(name)
+    }
     for (const [name, values] of set) {
       if (alike) headers.deleteAlike(name)
       headers.set(name, values[0] ?? "")
