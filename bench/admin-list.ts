@@ -12,6 +12,7 @@ import { App } from "../plugins/framework/hono/app/app.ts"
 import { createUser } from "../plugins/framework/hono/auth/auth.ts"
 import { User } from "../plugins/framework/hono/auth/models.ts"
 import { users } from "../plugins/framework/hono/auth/users.ts"
+import { lt } from "../plugins/framework/hono/db/compare.ts"
 import { Database, withDatabase } from "../plugins/framework/hono/db/database.ts"
 import { boolean, choice, datetime, references, slug, text } from "../plugins/framework/hono/db/fields.ts"
 import { model } from "../plugins/framework/hono/db/model.ts"
@@ -87,8 +88,8 @@ async function run(url: string): Promise<void> {
     Bun.gc(true)
     const before = process.memoryUsage.rss()
     await measure(site, "first page", "/admin/post")
-    let deep = await Post.order("-publishedAt").where({ publishedAt: { lt: new Date(Date.UTC(2018, 0, 1)) } }).page({ size: 50 })
-    deep = await Post.order("-publishedAt").where({ publishedAt: { lt: new Date(Date.UTC(2018, 0, 1)) } }).page({ size: 50, after: deep.next })
+    let deep = await Post.order("-publishedAt").where({ publishedAt: lt(new Date(Date.UTC(2018, 0, 1))) }).page({ size: 50 })
+    deep = await Post.order("-publishedAt").where({ publishedAt: lt(new Date(Date.UTC(2018, 0, 1))) }).page({ size: 50, after: deep.next })
     await measure(site, "deep page (about the 16,000th)", `/admin/post?after=${deep.next}`)
     await measure(site, "last page", `/admin/post?sort=publishedAt&f.publishedAt=-`)
     await measure(site, "search by index (slug of one row)", `/admin/post?q=story-${rows - 7}&f.state=live`)

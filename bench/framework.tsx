@@ -5,6 +5,7 @@ import { join } from "node:path"
 import type { Logger } from "edge"
 import { App } from "../plugins/framework/hono/app/app.ts"
 import { Flash } from "../plugins/framework/hono/app/elements.tsx"
+import { ne } from "../plugins/framework/hono/db/compare.ts"
 import { Database } from "../plugins/framework/hono/db/database.ts"
 import { datetime, markdown, text } from "../plugins/framework/hono/db/fields.ts"
 import { createTables } from "../plugins/framework/hono/db/migrate/create.ts"
@@ -16,7 +17,7 @@ patchGlobals()
 const Post = model(
   "post",
   { title: text({ max: 100 }), summary: text(), body: markdown(), publishedAt: datetime({ optional: true, filter: true }) },
-  { order: ["-publishedAt"], scopes: { published: q => q.where({ publishedAt: { null: false } }) } },
+  { order: ["-publishedAt"], scopes: { published: q => q.where({ publishedAt: ne(null) }) } },
 )
 const app = new App({
   models: [Post],

@@ -1,5 +1,5 @@
 import { User } from "edge/auth"
-import { datetime, image, markdown, model, references, slug, text } from "edge/db"
+import { datetime, image, markdown, model, ne, references, slug, text } from "edge/db"
 
 export const Section = model(
   "section",
@@ -25,7 +25,7 @@ export const Article = model(
   },
   {
     order: ["-publishedAt"],
-    scopes: { published: articles => articles.where({ publishedAt: { null: false } }) },
+    scopes: { published: articles => articles.where({ publishedAt: ne(null) }) },
     url: article => `/${article.slug}`,
     indexes: [{ fields: ["section", "publishedAt"] }],
   },

@@ -136,6 +136,36 @@ export default app
   expect(told.map(line => Number(/\((\d+),/.exec(line)![1]))).toEqual([10, 11, 12, 13, 15])
 })
 
+test("edge types refuses a condition whose value may be undefined, without exactOptionalPropertyTypes", async () => {
+  using folder = new Folder()
+  folder.write({
+    "app.tsx": `import { App } from "edge/app"
+import { has, integer, model, ne, references, text } from "edge/db"
+const Owner = model("owner", { name: text(), boss: references("self", { optional: true }) })
+const Key = model("key", { secret: text(), uses: integer({ optional: true }), owner: references(Owner) })
+const app = new App({ models: [Owner, Key] })
+app.get("/api", async c => {
+  const given: { code?: string } = {}
+  await Key.all.get({ secret: c.req.header("x-api-key") })
+  await Key.get({ secret: c.req.query("key") })
+  await Key.where({ secret: given.code }).delete()
+  await Key.where({ or: [{ secret: given.code }] })
+  await Key.where({ owner: has({ name: given.code }) })
+  await Key.where({ secret: ne(given.code) })
+  await Key.where({ secret: { ne: "" } })
+  await Key.where({ owner: { name: "x" } })
+  await Key.where({ secret: c.req.header("x-api-key") ?? "", uses: null, owner: has({ boss: has({ name: "x" }) }) })
+  await Key.where({ ...(given.code !== undefined && { secret: given.code }) })
+  return c.text((await Key.get({ secret: "x" })).secret)
+})
+export default app
+`,
+  })
+  const told = (await typesOf(folder, "")).split("\n").filter(line => line.startsWith("app.tsx("))
+  expect([...new Set(told.map(line => Number(/\((\d+),/.exec(line)![1])))]).toEqual([8, 9, 10, 11, 12, 13, 14, 15])
+  expect(told[0]).toContain("this value may be undefined")
+})
+
 test("edge schema describes sites, parts and apps, with the plugins of a config", async () => {
   using folder = new Folder()
   folder.write({

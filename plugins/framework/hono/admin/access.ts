@@ -1,4 +1,5 @@
 import { can, hasPolicy } from "../auth/permissions.ts"
+import { oneOf } from "../db/compare.ts"
 import type { AnyModel } from "../db/model.ts"
 import type { Query } from "../db/query.ts"
 import type { Desk } from "./desk.ts"
@@ -101,7 +102,7 @@ export class Access {
     const own = this.desks.of(model)
     const desk = own?.listed === true ? own : undefined
     for (let i = 0; i < wanted.length; i += 500) {
-      const rows = (await this.rows(model).where({ id: { in: wanted.slice(i, i + 500) } } as never)) as unknown as AnyRow[]
+      const rows = (await this.rows(model).where({ id: oneOf(wanted.slice(i, i + 500)) } as never)) as unknown as AnyRow[]
       for (const row of await this.visible(model, rows)) found.set(row.id, { id: row.id, title: await this.title(model, row), desk })
     }
     return found

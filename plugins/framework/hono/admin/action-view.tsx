@@ -1,3 +1,4 @@
+import { oneOf } from "../db/compare.ts"
 import type { Query } from "../db/query.ts"
 import { actionsFor, type OfferedAction } from "./actions.ts"
 import { deleteRow } from "./delete-view.tsx"
@@ -60,7 +61,7 @@ async function readAsked(visit: Visit, desk: Desk): Promise<Asked | undefined> {
   const ids = [...new Set(form.getAll("id").slice(0, MOST_TICKED).flatMap(id => toId(String(id)) ?? []))]
   if (!all && ids.length === 0) return undefined
   // Only rows that exist for this person: an id made up by hand is no more than a row that is not there.
-  const query = all ? (await listQuery(access, desk, { state, zone })).query : access.rows(desk.model).where({ id: { in: ids } } as never)
+  const query = all ? (await listQuery(access, desk, { state, zone })).query : access.rows(desk.model).where({ id: oneOf(ids) } as never)
   const selection = new Selection<any>(access, desk, { query, needs: action.needs, name: action.label })
   const count = await selection.count(MOST_COUNTED)
   const confirmed = form.get("confirm") === "1" && (!all || count <= Number(form.get("count")))

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "bun:test"
 import { createUser } from "../auth/auth.ts"
 import { Permission, User, type UserRow } from "../auth/models.ts"
+import { oneOf } from "../db/compare.ts"
 import { files } from "../files/storage.ts"
 import { open, type TestSite } from "../test/site.ts"
 import { png } from "../testdata/png.ts"
@@ -25,7 +26,7 @@ async function start(given: AdminSettings = settings): Promise<Newsroom & AsyncD
 /** A member of staff with these permissions and no others. */
 async function staff(email: string, ...permissions: string[]): Promise<UserRow> {
   const user = await createUser({ email, name: email.split("@")[0]!, password: "correct horse battery" })
-  const rows = permissions.length === 0 ? [] : await Permission.where({ name: { in: permissions } })
+  const rows = permissions.length === 0 ? [] : await Permission.where({ name: oneOf(permissions) })
   expect(rows.length).toBe(permissions.length)
   await User.update(user, { isStaff: true, permissions: rows })
   return User.get(user.id)

@@ -1,3 +1,4 @@
+import { contains } from "../db/compare.ts"
 import type { AnyModel } from "../db/model.ts"
 import type { Query } from "../db/query.ts"
 import type { Rows } from "../forms/field.ts"
@@ -60,7 +61,7 @@ const TEXTS = ["text", "email", "slug"]
 export function searchIn(query: Query<any>, words: string, keys: readonly string[]): Query<any> {
   let found = query
   for (const word of words.replaceAll("\0", "").split(/\s+/).filter(Boolean).slice(0, 8)) {
-    found = found.where((keys.length === 0 ? { id: -1 } : { or: keys.map(key => ({ [key]: { contains: word } })) }) as never)
+    found = found.where((keys.length === 0 ? { id: -1 } : { or: keys.map(key => ({ [key]: contains(word) })) }) as never)
   }
   return found
 }

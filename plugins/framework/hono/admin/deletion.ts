@@ -1,5 +1,6 @@
 import { count, inArray } from "drizzle-orm"
 import { can } from "../auth/permissions.ts"
+import { oneOf } from "../db/compare.ts"
 import { database } from "../db/database.ts"
 import type { Field } from "../db/field.ts"
 import type { AnyModel } from "../db/model.ts"
@@ -84,7 +85,7 @@ function referring(models: readonly AnyModel[], to: AnyModel): { model: AnyModel
 async function referringIds(model: AnyModel, key: string, ids: readonly number[]): Promise<number[]> {
   const found: number[] = []
   for (let i = 0; i < ids.length && found.length < MOST; i += 500) {
-    found.push(...((await model.where({ [`${key}Id`]: { in: ids.slice(i, i + 500) } } as never).order("id" as never).limit(MOST - found.length).pluck("id" as never)) as number[]))
+    found.push(...((await model.where({ [`${key}Id`]: oneOf(ids.slice(i, i + 500)) } as never).order("id" as never).limit(MOST - found.length).pluck("id" as never)) as number[]))
   }
   return found
 }
@@ -98,7 +99,7 @@ async function mayDelete(access: Access, model: AnyModel, ids: readonly number[]
   const desk = access.desks.of(model)
   if (access.user.isSuperuser && desk?.settings.can?.delete === undefined) return true
   for (let i = 0; i < ids.length; i += 500) {
-    const rows = (await model.where({ id: { in: ids.slice(i, i + 500) } } as never)) as unknown as AnyRow[]
+    const rows = (await model.where({ id: oneOf(ids.slice(i, i + 500)) } as never)) as unknown as AnyRow[]
     for (const row of rows) if (!(await (desk === undefined ? can(access.user, "delete", model, row) : access.may(desk, "delete", row)))) return false
   }
   return true

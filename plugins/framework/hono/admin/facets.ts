@@ -1,3 +1,4 @@
+import { ne } from "../db/compare.ts"
 import type { Query } from "../db/query.ts"
 import type { Desk } from "./desk.ts"
 import { condition, drill as drillTo, EMPTY, FILLED, RANGES } from "./filters.ts"
@@ -131,7 +132,7 @@ function shortLabel(part: string): string {
 /** From the first to the last row that has a date; the newest 30 years of it. */
 async function years(visit: Visit, desk: Desk, { key, query }: { key: string; query: Query<any> }): Promise<string[]> {
   const at = desk.rowKey(key)
-  const dated = query.where({ [at]: { null: false } } as never)
+  const dated = query.where({ [at]: ne(null) } as never)
   const [first, last] = [(await dated.order(at as never).first()) as AnyRow | null, (await dated.order(`-${at}` as never).first()) as AnyRow | null]
   if (first === null || last === null) return []
   const newest = yearOf(last[at], HALF_DAY)

@@ -1,4 +1,5 @@
 /** Filters of a list: what `f.<key>=<value>` in its URL means, as a condition. Values that mean nothing are dropped. */
+import { allOf, gte, lt, lte, ne } from "../db/compare.ts"
 import type { Desk } from "./desk.ts"
 import { addDays, dayRange, startOf, today } from "./moments.ts"
 
@@ -30,7 +31,7 @@ function one(desk: Desk, key: string, { value, zone }: { value: string; zone: st
   const at = desk.rowKey(key)
   const optional = field.options.optional === true
   if (field.kind !== "many" && value === EMPTY) return optional ? { [at]: null } : undefined
-  if (field.kind !== "many" && value === FILLED) return optional ? { [at]: { null: false } } : undefined
+  if (field.kind !== "many" && value === FILLED) return optional ? { [at]: ne(null) } : undefined
   switch (field.kind) {
     case "boolean":
       return value === "yes" || value === "no" ? { [at]: value === "yes" } : undefined
@@ -85,7 +86,7 @@ function dates(at: string, value: string, o: { zone: string; moment: boolean }):
   const found = range()
   if (found === undefined) return undefined
   const end = (day: string) => (o.moment ? startOf(day, o.zone) : day)
-  return { [at]: { ...(found.from !== undefined && { gte: end(found.from) }), ...(found.to !== undefined && { lt: end(found.to) }) } }
+  return { [at]: allOf(...(found.from === undefined ? [] : [gte(end(found.from))]), ...(found.to === undefined ? [] : [lt(end(found.to))])) }
 }
 
 /** "5", "5..", "..9" or "5..9". */
@@ -96,7 +97,7 @@ function numbers(at: string, value: string, decimal: boolean): Condition | undef
   if (parts.some((part, i) => part !== "" && read[i] === undefined) || read.every(part => part === undefined)) return undefined
   const cast = (part: string) => (decimal ? part : Number(part))
   if (read.length === 1) return { [at]: cast(read[0]!) }
-  return { [at]: { ...(read[0] !== undefined && { gte: cast(read[0]) }), ...(read[1] !== undefined && { lte: cast(read[1]) }) } }
+  return { [at]: allOf(...(read[0] === undefined ? [] : [gte(cast(read[0]))]), ...(read[1] === undefined ? [] : [lte(cast(read[1]))])) }
 }
 
 /** The condition of the drill-down ("2026-11"). */

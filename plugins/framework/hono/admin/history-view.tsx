@@ -1,3 +1,4 @@
+import { oneOf } from "../db/compare.ts"
 import { NotFound } from "../db/errors.ts"
 import { titleKey } from "./defaults.ts"
 import type { Desk } from "./desk.ts"
@@ -65,7 +66,7 @@ export async function recentChanges(visit: Visit, most: number): Promise<Recent[
   const { access, site } = visit
   const desks: Desk[] = []
   for (const desk of site.desks.values()) if (await access.may(desk, "view")) desks.push(desk)
-  const changes = await Change.where({ model: { in: desks.map(desk => desk.name) } }).order("-id").limit(most * 4)
+  const changes = await Change.where({ model: oneOf(desks.map(desk => desk.name)) }).order("-id").limit(most * 4)
   const found: Recent[] = []
   for (const change of changes) {
     if (found.length >= most) break

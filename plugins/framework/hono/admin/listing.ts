@@ -1,3 +1,4 @@
+import { contains } from "../db/compare.ts"
 import type { Page } from "../db/page.ts"
 import type { Query } from "../db/query.ts"
 import type { Access } from "./access.ts"
@@ -108,7 +109,7 @@ export const LARGE = 100_000
 export async function listQuery(access: Access, desk: Desk, ask: ListAsk): Promise<{ query: Query<any>; exact: boolean; size: number }> {
   const { state } = ask
   const levels = await access.levels(desk)
-  const size = (await access.rows(desk.model).estimate()) ?? Number.POSITIVE_INFINITY
+  const size = (await desk.model.all.estimate()) ?? Number.POSITIVE_INFINITY
   const narrowed = narrow(access, desk, { ...ask, levels })
   if (state.q !== "" && !state.everywhere && size > LARGE) {
     const called = calledExactly(desk, state.q, levels)
@@ -154,7 +155,7 @@ function searchFor(desk: Desk, word: string, o: { levels: ReadonlyMap<string, Le
   const fields = desk.search.filter(({ key }) => o.levels.get(key) !== "none")
   const any: Condition[] = fields.flatMap(({ key, exact }): Condition[] => {
     const { kind } = desk.field(key)
-    if (!exact && kind !== "uuid" && kind !== "date") return [{ [key]: { contains: word } }]
+    if (!exact && kind !== "uuid" && kind !== "date") return [{ [key]: contains(word) }]
     // The databases take only well-formed ones.
     if (kind === "uuid" && !UUID.test(word)) return []
     if (kind === "date" && (word.length !== 10 || dayRange(word) === undefined)) return []
@@ -179,7 +180,7 @@ export const COUNT_UP_TO = 10_000
 export async function total(query: Query<any>, whole: boolean): Promise<Total> {
   const counted = await query.countUpTo(COUNT_UP_TO + 1)
   if (counted <= COUNT_UP_TO) return { count: counted, kind: "exact" }
-  const estimated = whole ? await query.estimate() : undefined
+  const estimated = whole ? await query.model.all.estimate() : undefined
   return estimated === undefined || estimated <= COUNT_UP_TO ? { count: COUNT_UP_TO, kind: "more" } : { count: estimated, kind: "about" }
 }
 

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test"
 import { Postgres } from "../../../../test/kit/postgres.ts"
 import { createUser } from "../auth/auth.ts"
 import { Group, Permission, User, type UserRow } from "../auth/models.ts"
+import { ne, oneOf } from "../db/compare.ts"
 import { open, type TestSite } from "../test/site.ts"
 import { Change } from "./history.ts"
 import { type AdminSettings, modelAdmin } from "./settings.ts"
@@ -27,7 +28,7 @@ for (const dialect of ["sqlite", "postgres"]) {
   }
   const staff = async (name: string, ...permissions: string[]): Promise<UserRow> => {
     const user = await createUser({ email: `${name}@x.org`, name, password: "correct horse battery" })
-    const rows = await Permission.where({ name: { in: permissions } })
+    const rows = await Permission.where({ name: oneOf(permissions) })
     expect(rows.length).toBe(permissions.length)
     await User.update(user, { isStaff: true, permissions: rows })
     return User.get(user.id)
@@ -113,7 +114,7 @@ for (const dialect of ["sqlite", "postgres"]) {
     })
 
     test("links to rows that may not be seen stay when the rest is changed, and cannot be added", async () => {
-      await using room = await start({ models: { post: modelAdmin(Post, {}), tag: modelAdmin(Tag, { rows: (query, user) => (user.isSuperuser ? query : query.where({ name: { ne: "hidden" } })) }) } })
+      await using room = await start({ models: { post: modelAdmin(Post, {}), tag: modelAdmin(Tag, { rows: (query, user) => (user.isSuperuser ? query : query.where({ name: ne("hidden") })) }) } })
       const { site, boss } = room
       const [hidden, open1, open2] = await Tag.createMany([{ name: "hidden" }, { name: "one" }, { name: "two" }])
       const [post] = await posts(boss, 1)
@@ -162,7 +163,7 @@ for (const dialect of ["sqlite", "postgres"]) {
       await using room = await start({
         models: {
           reader: modelAdmin(Reader, { order: ["-email"], perPage: 2, field: (key, user) => (key === "email" && !user.isSuperuser ? "none" : undefined) }),
-          section: modelAdmin(Section, { rows: (query, user) => (user.isSuperuser ? query : query.where({ name: { ne: "Covert" } })) }),
+          section: modelAdmin(Section, { rows: (query, user) => (user.isSuperuser ? query : query.where({ name: ne("Covert") })) }),
           post: modelAdmin(Post, {}),
         },
       })

@@ -1,3 +1,4 @@
+import { gt, lt, ne } from "../db/compare.ts"
 import { transaction } from "../db/database.ts"
 import { preparedBy } from "../db/prepared.ts"
 import { cookie, cookieName } from "./cookies.ts"
@@ -118,9 +119,9 @@ export class Session {
     const expiresAt = new Date(Date.now() + this.#options.days * DAY)
     const known = this.#ended ? undefined : this.#id
     // Rarely: a table that only grows is the cost of never asking.
-    if (Math.random() < 0.01) await sessions.where({ expiresAt: { lt: new Date() } }).delete()
+    if (Math.random() < 0.01) await sessions.where({ expiresAt: lt(new Date()) }).delete()
     const id = await transaction(async () => {
-      const row = known === undefined ? null : await sessions.where({ key: hash(known), expiresAt: { gt: new Date() } }).first()
+      const row = known === undefined ? null : await sessions.where({ key: hash(known), expiresAt: gt(new Date()) }).first()
       const data = { ...row?.data }
       for (const change of this.#changes) change(data)
       const subject = this.#subject === undefined ? (row?.subject ?? null) : this.#subject
@@ -158,7 +159,7 @@ async function find(id: string): Promise<Kept | null> {
 
 /** Ends every session of a person (password changed, account closed), but the one whose cookie this is. */
 export async function endSessionsOf(subject: string, options: { except?: string } = {}): Promise<number> {
-  const keep = options.except === undefined ? {} : { key: { ne: hash(options.except) } }
+  const keep = options.except === undefined ? {} : { key: ne(hash(options.except)) }
   return sessions.where({ subject, ...keep }).delete()
 }
 

@@ -3,6 +3,7 @@ import { Writable } from "node:stream"
 import { parseArgs } from "node:util"
 import type { AnyApp } from "../app/app.ts"
 import { type AppCommand, CommandError } from "../app/part.ts"
+import { contains } from "../db/compare.ts"
 import { ValidationError } from "../db/errors.ts"
 import { authOf } from "./auth.ts"
 import type { UserRow } from "./models.ts"
@@ -54,7 +55,7 @@ async function find(app: AnyApp, email: string | undefined): Promise<UserRow> {
   if (email === undefined) throw new CommandError("say whose: the user's e-mail address")
   const user = await authOf(app).accounts.find(email)
   if (user !== null) return user
-  const like = await User.where({ email: { contains: email.split("@")[0]! } }).limit(3).pluck("email")
+  const like = await User.where({ email: contains(email.split("@")[0]!) }).limit(3).pluck("email")
   throw new CommandError(`there is no user ${email}${like.length > 0 ? `; there is ${like.join(", ")}` : ""}`)
 }
 

@@ -1,4 +1,5 @@
 import type { Finding } from "../app/part.ts"
+import { oneOf } from "../db/compare.ts"
 import { mailerOf } from "../mail/mailer.ts"
 import { hasTables } from "./accounts.ts"
 import type { Auth } from "./auth.ts"
@@ -25,6 +26,6 @@ export async function deployChecks(auth: Auth): Promise<Finding[]> {
 
 async function staffWithoutSecondFactor(): Promise<string[]> {
   const staff = await User.where({ isActive: true, or: [{ isStaff: true }, { isSuperuser: true }] }).limit(1000)
-  const safe = new Set(await SecondFactor.where({ user: { id: { in: staff.map(user => user.id) } } }).pluck("userId"))
+  const safe = new Set(await SecondFactor.where({ user: oneOf(staff.map(user => user.id)) }).pluck("userId"))
   return staff.filter(user => !safe.has(user.id)).map(user => user.email)
 }

@@ -5,6 +5,7 @@ import { endSessionsOf } from "../app/session.ts"
 import { isSecure } from "../app/security.ts"
 import { clientIp } from "../app/request.ts"
 import type { Ctx } from "../app/env.ts"
+import { gt } from "../db/compare.ts"
 import { subjectOf } from "./accounts.ts"
 import { preparedBy } from "../db/prepared.ts"
 import { note } from "./events.ts"
@@ -71,7 +72,7 @@ const MOST = 50
 
 /** The browsers in which a user is logged in, newest first. `cookie` is that of this request's session. */
 export async function loginsOf(user: { id: number }, cookie?: string): Promise<LoginInfo[]> {
-  const rows = await sessions.where({ subject: subjectOf(user.id), expiresAt: { gt: new Date() } }).order("-id").limit(MOST)
+  const rows = await sessions.where({ subject: subjectOf(user.id), expiresAt: gt(new Date()) }).order("-id").limit(MOST)
   const key = cookie === undefined ? "" : new Bun.CryptoHasher("sha256").update(cookie).digest("base64url")
   return rows.map(row => ({ ...placeOf(row.data), id: row.id, here: row.key === key })).toSorted((a, b) => b.at - a.at)
 }

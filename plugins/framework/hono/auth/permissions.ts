@@ -1,3 +1,4 @@
+import { oneOf } from "../db/compare.ts"
 import type { AnyModel } from "../db/model.ts"
 import { Group, Permission, User, type UserRow } from "./models.ts"
 
@@ -62,7 +63,7 @@ export function permissionsOf(user: UserRow): Promise<ReadonlySet<string>> {
 async function load(id: number): Promise<ReadonlySet<string>> {
   const user = await User.all.with("permissions", "groups").where({ id }).first()
   if (user === null) return new Set()
-  const groups = user.groups.length === 0 ? [] : await Group.all.with("permissions").where({ id: { in: user.groups.map(group => group.id) } })
+  const groups = user.groups.length === 0 ? [] : await Group.all.with("permissions").where({ id: oneOf(user.groups.map(group => group.id)) })
   return new Set([...user.permissions, ...groups.flatMap(group => group.permissions)].map(permission => permission.name))
 }
 

@@ -1,4 +1,5 @@
 import { and, eq, gt, sql } from "drizzle-orm"
+import { lt, lte, oneOf } from "../db/compare.ts"
 import { database } from "../db/database.ts"
 import { Throttle } from "./models.ts"
 
@@ -52,7 +53,7 @@ export async function refund(act: Act, address: string): Promise<void> {
 
 /** The attempt was right, or the person proved in another way who it is: the account's count starts anew. */
 export async function forgive(account: string, acts: readonly Act[] = ["login", "code", "password"]): Promise<void> {
-  await Throttle.where({ key: { in: acts.map(act => keyOf(act, "account", account)) } }).delete()
+  await Throttle.where({ key: oneOf(acts.map(act => keyOf(act, "account", account))) }).delete()
 }
 
 /** For `unlock` and the admin: true while nobody may try this account's password. */
@@ -85,9 +86,9 @@ async function count(key: string, { attempts, perMs }: Limit): Promise<number> {
 
 /** Takes away what is over, and of the rest the oldest past the bound. */
 export async function sweep(most = MOST_ROWS): Promise<void> {
-  await Throttle.where({ since: { lt: Date.now() - LONGEST_MS } }).delete()
+  await Throttle.where({ since: lt(Date.now() - LONGEST_MS) }).delete()
   const oldest = await Throttle.order("-since").offset(most).limit(1).pluck("since")
-  if (oldest.length > 0) await Throttle.where({ since: { lte: oldest[0]! } }).delete()
+  if (oldest.length > 0) await Throttle.where({ since: lte(oldest[0]!) }).delete()
 }
 
 /** Hashed: the table names no person, whatever strangers type. */

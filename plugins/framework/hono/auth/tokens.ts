@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto"
+import { gt as after, lt, oneOf } from "../db/compare.ts"
 import { database } from "../db/database.ts"
 import { and, eq, gt } from "drizzle-orm"
 import { Token } from "./models.ts"
@@ -21,7 +22,7 @@ export type TokenRow = Awaited<ReturnType<typeof Token.get>>
 
 /** Makes a token; what is given is the only copy of it, the table has its hash. */
 export async function issue(purpose: Purpose, of: { user?: number; email: string; data?: Record<string, string> }): Promise<string> {
-  if (Math.random() < 0.02) await Token.where({ expiresAt: { lt: new Date() } }).delete()
+  if (Math.random() < 0.02) await Token.where({ expiresAt: lt(new Date()) }).delete()
   const token = randomBytes(32).toString("base64url")
   const expiresAt = new Date(Date.now() + PURPOSES[purpose])
   await Token.create({ hash: hashOf(purpose, token), purpose, user: of.user ?? null, email: of.email, data: of.data ?? {}, expiresAt })
@@ -30,7 +31,7 @@ export async function issue(purpose: Purpose, of: { user?: number; email: string
 
 /** Looks at it without using it up: mail programs open links before people do. */
 export function peek(purpose: Purpose, token: string): Promise<TokenRow | null> {
-  return Token.where({ hash: hashOf(purpose, token), expiresAt: { gt: new Date() } }).first()
+  return Token.where({ hash: hashOf(purpose, token), expiresAt: after(new Date()) }).first()
 }
 
 /** Uses it up: of any number at once, in any process, one gets the row. */
@@ -44,7 +45,7 @@ export async function redeem(purpose: Purpose, token: string): Promise<TokenRow 
 
 /** Every open link of a user: after a new password or address, older mails open nothing. */
 export async function revokeTokens(user: number, purposes: readonly Purpose[] = ["reset", "invite", "email"]): Promise<void> {
-  await Token.where({ user: { id: user }, purpose: { in: purposes } }).delete()
+  await Token.where({ user: { id: user }, purpose: oneOf(purposes) }).delete()
 }
 
 /** The purpose is part of it: a token of one is none of another. */

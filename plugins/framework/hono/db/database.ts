@@ -39,6 +39,10 @@ export class Database {
     return open === undefined ? this.#backend.write(f) : Promise.resolve(f(open.db))
   }
 
+  get inTransaction(): boolean {
+    return this.#open.getStore() !== undefined
+  }
+
   /** All or nothing; the queries of `f`, however deep, are part of it. One within another joins it. */
   async transaction<T>(f: () => Promise<T>): Promise<T> {
     if (this.#open.getStore() !== undefined) return f()

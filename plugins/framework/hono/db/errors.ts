@@ -3,6 +3,16 @@ export class NotFound extends Error {
   override readonly name = "NotFound"
 }
 
+/** More than one row answers a query that is for one (`get`). */
+export class MultipleFound extends Error {
+  override readonly name = "MultipleFound"
+}
+
+/** What was written is no condition, order or page: a mistake in the app, or a value from outside that it took unchecked. */
+export class ConditionError extends Error {
+  override readonly name = "ConditionError"
+}
+
 /** Values that a model does not take; one message a field, "" for the row as a whole. Forms show them in place. */
 export class ValidationError extends Error {
   override readonly name = "ValidationError"

@@ -1,10 +1,12 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test"
 import { describeWith } from "../../../../test/kit/needs.ts"
 import { Postgres } from "../../../../test/kit/postgres.ts"
+import { contains, endsWith, has, oneOf, startsWith } from "./compare.ts"
 import { Database, useDatabase } from "./database.ts"
 import { datetime, integer, json, many, references, text } from "./fields.ts"
 import { createTables } from "./migrate/create.ts"
 import { model } from "./model.ts"
+import type { Where } from "./where.ts"
 
 const Tag = model("tag", { name: text({ search: true }) })
 const Note = model("note", {
@@ -39,7 +41,7 @@ function attacks(): void {
     const note = await Note.create({ title: hostile, data: { [hostile]: hostile }, tag, tags: [tag] })
     expect((await Note.get(note.id)).title).toBe(hostile)
     expect((await Note.get(note.id)).data).toEqual({ [hostile]: hostile })
-    const one = [{ title: hostile }, { title: { contains: hostile } }, { title: { startsWith: hostile } }, { title: { in: [hostile] } }, { tag: { name: hostile } }, { tags: { name: { endsWith: hostile } } }, { or: [{ title: hostile }] }]
+    const one: Where<typeof Note.fields>[] = [{ title: hostile }, { title: contains(hostile) }, { title: startsWith(hostile) }, { title: oneOf([hostile]) }, { tag: has({ name: hostile }) }, { tags: has({ name: endsWith(hostile) }) }, { or: [{ title: hostile }] }]
     for (const where of one) expect([where, await Note.where(where).pluck("id")]).toEqual([where, [note.id]])
     expect(await Note.where({ not: { title: hostile } }).count()).toBe(1)
     expect(await Note.all.search(hostile).count()).toBeLessThanOrEqual(1)
@@ -50,8 +52,11 @@ function attacks(): void {
 
   test.each(HOSTILE)("%j is no name of a field, an order or a comparison", async hostile => {
     await expect(Promise.resolve(Note.where({ [hostile]: 1 } as never))).rejects.toThrow("has no field")
-    await expect(Promise.resolve(Note.order(hostile as never))).rejects.toThrow("cannot be sorted")
-    await expect(Promise.resolve(Note.where({ title: { [hostile]: 1 } } as never))).rejects.toThrow("no comparison")
+    expect(() => Note.order(hostile as never)).toThrow("cannot be sorted")
+    expect(() => Note.with(hostile as never)).toThrow("no relation")
+    expect(() => Note.all.without(hostile as never)).toThrow("no column")
+    await expect(Note.all.pluck(hostile as never)).rejects.toThrow("no column")
+    await expect(Promise.resolve(Note.where({ title: { [hostile]: 1 } } as never))).rejects.toThrow("cannot be compared with a plain object")
     await expect(Note.all.page({ size: 5, after: hostile })).resolves.toMatchObject({ rows: [] })
     await expect(Note.create({ title: "x", [hostile]: 1 } as never)).rejects.toThrow("No such field")
     expect(await Note.all.count()).toBe(0)

@@ -2,6 +2,7 @@ import type { Field } from "./field.ts"
 import type { ManyField, ReferenceField } from "./fields.ts"
 import { Query } from "./query.ts"
 import { plural, words } from "./naming.ts"
+import type { Exact, Where } from "./where.ts"
 
 export type Fields = Readonly<Record<string, Field<any, any, any>>>
 
@@ -95,8 +96,8 @@ export class ModelBase<F extends Fields = Fields> {
     return new Query<F>(this)
   }
 
-  where(condition: Parameters<Query<F>["where"]>[0]): Query<F> {
-    return this.all.where(condition)
+  where<const C extends Where<F>>(condition: C & Exact<F, C>): Query<F> {
+    return this.all.where(condition as never)
   }
   order(...keys: Parameters<Query<F>["order"]>): Query<F> {
     return this.all.order(...keys)
@@ -104,9 +105,9 @@ export class ModelBase<F extends Fields = Fields> {
   with<K extends ReferenceKeys<F> | ManyKeys<F>>(...keys: K[]): Query<F, K> {
     return this.all.with(...keys)
   }
-  /** The row of that id; throws NotFound (404 in an app). */
-  get(id: number): Promise<Row<F>> {
-    return this.all.get(id)
+  /** The row of that id, or the one that answers the condition; throws NotFound (404 in an app), or MultipleFound. */
+  get<const C extends Where<F> | number>(wanted: C & (C extends number ? C : Exact<F, C>)): Promise<Row<F>> {
+    return this.all.get(wanted as number)
   }
   create(values: New<F>): Promise<Row<F>> {
     return this.all.create(values)
@@ -134,6 +135,9 @@ export class ModelBase<F extends Fields = Fields> {
 export type Model<F extends Fields = Fields, S extends string = never> = ModelBase<F> & { readonly [K in S]: Query<F> }
 export type AnyModel = ModelBase<any>
 
+/** Keys that conditions are combined with. */
+const COMBINE = ["or", "and", "not"]
+
 /** Defines a model. The name is singular and stays: tables and permissions are named after it. */
 export function model<const F extends Fields, const S extends string = never>(
   name: string,
@@ -153,4 +157,7 @@ export function model<const F extends Fields, const S extends string = never>(
 function checkKey(name: string, key: string): void {
   if (!/^[a-z][A-Za-z0-9]*$/.test(key)) throw new Error(`model "${name}": field "${key}": a key starts with a small letter and has only letters and digits`)
   if (key === "id") throw new Error(`model "${name}": "id" is there already`)
+  if (COMBINE.includes(key)) throw new Error(`model "${name}": field "${key}": "or", "and" and "not" combine conditions; choose another key`)
+  // Every object has these: values that leave the field out would seem to give one.
+  if (key in Object.prototype) throw new Error(`model "${name}": field "${key}": JavaScript objects have one of that name; choose another key`)
 }

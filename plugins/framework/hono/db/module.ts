@@ -1,6 +1,7 @@
 /** "edge/db": models, their fields, queries. */
+export { allOf, between, Comparison, contains, endsWith, gt, gte, Has, has, lt, lte, ne, oneOf, startsWith } from "./compare.ts"
 export { Database, database, transaction, useDatabase, withDatabase } from "./database.ts"
-export { InUse, NotFound, ValidationError } from "./errors.ts"
+export { ConditionError, InUse, MultipleFound, NotFound, ValidationError } from "./errors.ts"
 export type { Field, FieldKind, FieldOptions } from "./field.ts"
 export {
   boolean,
@@ -27,4 +28,4 @@ export { model, ModelBase } from "./model.ts"
 export type { AnyModel, Fields, Loaded, Model, ModelOptions, New, Patch, Row } from "./model.ts"
 export { plural, slugify, words } from "./naming.ts"
 export { Query } from "./query.ts"
-export type { Compare, Where } from "./where.ts"
+export type { Where } from "./where.ts"

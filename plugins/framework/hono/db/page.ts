@@ -2,6 +2,8 @@
  * Paging that costs the same on page 1 and on page 20,000: the next page begins after the last row of this one
  * (keyset), instead of counting off the rows before it (OFFSET reads and drops every one of them).
  */
+import { type Comparison, gt, lt, ne } from "./compare.ts"
+import { ConditionError } from "./errors.ts"
 import type { Field } from "./field.ts"
 import type { AnyModel } from "./model.ts"
 import { rowKey } from "./tables.ts"
@@ -52,7 +54,7 @@ function toSortKey(model: AnyModel, key: string): SortKey {
   const descending = key.startsWith("-")
   const name = descending ? key.slice(1) : key
   const field = (Object.entries(model.fields) as [string, Field][]).find(([k, f]) => f.kind !== "many" && rowKey(k, f) === name)?.[1]
-  if (field === undefined && name !== "id") throw new Error(`${model.name} cannot be sorted by "${name}"`)
+  if (field === undefined && name !== "id") throw new ConditionError(`${model.name} cannot be sorted by "${name}"`)
   return { name, descending, nullable: field?.options.optional === true, field }
 }
 
@@ -63,12 +65,12 @@ function toSortKey(model: AnyModel, key: string): SortKey {
 export function segments(keys: readonly SortKey[], from: readonly unknown[] | undefined, backwards: boolean): Segment[] {
   const found: Segment[] = []
   const order = (i: number) => keys.slice(i).map(key => (key.descending === backwards ? key.name : `-${key.name}`))
-  const ranged = (equal: object, i: number, range: object) => found.push({ where: { ...equal, [keys[i]!.name]: range }, order: order(i), sure: true })
+  const ranged = (equal: object, i: number, range: Comparison<unknown>) => found.push({ where: { ...equal, [keys[i]!.name]: range }, order: order(i), sure: true })
   const nulls = (equal: object, i: number) => found.push({ where: { ...equal, [keys[i]!.name]: null }, order: order(i + 1), sure: !keys[i + 1]!.nullable })
   if (from === undefined) {
     const first = keys[0]!
     if (!first.nullable) return [{ where: {}, order: order(0), sure: true }]
-    ranged({}, 0, { null: false })
+    ranged({}, 0, ne(null))
     nulls({}, 0)
     return backwards ? found.toReversed() : found
   }
@@ -77,10 +79,10 @@ export function segments(keys: readonly SortKey[], from: readonly unknown[] | un
     const value = from[i]
     const equal = Object.fromEntries(keys.slice(0, i).map((k, n) => [k.name, from[n]]))
     if (value === null) {
-      if (backwards) ranged(equal, i, { null: false })
+      if (backwards) ranged(equal, i, ne(null))
       continue
     }
-    ranged(equal, i, { [key.descending === backwards ? "gt" : "lt"]: value })
+    ranged(equal, i, key.descending === backwards ? gt(value!) : lt(value!))
     if (key.nullable && !backwards) nulls(equal, i)
   }
   return found

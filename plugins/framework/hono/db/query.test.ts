@@ -1,4 +1,5 @@
 import { expect, test } from "bun:test"
+import { contains, has, ne } from "./compare.ts"
 import { Database, useDatabase } from "./database.ts"
 import { model } from "./model.ts"
 import { boolean, choice, datetime, decimal, many, markdown, references, slug, text } from "./fields.ts"
@@ -18,7 +19,7 @@ const Post = model(
     publishedAt: datetime({ optional: true, filter: true }),
     tags: many(Tag),
   },
-  { order: ["-publishedAt"], scopes: { published: q => q.where({ publishedAt: { null: false } }) } },
+  { order: ["-publishedAt"], scopes: { published: q => q.where({ publishedAt: ne(null) }) } },
 )
 
 test("feel", async () => {
@@ -37,7 +38,7 @@ test("feel", async () => {
   const list = await Post.published.with("author", "tags").order("-publishedAt").limit(20)
   expect(list[0]!.author.name).toBe("Ann")
   expect(list[0]!.tags[0]!.name).toBe("a")
-  expect(await Post.where({ author: { name: { contains: "nn" } }, tags: { name: "a" } }).count()).toBe(1)
+  expect(await Post.where({ author: has({ name: contains("nn") }), tags: has({ name: "a" }) }).count()).toBe(1)
   expect(await Post.all.search("hello").count()).toBe(1)
   const [short] = await Post.published.with("author").without("body", "publishedAt")
   // Sorted by, so it is there all the same.

@@ -1,32 +1,26 @@
-import { and, asc, between, count, desc, eq, getColumns, inArray, type SQL, sql } from "drizzle-orm"
-import { database } from "./database.ts"
-import { explainConstraint, NotFound } from "./errors.ts"
+import { count, inArray, type SQL, sql } from "drizzle-orm"
+import { contains } from "./compare.ts"
+import { database, type Handle } from "./database.ts"
+import { estimate } from "./estimate.ts"
+import { ConditionError, explainConstraint, MultipleFound, NotFound } from "./errors.ts"
 import type { Field } from "./field.ts"
-import type { AnyModel, ColumnKeys, Fields, Loaded, ManyKeys, ModelBase, New, Patch, ReferenceKeys, Row } from "./model.ts"
-import { column } from "./naming.ts"
+import type { ColumnKeys, Fields, Loaded, ManyKeys, ModelBase, New, Patch, ReferenceKeys, Row } from "./model.ts"
+import { column as columnName } from "./naming.ts"
 import { fromCursor, type Page, type PageOptions, segments, type SortKey, sortKeys, toCursor } from "./page.ts"
-import { rowKey, type Table, target } from "./tables.ts"
+import { NOTHING, type Parts, refuse, rowsOf } from "./parts.ts"
+import { checkRelations, link, loadRelation } from "./relations.ts"
+import { conditionOf, orderOf, select, within } from "./select.ts"
+import type { Table } from "./tables.ts"
 import { check } from "./values.ts"
-import { toSql, type Where } from "./where.ts"
+import { columnAt, type Exact, hasColumn, type Where } from "./where.ts"
 
 type OrderKey<F extends Fields> = (keyof Row<F> & string) | `-${keyof Row<F> & string}`
+type AnyRow = Record<string, unknown>
 
-interface Parts {
-  readonly where: readonly Record<string, unknown>[]
-  readonly order: readonly string[]
-  readonly limit: number | undefined
-  readonly offset: number
-  readonly load: readonly string[]
-  /** Columns that are left out. */
-  readonly omit: readonly string[]
-  /** Where nulls go, in sort keys from this one on; undefined: where the database puts them. */
-  readonly nulls: { readonly place: "first" | "last"; readonly from: number } | undefined
-  /** Rows stay as they are read until the transaction ends. */
-  readonly lock: boolean
-}
-const NOTHING: Parts = { where: [], order: [], limit: undefined, offset: 0, load: [], omit: [], nulls: undefined, lock: false }
-
-/** Rows to be asked for. Every method gives a new query; awaiting one runs it. */
+/**
+ * Rows to be asked for. Every method gives a new query; awaiting one runs it. Which method takes which modifier stands in
+ * parts.ts and docs/framework.md; what a method would have to leave aside throws ConditionError.
+ */
 export class Query<F extends Fields, L extends string = never> implements PromiseLike<Loaded<F, L>[]> {
   constructor(
     readonly model: ModelBase<F>,
@@ -37,20 +31,30 @@ export class Query<F extends Fields, L extends string = never> implements Promis
     return new Query<F, L>(this.model, { ...this.parts, ...change }) as this
   }
 
-  where(condition: Where<F>): this {
-    return this.#with({ where: [...this.parts.where, condition as Record<string, unknown>] })
+  /** Rows that answer the condition, and those before it. Undefined and plain objects as values throw ConditionError when it is run. */
+  where<const C extends Where<F>>(condition: C & Exact<F, C>): this {
+    return this.#with({ where: [...this.parts.where, condition] })
   }
 
   /** Sorts by these, "-" in front for descending; replaces an earlier order. The id decides between equals. */
   order(...keys: OrderKey<F>[]): this {
+    for (const key of keys) {
+      if (typeof key !== "string" || !hasColumn(this.model, key.replace(/^-/, ""))) throw new ConditionError(`${this.model.name} cannot be sorted by "${key}"`)
+    }
     return this.#with({ order: keys })
   }
 
+  /** At most so many rows; replaces an earlier limit. */
   limit(rows: number): this {
-    return this.#with({ limit: rows })
+    return this.#with({ limit: rowsOf("limit()", rows, 0) })
   }
+  /** Without the first so many rows. */
   offset(rows: number): this {
-    return this.#with({ offset: rows })
+    return this.#with({ offset: rowsOf("offset()", rows, 0) })
+  }
+  /** Whether a limit or offset was set. */
+  get limited(): boolean {
+    return this.parts.limit !== undefined || this.parts.offset > 0
   }
 
   /** Inside a transaction: nobody else changes these rows until it ends. SQLite has one writer at a time anyway. */
@@ -60,11 +64,15 @@ export class Query<F extends Fields, L extends string = never> implements Promis
 
   /** Loads related rows too, one query for each relation however many rows there are. */
   with<K extends ReferenceKeys<F> | ManyKeys<F>>(...keys: K[]): Query<F, L | K> {
+    checkRelations(this.model, keys)
     return new Query<F, L | K>(this.model, { ...this.parts, load: [...new Set([...this.parts.load, ...keys])] })
   }
 
   /** Leaves columns out: a list needs no long texts, and reading them is most of its cost. Say it last. */
   without<K extends ColumnKeys<F>>(...keys: K[]): Query<Omit<F, K>, L> {
+    for (const key of keys) {
+      if (!hasColumn(this.model, key) || (key as string) === "id") throw new ConditionError(`${this.model.name} has no column "${key}" that can be left out`)
+    }
     return new Query<F, L>(this.model, { ...this.parts, omit: [...this.parts.omit, ...keys] }) as unknown as Query<Omit<F, K>, L>
   }
 
@@ -73,7 +81,7 @@ export class Query<F extends Fields, L extends string = never> implements Promis
     const fields = Object.entries(this.model.fields).filter(([, field]) => field.options.search === true)
     const conditions = words.split(/\s+/).filter(Boolean).slice(0, 8)
     if (conditions.length === 0 || fields.length === 0) return this
-    const all = conditions.map(word => ({ or: fields.map(([key]) => ({ [key]: { contains: word } })) }))
+    const all = conditions.map(word => ({ or: fields.map(([key]) => ({ [key]: contains(word) })) }))
     return this.#with({ where: [...this.parts.where, { and: all }] })
   }
 
@@ -86,80 +94,67 @@ export class Query<F extends Fields, L extends string = never> implements Promis
   }
 
   async first(): Promise<Loaded<F, L> | null> {
-    return (await this.limit(1).#rows())[0] ?? null
+    return (await this.#atMost(1).#rows())[0] ?? null
   }
 
-  /** The one row of that id, or that answers the condition; throws NotFound. */
-  async get(id: number | Where<F>): Promise<Loaded<F, L>> {
-    const row = await this.where((typeof id === "number" ? { id } : id) as Where<F>).first()
-    if (row === null) throw new NotFound(`no ${this.model.name} ${JSON.stringify(id)}`)
-    return row
+  /** The one row of that id, or that answers the condition; throws NotFound, or MultipleFound when there are more. */
+  async get<const C extends Where<F> | number>(wanted: C & (C extends number ? C : Exact<F, C>)): Promise<Loaded<F, L>> {
+    const one = typeof wanted === "number" ? this.#at(wanted) : this.where(wanted as never)
+    const rows = await one.#atMost(2).#rows()
+    if (rows.length > 1) throw new MultipleFound(`more than one ${this.model.name} answers get(); the first of them: .where({ ... }).first(), with an order`)
+    if (rows.length === 0) throw new NotFound(`no ${this.model.name} ${JSON.stringify(wanted)}`)
+    return rows[0]!
   }
 
+  /** How many rows; with limit() and offset(), how many of those that are left by them. */
   async count(): Promise<number> {
-    const rows: { n: number }[] = await database().read(db => {
-      const table = database().tables.of(this.model)
-      return db.select({ n: count() }).from(table).where(this.#condition(db))
-    })
-    return Number(rows[0]?.n ?? 0)
+    refuse("count", this.parts, this.model.name)
+    return this.#count(this.parts)
   }
 
   /** How many rows, counting no further than `most`: `most` means that or more. Reads at most `most` rows of an index. */
   async countUpTo(most: number): Promise<number> {
+    refuse("countUpTo", this.parts, this.model.name)
+    return this.#count(this.#atMost(rowsOf("countUpTo()", most, 0)).parts)
+  }
+
+  async #count(parts: Parts): Promise<number> {
     const rows: { n: number }[] = await database().read(db => {
       const table = database().tables.of(this.model)
-      const some = db.select({ one: sql`1`.as("one") }).from(table).where(this.#condition(db)).limit(most).as("some")
-      return db.select({ n: count() }).from(some)
+      const where = conditionOf(this.model, parts, db)
+      if (parts.limit === undefined && parts.offset === 0) return db.select({ n: count() }).from(table).where(where)
+      // Not sorted: a database may then walk the wrong index to the first row that fits.
+      return db.select({ n: count() }).from(within(db.select({ one: sql`1`.as("one") }).from(table).where(where).$dynamic(), parts).as("some"))
     })
     return Number(rows[0]?.n ?? 0)
   }
 
-  /**
-   * About how many rows the table has, whatever the conditions, at once at any size; undefined where the database cannot
-   * say. Postgres: what the last ANALYZE found. SQLite: counted up to 100,000 ids (1 ms), then from samples of them.
-   */
+  /** About how many rows the table has, at once at any size; undefined where the database cannot say. Takes no condition. */
   async estimate(): Promise<number | undefined> {
-    if (database().dialect === "sqlite") return this.#sampled()
-    const found: { n: unknown }[] = await database().read(db => db.execute(sql`select reltuples::bigint as n from pg_class where oid = quote_ident(${this.model.table})::regclass`))
-    const n = Number(found[0]?.n ?? -1)
-    return n < 0 ? undefined : n
-  }
-
-  /** How many ids of some short ranges are taken tells how full the whole is: deleted rows leave holes. */
-  async #sampled(): Promise<number> {
-    const table = database().tables.of(this.model)
-    const counted = (where: SQL | undefined) => database().read<{ n: number }[]>(db => db.select({ n: count() }).from(table).where(where)).then(rows => Number(rows[0]!.n))
-    const ends: { first: number; last: number }[] = await database().read(db =>
-      db.select({ first: sql<number>`coalesce(min(${table.id}), 0)`, last: sql<number>`coalesce((select max(${table.id}) from ${table}), 0)` }).from(table),
-    )
-    const { first, last } = ends[0]!
-    const span = last - first + 1
-    if (span <= COUNT_OUT) return counted(undefined)
-    let taken = 0
-    for (let i = 0; i < SAMPLES; i++) {
-      const from = first + Math.floor((i * (span - SAMPLE)) / (SAMPLES - 1))
-      taken += await counted(between(table.id, from, from + SAMPLE - 1))
-    }
-    return Math.round((taken / (SAMPLES * SAMPLE)) * span)
+    refuse("estimate", this.parts, this.model.name)
+    return estimate(this.model)
   }
 
   /**
    * A page of rows by keyset: page 20,000 costs what page 1 costs, and rows that come or go meanwhile neither repeat nor
-   * hide others. Nulls of a sort key come last. limit() and offset() do not apply.
+   * hide others. Nulls of a sort key come last.
    */
   async page(options: PageOptions): Promise<Page<Loaded<F, L>>> {
-    const keys = sortKeys(this.model, this.#order())
+    refuse("page", this.parts, this.model.name)
+    const size = rowsOf("the size of a page", options.size, 1)
+    const keys = this.#sortKeys()
+    if (keys.some(key => key.field?.kind === "json")) throw new ConditionError(`${this.model.name}: pages cannot be sorted by json`)
     const after = options.after === undefined ? undefined : fromCursor(keys, options.after)
     const before = options.before === undefined || after !== undefined ? undefined : fromCursor(keys, options.before)
     const backwards = before !== undefined
-    const found = await this.#walk(keys, { from: after ?? before, backwards, rows: options.size + 1 })
+    const found = await this.#walk(keys, { from: after ?? before, backwards, rows: size + 1 })
     // Back at the start with less than a page: show the first page, not its remains.
-    if (backwards && found.length < options.size) return this.page({ size: options.size })
-    const more = found.length > options.size
-    const rows = found.slice(0, options.size)
+    if (backwards && found.length < size) return this.page({ size })
+    const more = found.length > size
+    const rows = found.slice(0, size)
     if (backwards) rows.reverse()
     await this.#loadAll(rows)
-    const cursor = (row: object | undefined) => (row === undefined ? undefined : toCursor(keys, row as Record<string, unknown>))
+    const cursor = (row: object | undefined) => (row === undefined ? undefined : toCursor(keys, row as AnyRow))
     return {
       rows: rows as Loaded<F, L>[],
       next: backwards || more ? cursor(rows.at(-1)) : undefined,
@@ -167,48 +162,66 @@ export class Query<F extends Fields, L extends string = never> implements Promis
     }
   }
 
-  /** Every row, `size` at a time, in constant memory: for exports and jobs. */
+  /** Every row, or as many as limit() says, `size` at a time, in constant memory: for exports and jobs. */
   async *each(size = 500): AsyncGenerator<Loaded<F, L>> {
-    const keys = sortKeys(this.model, this.#order())
+    refuse("each", this.parts, this.model.name)
+    rowsOf("each()", size, 1)
+    const keys = this.#sortKeys()
+    let left = this.parts.limit ?? Number.POSITIVE_INFINITY
     let from: unknown[] | undefined
-    for (;;) {
-      const rows = await this.#walk(keys, { from, backwards: false, rows: size })
+    while (left > 0) {
+      const asked = Math.min(size, left)
+      const rows = await this.#walk(keys, { from, backwards: false, rows: asked })
       const last = rows.at(-1)
       from = last === undefined ? undefined : keys.map(key => last[key.name])
       await this.#loadAll(rows)
       yield* rows as Loaded<F, L>[]
-      if (rows.length < size) return
+      if (rows.length < asked) return
+      left -= rows.length
     }
   }
 
   async exists(): Promise<boolean> {
-    // Sorted, a database may walk the wrong index to the first row that fits.
-    return this.parts.offset > 0 ? (await this.limit(1).pluck("id")).length > 0 : (await this.countUpTo(1)) > 0
+    refuse("exists", this.parts, this.model.name)
+    return (await this.#count(this.#atMost(1).parts)) > 0
   }
 
   /** Only one column of each row. */
   async pluck<K extends keyof Row<F> & string>(key: K): Promise<Row<F>[K][]> {
-    const rows: Record<string, unknown>[] = await database().read(db => this.#select(db, { [key]: database().tables.of(this.model)[key] }))
+    const column = columnAt(this.model, database().tables.of(this.model), key)
+    if (column === undefined) throw new ConditionError(`${this.model.name} has no column "${key}"`)
+    const rows: AnyRow[] = await database().read(db => select(db, this.model, { parts: this.parts, fields: { [key]: column } }))
     return rows.map(row => row[key]) as Row<F>[K][]
   }
 
-  /** Changes every row of the query; gives how many. */
+  /** Changes every row of the query, with limit() the first of them in its order; gives how many. */
   async update(patch: Patch<F>): Promise<number> {
-    const { row, many } = check(this.model, patch as Record<string, unknown>, true)
+    const { row, many } = check(this.model, patch as AnyRow, true)
     if (Object.keys(many).length > 0) throw new Error("update() of many rows cannot set relations; use Model.update(row, ...)")
     if (Object.keys(row).length === 0) return 0
+    return this.#set(row)
+  }
+
+  #set(row: AnyRow): Promise<number> {
     return this.#written(async db => {
       const table = database().tables.of(this.model)
-      return (await db.update(table).set(row).where(this.#condition(db)).returning({ id: table.id })).length
+      return (await db.update(table).set(row).where(this.#these(db, table)).returning({ id: table.id })).length
     })
   }
 
-  /** Deletes every row of the query; gives how many. */
+  /** Deletes every row of the query, with limit() the first of them in its order; gives how many. */
   async delete(): Promise<number> {
     return this.#written(async db => {
       const table = database().tables.of(this.model)
-      return (await db.delete(table).where(this.#condition(db)).returning({ id: table.id })).length
+      return (await db.delete(table).where(this.#these(db, table)).returning({ id: table.id })).length
     })
+  }
+
+  /** The rows that a write is for. Which those are within a limit is asked once: Postgres may run a subquery again for every row. */
+  #these(db: Handle, table: Table): SQL | undefined {
+    if (!this.limited && !this.parts.lock) return conditionOf(this.model, this.parts, db)
+    const ids = select(db, this.model, { parts: this.parts, fields: { id: table.id } })
+    return database().dialect === "postgres" ? sql`${table.id} = any(array(${ids}))` : inArray(table.id, ids)
   }
 
   async create(values: New<F>): Promise<Row<F>> {
@@ -217,7 +230,8 @@ export class Query<F extends Fields, L extends string = never> implements Promis
 
   /** All of them or none, in statements of at most 500 rows. */
   async createMany(values: readonly New<F>[]): Promise<Row<F>[]> {
-    const checked = values.map(value => check(this.model, value as Record<string, unknown>, false))
+    refuse("create", this.parts, this.model.name)
+    const checked = values.map(value => check(this.model, value as AnyRow, false))
     if (checked.length === 0) return []
     const insert = async (): Promise<Row<F>[]> => {
       const made: Row<F>[] = []
@@ -226,9 +240,7 @@ export class Query<F extends Fields, L extends string = never> implements Promis
         const rows: Row<F>[] = await this.#written(db =>
           db.insert(database().tables.of(this.model)).values(part.map(c => c.row)).returning(),
         )
-        for (const [n, row] of rows.entries()) {
-          for (const [key, ids] of Object.entries(part[n]!.many)) await this.#link(key, row.id, ids)
-        }
+        for (const [n, row] of rows.entries()) await this.#link(row.id, part[n]!.many)
         made.push(...rows)
       }
       return made
@@ -237,157 +249,81 @@ export class Query<F extends Fields, L extends string = never> implements Promis
     return single ? insert() : database().transaction(insert)
   }
 
+  /** Changes the row of that id, if it is one of the query's; throws NotFound. */
   async updateOne(id: number, patch: Patch<F>): Promise<Row<F>> {
-    const { row, many } = check(this.model, patch as Record<string, unknown>, true)
+    refuse("updateOne", this.parts, this.model.name)
+    const { row, many } = check(this.model, patch as AnyRow, true)
+    const one = this.#at(id)
     const change = async (): Promise<Row<F>> => {
-      const table = database().tables.of(this.model)
-      if (Object.keys(row).length > 0) await this.#written(db => db.update(table).set(row).where(eq(table.id, id)))
-      for (const [key, ids] of Object.entries(many)) await this.#link(key, id, ids)
+      const there = Object.keys(row).length > 0 ? (await one.#set(row)) > 0 : (await one.#count(one.parts)) > 0
+      if (!there) throw new NotFound(`no ${this.model.name} ${id}`)
+      await this.#link(id, many)
       return new Query<F>(this.model).get(id)
     }
     return Object.keys(many).length === 0 ? change() : database().transaction(change)
   }
 
+  /** Deletes the row of that id, if it is one of the query's; throws NotFound. */
   async deleteOne(id: number): Promise<void> {
-    const deleted = await new Query<F>(this.model, { ...NOTHING, where: [{ id }] }).delete()
-    if (deleted === 0) throw new NotFound(`no ${this.model.name} ${id}`)
+    refuse("deleteOne", this.parts, this.model.name)
+    if ((await this.#at(id).delete()) === 0) throw new NotFound(`no ${this.model.name} ${id}`)
+  }
+
+  #at(id: number): this {
+    return this.#with({ where: [...this.parts.where, { id }] })
+  }
+
+  #atMost(rows: number): this {
+    return this.#with({ limit: Math.min(rows, this.parts.limit ?? rows) })
   }
 
   async #rows(): Promise<Loaded<F, L>[]> {
-    const rows: Record<string, unknown>[] = await database().read(db => this.#select(db))
+    const rows: AnyRow[] = await database().read(db => select(db, this.model, { parts: this.parts }))
     await this.#loadAll(rows)
     return rows as Loaded<F, L>[]
   }
 
-  async #loadAll(rows: Record<string, unknown>[]): Promise<void> {
-    for (const key of this.parts.load) await this.#load(key, rows)
+  async #loadAll(rows: AnyRow[]): Promise<void> {
+    for (const key of this.parts.load) await loadRelation(this.model, key, rows)
   }
 
-  #order(): readonly string[] {
-    return this.parts.order.length > 0 ? this.parts.order : (this.model.options.order ?? [])
+  #sortKeys(): SortKey[] {
+    return sortKeys(this.model, orderOf(this.model, this.parts))
   }
 
   /** The next rows from a place on, segment by segment until there are enough. Mostly the first has them. */
-  async #walk(keys: readonly SortKey[], walk: { from: readonly unknown[] | undefined; backwards: boolean; rows: number }): Promise<Record<string, unknown>[]> {
-    const found: Record<string, unknown>[] = []
+  async #walk(keys: readonly SortKey[], walk: { from: readonly unknown[] | undefined; backwards: boolean; rows: number }): Promise<AnyRow[]> {
+    const found: AnyRow[] = []
     for (const { where, order, sure } of segments(keys, walk.from, walk.backwards)) {
-      const part = this.#with({
+      const parts: Parts = {
+        ...this.parts,
         where: [...this.parts.where, where],
         order,
         nulls: { place: walk.backwards ? "first" : "last", from: sure ? 1 : 0 },
         limit: walk.rows - found.length,
         offset: 0,
-      })
-      found.push(...(await database().read<Record<string, unknown>[]>(db => part.#select(db))))
+      }
+      found.push(...(await database().read<AnyRow[]>(db => select(db, this.model, { parts }))))
       if (found.length >= walk.rows) break
     }
     return found
   }
 
-  #condition(db: unknown): SQL | undefined {
-    const { tables } = database()
-    const site = { model: this.model as AnyModel, table: tables.of(this.model), tables, db }
-    return and(...this.parts.where.map(where => toSql(where, site)))
+  async #link(id: number, many: Readonly<Record<string, readonly number[]>>): Promise<void> {
+    for (const [key, ids] of Object.entries(many)) await this.#explained(() => link(this.model, key, { id, ids }))
   }
 
-  #select(db: any, fields?: Record<string, unknown>): PromiseLike<any> {
-    const table = database().tables.of(this.model)
-    const keys = this.#order()
-    const columns = fields ?? this.#columns(table, keys)
-    let query = (columns === undefined ? db.select() : db.select(columns)).from(table).where(this.#condition(db)).$dynamic()
-    if (this.parts.lock && database().dialect === "postgres") query = query.for("update")
-    const { nulls } = this.parts
-    // Not where there are none anyway: saying so would keep an index from being used.
-    const sort = (key: string, i: number) =>
-      nulls === undefined || i < nulls.from ? sortBy(table, key, this.model) : sortNulls(table, key, { model: this.model, place: nulls.place })
-    query = query.orderBy(...keys.map(sort), ...(keys.some(key => /^-?id$/.test(key)) ? [] : [lastBy(table, keys)]))
-    if (this.parts.limit !== undefined) query = query.limit(this.parts.limit)
-    // SQLite knows OFFSET only after LIMIT.
-    else if (this.parts.offset > 0) query = query.limit(Number.MAX_SAFE_INTEGER)
-    return this.parts.offset > 0 ? query.offset(this.parts.offset) : query
+  #written<T>(f: (db: Handle) => PromiseLike<T>): Promise<T> {
+    return this.#explained(() => database().write(f))
   }
 
-  /** What is sorted by is read in any case: a page's cursor is made of it. */
-  #columns(table: Table, sorted: readonly string[]): Record<string, unknown> | undefined {
-    const { omit } = this.parts
-    if (omit.length === 0) return undefined
-    const kept = Object.entries(getColumns(table as never)).filter(([key]) => !omit.includes(key) || sorted.includes(key) || sorted.includes(`-${key}`))
-    return Object.fromEntries(kept)
-  }
-
-  async #load(key: string, rows: Record<string, unknown>[]): Promise<void> {
-    const field = this.model.fields[key] as Field
-    const other = target(this.model, field)
-    if (field.kind === "reference") {
-      const at = rowKey(key, field)
-      const found = await byId(other, rows.map(row => row[at]))
-      for (const row of rows) row[key] = found.get(row[at] as number) ?? null
-      return
-    }
-    const pairs = database().tables.pairs(this.model, key)
-    const ids = rows.map(row => row.id as number)
-    const links: { from: number; to: number }[] = []
-    for (const part of chunks(ids)) {
-      links.push(...(await database().read<{ from: number; to: number }[]>(db => db.select().from(pairs).where(inArray(pairs.from, part)).orderBy(asc(pairs.to)))))
-    }
-    const found = await byId(other, links.map(link => link.to))
-    const lists = new Map<number, unknown[]>(ids.map(id => [id, []]))
-    for (const link of links) lists.get(link.from)?.push(found.get(link.to))
-    for (const row of rows) row[key] = lists.get(row.id as number)
-  }
-
-  /** Makes the pairs of a `many` field be exactly these. */
-  async #link(key: string, id: number, ids: readonly number[]): Promise<void> {
-    const pairs = database().tables.pairs(this.model, key)
-    await this.#written(db => db.delete(pairs).where(eq(pairs.from, id)))
-    if (ids.length > 0) await this.#written(db => db.insert(pairs).values(ids.map(to => ({ from: id, to }))))
-  }
-
-  async #written<T>(f: (db: any) => PromiseLike<T>): Promise<T> {
+  async #explained<T>(f: () => Promise<T>): Promise<T> {
     try {
-      return await database().write(f)
+      return await f()
     } catch (error) {
       throw explainConstraint(error, this.model.name, name =>
-        Object.entries(this.model.fields).find(([key, field]) => column(key, (field as Field).kind === "reference") === name)?.[0],
+        Object.entries(this.model.fields).find(([key, field]) => columnName(key, (field as Field).kind === "reference") === name)?.[0],
       )
     }
   }
-}
-
-/** Ids up to which SQLite counts out. */
-const COUNT_OUT = 100_000
-/** Ranges of ids that are looked at in larger tables, and ids of each. */
-const SAMPLES = 20
-const SAMPLE = 500
-
-function sortBy(table: Record<string, any>, key: string, model: AnyModel): SQL {
-  const name = key.startsWith("-") ? key.slice(1) : key
-  if (table[name] === undefined) throw new Error(`${model.name} cannot be sorted by "${name}"`)
-  return key.startsWith("-") ? desc(table[name]) : asc(table[name])
-}
-
-function sortNulls(table: Record<string, any>, key: string, o: { model: AnyModel; place: "first" | "last" }): SQL {
-  const by = sortBy(table, key, o.model)
-  const column = table[key.replace(/^-/, "")] as { notNull: boolean }
-  return column.notNull ? by : sql`${by} nulls ${sql.raw(o.place)}`
-}
-
-/** Equals come in the direction of the first key, so that one index serves both. */
-function lastBy(table: Record<string, any>, keys: readonly string[]): SQL {
-  return keys[0]?.startsWith("-") === true ? desc(table.id) : asc(table.id)
-}
-
-async function byId(model: AnyModel, ids: readonly unknown[]): Promise<Map<number, unknown>> {
-  const wanted = [...new Set(ids.filter((id): id is number => typeof id === "number"))]
-  const found = new Map<number, unknown>()
-  for (const part of chunks(wanted)) {
-    const table = database().tables.of(model)
-    for (const row of await database().read<{ id: number }[]>(db => db.select().from(table).where(inArray(table.id, part)))) found.set(row.id, row)
-  }
-  return found
-}
-
-/** Databases bound the number of parameters (SQLite 32,766). */
-function* chunks(ids: readonly number[], size = 1000): Generator<number[]> {
-  for (let i = 0; i < ids.length; i += size) yield ids.slice(i, i + size)
 }

@@ -1,36 +1,28 @@
-import { and, between, eq, exists, gt, gte, inArray, isNotNull, isNull, lt, lte, ne, not, or, type SQL, sql } from "drizzle-orm"
-import type { Field } from "./field.ts"
-import type { AnyModel, ColumnKeys, Fields, ManyKeys, ReferenceKeys, Row } from "./model.ts"
-import type { ManyField, ReferenceField } from "./fields.ts"
+import { and, between, eq, exists, gt, gte, inArray, isNotNull, isNull, lt, lte, or, type SQL, sql } from "drizzle-orm"
+import { Comparison, COMPARISONS, type DefinedIn, Has, shown, type TextMatch } from "./compare.ts"
 import type { Handle } from "./database.ts"
+import { ConditionError } from "./errors.ts"
+import type { Field } from "./field.ts"
+import type { ManyField, ReferenceField } from "./fields.ts"
+import type { AnyModel, Fields, ManyKeys, ReferenceKeys, Row } from "./model.ts"
 import { rowKey, type Table, type Tables, target } from "./tables.ts"
 
-/** Comparisons of one value; several in one object must all hold. */
-export interface Compare<V> {
-  readonly eq?: V | null
-  readonly ne?: V | null
-  readonly lt?: NonNullable<V>
-  readonly lte?: NonNullable<V>
-  readonly gt?: NonNullable<V>
-  readonly gte?: NonNullable<V>
-  readonly in?: readonly NonNullable<V>[]
-  readonly between?: readonly [NonNullable<V>, NonNullable<V>]
-  readonly null?: boolean
-  /** Texts, without regard to case. */
-  readonly contains?: string
-  readonly startsWith?: string
-  readonly endsWith?: string
-}
-
-type Test<V> = V | Compare<V>
+/** A value, which must be equal, or a comparison. */
+type Test<V> = V | Comparison<V | null> | (NonNullable<V> extends string ? TextMatch : never)
 type FieldsOf<F> = F extends ReferenceField<infer M, any> | ManyField<infer M> ? (M extends { fields: infer G extends Fields } ? G : never) : never
 
-/** `{ title: { contains: "x" }, author: { name: "Ann" }, or: [...] }`: all of them must hold. */
+/** Fields of a model that is not known by type ("self"): any condition, looked at when it runs. */
+type Inside<F> = 0 extends 1 & FieldsOf<F> ? Has<any> : Has<Where<FieldsOf<F>>>
+
+/** `{ title: contains("x"), author: has({ name: "Ann" }), or: [{ ... }, { ... }] }`: all of them must hold. */
 export type Where<F extends Fields> = { readonly [K in keyof Row<F>]?: Test<Row<F>[K]> } & {
-  readonly [K in ColumnKeys<F>]?: unknown
+  readonly [K in ReferenceKeys<F>]?: number | { readonly id: number } | null | Comparison<number | null> | Inside<F[K]>
 } & {
-  readonly [K in ReferenceKeys<F> | ManyKeys<F>]?: number | { readonly id: number } | null | Where<FieldsOf<F[K]>>
+  readonly [K in ManyKeys<F>]?: number | { readonly id: number } | Inside<F[K]>
 } & { readonly or?: readonly Where<F>[]; readonly and?: readonly Where<F>[]; readonly not?: Where<F> }
+
+/** A condition as it was written, when it has no unknown key and nothing that may be undefined. */
+export type Exact<F extends Fields, C> = DefinedIn<C> & { readonly [K in Exclude<keyof C, keyof Where<F>>]: "no such field" }
 
 export interface Site {
   readonly model: AnyModel
@@ -39,103 +31,187 @@ export interface Site {
   readonly db: Handle
 }
 
-export function toSql(where: Record<string, unknown>, site: Site): SQL | undefined {
+/** The condition in SQL; undefined when it leaves every row. Throws ConditionError for what is no condition. */
+export function toSql(where: unknown, site: Site): SQL | undefined {
   const parts: (SQL | undefined)[] = []
-  for (const [key, test] of Object.entries(where)) {
-    if (test === undefined) continue
-    if (key === "or") parts.push(or(...(test as Record<string, unknown>[]).map(w => toSql(w, site))))
-    else if (key === "and") parts.push(and(...(test as Record<string, unknown>[]).map(w => toSql(w, site))))
-    else if (key === "not") parts.push(negated(toSql(test as Record<string, unknown>, site)))
+  for (const [key, test] of Object.entries(conditionOf(where, site.model.name))) {
+    if (test === undefined) throw new ConditionError(`${site.model.name}.${key} is undefined in a condition; leave it out for every row, or say null for rows that have none`)
+    if (key === "or") parts.push(any(listOf(key, test, site).map(w => toSql(w, site))))
+    else if (key === "and") parts.push(...listOf(key, test, site).map(w => toSql(w, site)))
+    else if (key === "not") parts.push(negated(toSql(test, site)))
     else parts.push(one(key, test, site))
   }
   return and(...parts)
 }
 
-function negated(condition: SQL | undefined): SQL | undefined {
-  return condition === undefined ? undefined : not(condition)
+function conditionOf(where: unknown, model: string): object {
+  if (typeof where === "object" && where !== null && isPlain(where)) return where
+  throw new ConditionError(`${model}: a condition is an object of fields and values, as { title: "x" }, not ${shown(where)}`)
+}
+
+function isPlain(value: object): boolean {
+  const prototype: unknown = Object.getPrototypeOf(value)
+  return prototype === Object.prototype || prototype === null
+}
+
+function listOf(key: "or" | "and", test: unknown, site: Site): readonly unknown[] {
+  if (Array.isArray(test)) return test
+  throw new ConditionError(`${site.model.name}: "${key}" takes a list of conditions, not ${shown(test)}`)
+}
+
+/** One of them must hold: of an empty list none does. One that leaves every row leaves every row. */
+function any(conditions: readonly (SQL | undefined)[]): SQL | undefined {
+  if (conditions.length === 0) return NOTHING
+  return conditions.includes(undefined) ? undefined : or(...conditions)
+}
+const NOTHING = sql`1 = 0`
+
+/** Rows that the condition does not name, those included of which SQL cannot say (null). */
+function negated(condition: SQL | undefined): SQL {
+  return condition === undefined ? NOTHING : sql`(${condition}) is not true`
 }
 
 function one(key: string, test: unknown, site: Site): SQL | undefined {
-  const field = site.model.fields[key] as Field | undefined
-  if (field?.kind === "reference") return reference(key, field, test, site)
-  if (field?.kind === "many") return many(key, field, test, site)
-  const at = site.table[key]
+  const field = Object.hasOwn(site.model.fields, key) ? (site.model.fields[key] as Field) : undefined
+  const name = `${site.model.name}.${key}`
+  if (field?.kind === "reference") return reference({ key, name, field, test }, site)
+  if (field?.kind === "many") return many({ key, name, field, test }, site)
+  const at = columnAt(site.model, site.table, key)
   if (at === undefined) {
     const known = Object.keys(site.model.fields).flatMap(k => [k, rowKey(k, site.model.fields[k] as Field)])
-    throw new Error(`${site.model.name} has no field "${key}"; it has id, ${[...new Set(known)].join(", ")}`)
+    throw new ConditionError(`${site.model.name} has no field "${key}"; it has id, ${[...new Set(known)].join(", ")}`)
   }
-  return compare(at, test, site.tables.dialect === "postgres")
+  return compare({ at, name, json: field?.kind === "json", postgres: site.tables.dialect === "postgres" }, test)
 }
 
-function compare(at: any, test: unknown, postgres: boolean): SQL | undefined {
-  if (test === null) return isNull(at)
-  if (typeof test !== "object" || test instanceof Date) return eq(at, test)
-  const like = (pattern: string) => (postgres ? sql`${at} ilike ${pattern} escape '\\'` : sql`${at} like ${pattern} escape '\\'`)
-  return and(
-    ...Object.entries(test as Compare<unknown>).map(([name, value]): SQL | undefined => {
-      if (value === undefined) return undefined
-      switch (name) {
-        case "eq":
-          return value === null ? isNull(at) : eq(at, value)
-        case "ne":
-          // Unlike SQL's <>, null is "not x" too: what a reader of the code expects.
-          return value === null ? isNotNull(at) : or(ne(at, value), isNull(at))
-        case "lt":
-          return lt(at, value)
-        case "lte":
-          return lte(at, value)
-        case "gt":
-          return gt(at, value)
-        case "gte":
-          return gte(at, value)
-        case "in":
-          return (value as unknown[]).length === 0 ? sql`1 = 0` : inArray(at, value as unknown[])
-        case "between":
-          return between(at, (value as unknown[])[0], (value as unknown[])[1])
-        case "null":
-          return value === true ? isNull(at) : isNotNull(at)
-        case "contains":
-          return like(`%${escapeLike(String(value))}%`)
-        case "startsWith":
-          return like(`${escapeLike(String(value))}%`)
-        case "endsWith":
-          return like(`%${escapeLike(String(value))}`)
-        default:
-          throw new Error(`no comparison "${name}"; there are eq, ne, lt, lte, gt, gte, in, between, null, contains, startsWith, endsWith`)
-      }
-    }),
+/** The column that a key of the row stands for; undefined for any other word, "constructor" and drizzle's own names too. */
+export function columnAt(model: AnyModel, table: Table, key: string): any {
+  return hasColumn(model, key) ? table[key] : undefined
+}
+
+export function hasColumn(model: AnyModel, key: string): boolean {
+  return key === "id" || Object.entries(model.fields as Fields).some(([k, f]) => f.kind !== "many" && rowKey(k, f) === key)
+}
+
+interface Place {
+  readonly at: any
+  /** "post.title", for messages. */
+  readonly name: string
+  readonly json: boolean
+  readonly postgres: boolean
+}
+
+function compare(place: Place, test: unknown): SQL | undefined {
+  if (test === null) return isNull(place.at)
+  return Comparison.is(test) ? byOperator(place, test) : equal(place, test)
+}
+
+function equal(place: Place, value: unknown): SQL {
+  if (place.json) return equalJson(place, value)
+  return eq(place.at, scalar(place, value))
+}
+
+function byOperator(place: Place, { operator, operand }: Comparison<unknown>): SQL | undefined {
+  const { at } = place
+  const values = operand as readonly unknown[]
+  if (place.json && !JSON_TAKES.includes(operator)) throw new ConditionError(`${place.name} is json: it is compared as a whole, with a value, ne() or oneOf(), not with ${operator}()`)
+  switch (operator) {
+    case "ne":
+      return operand === null ? isNotNull(at) : or(sql`not (${equal(place, operand)})`, isNull(at))
+    case "lt":
+      return lt(at, scalar(place, operand))
+    case "lte":
+      return lte(at, scalar(place, operand))
+    case "gt":
+      return gt(at, scalar(place, operand))
+    case "gte":
+      return gte(at, scalar(place, operand))
+    case "oneOf":
+      if (values.length === 0) return NOTHING
+      return place.json ? or(...values.map(value => equalJson(place, value))) : inArray(at, values.map(value => scalar(place, value)))
+    case "between":
+      return between(at, scalar(place, values[0]), scalar(place, values[1]))
+    case "allOf":
+      return and(...values.map(each => byOperator(place, each as Comparison<unknown>)))
+    case "contains":
+      return like(place, `%${escapeLike(String(operand))}%`)
+    case "startsWith":
+      return like(place, `${escapeLike(String(operand))}%`)
+    case "endsWith":
+      return like(place, `%${escapeLike(String(operand))}`)
+  }
+}
+const JSON_TAKES: readonly string[] = ["ne", "oneOf", "allOf"]
+
+/** One value that a column is compared with. Objects would be structure from outside: `{ "ne": "" }` of a JSON body. */
+function scalar({ name }: Place, value: unknown): unknown {
+  if (typeof value === "string" || typeof value === "boolean" || typeof value === "bigint" || value instanceof Date) return value
+  if (typeof value === "number") return value
+  if (typeof value !== "object" || value === null) throw new ConditionError(`${name} cannot be compared with ${shown(value)}`)
+  if (Array.isArray(value)) throw new ConditionError(`${name} cannot be compared with a list; say oneOf([...]) of "edge/db"`)
+  const key = Object.keys(value)[0] ?? ""
+  const meant = MEANT[key] ?? (`, ${COMPARISONS},`.includes(` ${key},`) ? `${key}(...)` : undefined)
+  throw new ConditionError(
+    `${name} cannot be compared with ${shown(value)}; ${meant === undefined ? `comparisons are made by functions of "edge/db": ${COMPARISONS}` : `say ${meant} of "edge/db"`}. A value from outside is to be checked by a schema first`,
   )
+}
+/** What people know from other libraries. */
+const MEANT: Readonly<Record<string, string | undefined>> = { in: "oneOf([...])", null: "null or ne(null)", eq: "the value itself", not: "ne(...)", equals: "the value itself" }
+
+/** The same keys and values, whatever their order: jsonb's own comparison, and in SQLite that of the sorted leaves. */
+function equalJson({ at, name, postgres }: Place, value: unknown): SQL {
+  const text = JSON.stringify(value) as string | undefined
+  if (text === undefined || Comparison.is(value) || Has.is(value)) throw new ConditionError(`${name} cannot be compared with ${shown(value)}: it is no JSON`)
+  if (postgres) return sql`${at} = ${text}::text::jsonb`
+  const leaves = (json: SQL) => sql`(select json_group_array(json_array(fullkey, type, atom)) from (select fullkey, type, atom from json_tree(${json}) order by fullkey))`
+  return sql`${leaves(sql`${at}`)} = ${leaves(sql`${text}`)}`
+}
+
+function like({ at, postgres }: Place, pattern: string): SQL {
+  return postgres ? sql`${at} ilike ${pattern} escape '\\'` : sql`${at} like ${pattern} escape '\\'`
 }
 
 function escapeLike(text: string): string {
   return text.replaceAll(/[\\%_]/g, "\\$&")
 }
 
-function reference(key: string, field: Field, test: unknown, site: Site): SQL | undefined {
-  const at = site.table[rowKey(key, field)]
-  if (test === null || typeof test === "number") return compare(at, test, false)
-  const id = idOf(test)
-  if (id !== undefined) return eq(at, id)
-  const other = target(site.model, field)
-  const table = site.tables.of(other)
-  const inner = toSql(test as Record<string, unknown>, { ...site, model: other, table })
-  return inArray(at, site.db.select({ id: table.id }).from(table).where(inner))
+interface RelationTest {
+  readonly key: string
+  readonly name: string
+  readonly field: Field
+  readonly test: unknown
 }
 
-function many(key: string, field: Field, test: unknown, site: Site): SQL | undefined {
+function reference({ key, name, field, test }: RelationTest, site: Site): SQL | undefined {
+  const at = site.table[rowKey(key, field)]
+  const id = idOf(test)
+  if (id !== undefined) return eq(at, id)
+  if (test === null || Comparison.is(test)) return compare({ at, name, json: false, postgres: site.tables.dialect === "postgres" }, test)
+  return inArray(at, idsOf(field, conditionIn(test, name), site))
+}
+
+function many({ key, name, field, test }: RelationTest, site: Site): SQL | undefined {
   const pairs = site.tables.pairs(site.model, key)
-  const id = typeof test === "number" ? test : idOf(test)
-  const other = target(site.model, field)
-  const table = site.tables.of(other)
-  const right =
-    id !== undefined
-      ? eq(pairs.to, id)
-      : inArray(pairs.to, site.db.select({ id: table.id }).from(table).where(toSql(test as Record<string, unknown>, { ...site, model: other, table })))
+  const id = idOf(test)
+  const right = id === undefined ? inArray(pairs.to, idsOf(field, conditionIn(test, name), site)) : eq(pairs.to, id)
   return exists(site.db.select({ one: sql`1` }).from(pairs).where(and(eq(pairs.from, site.table.id), right)))
 }
 
-/** A loaded row stands for its id; `{ id: { in: [...] } }` is a condition. */
+/** Ids of the rows of a relation that answer the condition. */
+function idsOf(field: Field, condition: unknown, site: Site): any {
+  const other = target(site.model, field)
+  const table = site.tables.of(other)
+  return site.db.select({ id: table.id }).from(table).where(toSql(condition, { ...site, model: other, table }))
+}
+
+/** Without the mark, an empty object of a JSON body would be a condition that every row answers. */
+function conditionIn(test: unknown, name: string): unknown {
+  if (Has.is(test)) return test.condition
+  throw new ConditionError(`${name} is a relation: it is compared with an id, a row, or has({ ... }) of "edge/db" for a condition on its rows, not with ${shown(test)}`)
+}
+
+/** A loaded row stands for its id. */
 function idOf(test: unknown): number | undefined {
-  const id = (test as { id?: unknown } | null)?.id
+  const id = typeof test === "object" && test !== null ? (test as { id?: unknown }).id : test
   return typeof id === "number" ? id : undefined
 }

@@ -5,6 +5,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { describeWith } from "../../../../test/kit/needs.ts"
 import { App } from "../app-module.ts"
+import { ne } from "../db/compare.ts"
 import { Database } from "../db/database.ts"
 import { datetime, image, markdown, slug, text } from "../db/fields.ts"
 import { createTables } from "../db/migrate/create.ts"
@@ -16,7 +17,7 @@ import { FeedLinks } from "./links.tsx"
 const Post = model(
   "post",
   { title: text(), slug: slug({ from: "title", optional: true }), cover: image({ optional: true }), body: markdown(), publishedAt: datetime({ optional: true }) },
-  { url: row => `/posts/${row.id}`, scopes: { published: q => q.where({ publishedAt: { null: false } }).order("-publishedAt") } },
+  { url: row => `/posts/${row.id}`, scopes: { published: q => q.where({ publishedAt: ne(null) }).order("-publishedAt") } },
 )
 
 const log = { debug() {}, info() {}, warn() {}, error() {}, with: () => log }

@@ -1,3 +1,4 @@
+import { oneOf } from "../db/compare.ts"
 import type { AnyModel } from "../db/model.ts"
 import { FIND } from "./decode.ts"
 import type { Choice, FormField, Rows } from "./field.ts"
@@ -120,7 +121,7 @@ export class BoundField {
     const rows = await wanted.limit(MOST_CHOICES + 1)
     const found = rows.slice(0, MOST_CHOICES)
     const missing = chosen.map(Number).filter(id => Number.isSafeInteger(id) && !found.some(row => row.id === id))
-    const others = missing.length === 0 ? [] : await this.#query().where({ id: { in: missing.slice(0, 1000) } })
+    const others = missing.length === 0 ? [] : await this.#query().where({ id: oneOf(missing.slice(0, 1000)) })
     return { choices: [...others, ...found].map(row => toChoice(model, row)), chosen, more: rows.length > MOST_CHOICES || this.find !== undefined }
   }
 }

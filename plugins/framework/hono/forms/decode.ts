@@ -1,3 +1,4 @@
+import { oneOf } from "../db/compare.ts"
 import { lookAtPicture } from "../files/picture.ts"
 import { extensionOf } from "../files/sniff.ts"
 import type { FormBody } from "./form-body.ts"
@@ -89,7 +90,7 @@ async function decodeRelations(chosen: readonly string[], how: Decoding): Promis
   if (chosen.length > MAX_RELATIONS) return { error: say(how.lang, "tooMany", { limit: MAX_RELATIONS }) }
   if (!chosen.every(text => /^[1-9]\d{0,14}$/.test(text))) return bad(how, "choice")
   const ids = chosen.map(Number)
-  const found = await how.query().where({ id: { in: ids } }).pluck("id")
+  const found = await how.query().where({ id: oneOf(ids) }).pluck("id")
   return found.length === ids.length ? { value: ids } : bad(how, "choice")
 }
 

@@ -12,13 +12,14 @@ export type Pages<T = any> = AnyQuery | readonly T[] | (() => AsyncIterable<T> |
 /** Any query: how it can be narrowed differs by model. */
 interface AnyQuery {
   readonly model: AnyModel
+  readonly limited: boolean
   order(...keys: any[]): AnyQuery
   each(size?: number): AsyncGenerator<unknown>
 }
 
 export type Section = Pages<Page> | { readonly items: Pages; readonly page: (item: any) => Awaitable<Page | undefined> }
 
-/** The pages of a section, one at a time: a million rows take the memory of 500. limit() of a query does not apply. */
+/** The pages of a section, one at a time: a million rows take the memory of 500. */
 export async function* pagesOf(section: Section): AsyncGenerator<SitemapUrl> {
   const own = "items" in section
   const items = own ? section.items : section
@@ -30,8 +31,8 @@ export async function* pagesOf(section: Section): AsyncGenerator<SitemapUrl> {
 }
 
 async function* each(items: Pages): AsyncGenerator<unknown> {
-  // By id: the order of a sitemap means nothing, and this one needs no sorting.
-  if (isQuery(items)) yield* items.order("id").each()
+  // By id: the order of a sitemap means nothing, and this one needs no sorting. Of a limited query it says which rows.
+  if (isQuery(items)) yield* items.limited ? items.each() : items.order("id").each()
   else yield* typeof items === "function" ? await items() : items
 }
 

@@ -8,14 +8,14 @@ import { faultsOf, faultsOfJson, HOSTILE } from "../testdata/validate.ts"
 
 const source = `
 import { App } from "edge/app"
-import { datetime, markdown, model, text } from "edge/db"
+import { datetime, markdown, model, ne, text } from "edge/db"
 import { FeedLinks } from "edge/feeds"
 import type { SitemapUrl } from "edge/sitemap"
 
 const Post = model(
   "post",
   { title: text(), body: markdown({ default: "" }), publishedAt: datetime({ optional: true, filter: true }) },
-  { url: row => "/posts/" + row.id, order: ["-publishedAt"], scopes: { published: q => q.where({ publishedAt: { null: false } }) } },
+  { url: row => "/posts/" + row.id, order: ["-publishedAt"], scopes: { published: q => q.where({ publishedAt: ne(null) }) } },
 )
 const about: SitemapUrl = { url: "/about", alternates: { en: "/about", pl: "/o-nas" } }
 const app = new App({ models: [Post], url: "https://news.example" })

@@ -5,6 +5,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { describeWith } from "../../../../test/kit/needs.ts"
 import { App } from "../app-module.ts"
+import { ne } from "../db/compare.ts"
 import { Database } from "../db/database.ts"
 import { datetime, image, text } from "../db/fields.ts"
 import { createTables } from "../db/migrate/create.ts"
@@ -17,7 +18,7 @@ import type { SitemapSettings } from "./sitemap.ts"
 
 const Post = model("post", { title: text(), cover: image({ optional: true }), publishedAt: datetime({ optional: true }) }, {
   url: row => `/posts/${row.id}/${encodeURIComponent(row.title.toWellFormed())}`,
-  scopes: { published: q => q.where({ publishedAt: { null: false } }) },
+  scopes: { published: q => q.where({ publishedAt: ne(null) }) },
 })
 
 const warned: string[] = []

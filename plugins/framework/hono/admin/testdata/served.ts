@@ -9,7 +9,7 @@ const source = `
 import { App } from "edge/app"
 import { admin, modelAdmin } from "edge/admin"
 import { createUser, Permission, User, users } from "edge/auth"
-import { boolean, choice, datetime, image, many, markdown, model, references, slug, text } from "edge/db"
+import { boolean, choice, datetime, image, many, markdown, model, oneOf, references, slug, text } from "edge/db"
 
 const Section = model("section", { name: text({ max: 120, unique: true }) }, { order: ["name"] })
 const Tag = model("tag", { name: text({ max: 120, unique: true, search: true }) }, { order: ["name"] })
@@ -57,7 +57,7 @@ app.command({
     await User.update(boss, { isStaff: true, isSuperuser: true })
     const ann = await createUser({ email: "ann@x.org", name: "Ann", password: "${PASSWORD}" })
     const names = ["post.view", "post.add", "post.change", "comment.view", "section.view", "tag.view", "user.view"]
-    await User.update(ann, { isStaff: true, permissions: await Permission.where({ name: { in: names } }) })
+    await User.update(ann, { isStaff: true, permissions: await Permission.where({ name: oneOf(names) }) })
     for (let i = 0; i < 40; i++) await User.create({ email: "reader" + i + "@x.org", name: "Reader " + String(i).padStart(2, "0") })
     const sections = await Section.createMany([{ name: "World" }, { name: "City" }, { name: evil }])
     const tags = await Tag.createMany([{ name: "music" }, { name: "space" }, { name: evil }])
