@@ -6,7 +6,7 @@ import { formatPath } from "../config/path.ts"
 import { ConfigError, errors, reason, showFile } from "../errors.ts"
 import { type Generation, setUp } from "../generation/generation.ts"
 import { createLogger, type Logger } from "../log/logger.ts"
-import { keepPrivateFiles } from "../processes/private-files.ts"
+import { keepPrivateFiles, readPrivateFiles } from "../processes/private-files.ts"
 import { become, findIdentity, isRoot } from "../supervisor/identity.ts"
 
 interface Options {
@@ -44,7 +44,7 @@ async function check(options: Options): Promise<number> {
 function dropRights(config: Config): void {
   const { user, group } = config.readKernel().kernel.server
   if (user === undefined || !isRoot()) return
-  keepPrivateFiles(config)
+  keepPrivateFiles(readPrivateFiles(config))
   try {
     become(findIdentity(user, group))
   } catch (error) {

@@ -4,7 +4,7 @@ import { EdgeError, reason } from "../errors.ts"
 import { setUp } from "../generation/generation.ts"
 import { createLogger } from "../log/logger.ts"
 import { makePlan, type Plan } from "../generation/plan.ts"
-import { keepPrivateFiles } from "./private-files.ts"
+import { keepPrivateFiles, readPrivateFiles } from "./private-files.ts"
 import { become, findIdentity, isRoot } from "../supervisor/identity.ts"
 import type { PlanAnswer, PlanRequest } from "../supervisor/planner.ts"
 
@@ -27,7 +27,7 @@ async function plan({ source, dev }: PlanRequest): Promise<Plan> {
   const config = source.text === undefined ? await loadConfig(source.file) : await configFromText(source.text, { file: source.file })
   const { user, group } = config.readKernel().kernel.server
   if (user !== undefined && isRoot()) {
-    keepPrivateFiles(config)
+    keepPrivateFiles(readPrivateFiles(config))
     become(findIdentity(user, group))
   }
   const generation = await setUp(config, { log: createLogger(config.readKernel().kernel.log), dev })

@@ -27,9 +27,8 @@ export function run(): Promise<number> {
   process.on("disconnect", () => void front.leave({ graceMs: ORPHAN_GRACE_MS, tunnelGraceMs: ORPHAN_GRACE_MS }))
   // The supervisor decides: a stray signal to the whole group must not cut requests.
   for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const) process.on(signal, () => {})
-  // One plugin's timer or forgotten promise must not cut everybody's requests.
-  process.on("uncaughtException", error => front.log.error("uncaught exception", { error }))
-  process.on("unhandledRejection", error => front.log.error("unhandled rejection", { error }))
+  process.on("uncaughtException", error => front.uncaught("uncaught exception", error))
+  process.on("unhandledRejection", error => front.uncaught("unhandled rejection", error))
   say({ type: "hello" })
   return promise
 }
@@ -55,6 +54,8 @@ class Front {
   #requests = 0
   #problem: string | null = null
   #leaving = false
+  /** What is thrown before is a start that failed: the old fronts, which are well, then stay. */
+  #accepting = false
 
   constructor(exit: (code: number) => void) {
     this.#exit = exit
@@ -65,7 +66,7 @@ class Front {
       case "start":
         return void this.#prepare(message.start)
       case "listen":
-        return this.#listen()
+        return this.#accept()
       case "workers":
         return this.#links.change(message.app, message.state)
       case "leave":
@@ -92,11 +93,9 @@ class Front {
       const config = (this.#config = Config.fromJSON(start.config))
       const { server, log } = config.readKernel().kernel
       this.log = createLogger(log).with({ front: start.front })
-      // Root's rights are for the keys alone; the log, and all that is a plugin's, comes after them.
-      if (server.user !== undefined && isRoot()) {
-        keepPrivateFiles(config)
-        become(findIdentity(server.user, server.group))
-      }
+      // The log, and all that is a plugin's, comes after root's rights.
+      keepPrivateFiles(start.files)
+      if (server.user !== undefined && isRoot()) become(findIdentity(server.user, server.group))
       this.#access = openAccessLog(log.access, { log: this.log, dev: start.dev })
       if (this.#problem === null) {
         this.#links.fill(start, this.log)
@@ -113,9 +112,30 @@ class Front {
       }
       say({ type: "ready" })
     } catch (error) {
-      say({ type: "failed", error: reason(error) })
-      this.#exit(1)
+      this.#fail(reason(error))
     }
+  }
+
+  /** Accepting on all addresses, or none of it: the front is no use half. */
+  #accept(): void {
+    try {
+      this.#listen()
+      this.#accepting = true
+      say({ type: "listening" })
+    } catch (error) {
+      this.#fail(`cannot accept: ${reason(error)}`)
+    }
+  }
+
+  /** One plugin's timer or forgotten promise must not cut everybody's requests. */
+  uncaught(what: string, error: unknown): void {
+    this.log.error(what, { error })
+    if (!this.#accepting && !this.#leaving) this.#fail(`${what} before the first accept: ${reason(error)}`)
+  }
+
+  #fail(why: string): void {
+    say({ type: "failed", error: why })
+    this.#exit(1)
   }
 
   #listen(): void {
@@ -142,7 +162,6 @@ class Front {
         }),
       )
     }
-    say({ type: "listening" })
   }
 
   /** In dev a page with the error stands before everything while the config or an app is broken. */

@@ -3,7 +3,7 @@ import { Config } from "../config/config.ts"
 import { setUp } from "../generation/generation.ts"
 import { createLogger } from "../log/logger.ts"
 import type { Logger, SharedPage, Supervision, WorkerHost, WorkerInfo, WorkerProcess, WorkerReport } from "../plugin.ts"
-import { keepPrivateFiles } from "./private-files.ts"
+import { keepPrivateFiles, readPrivateFiles } from "./private-files.ts"
 import { openPage } from "../slots/page.ts"
 import type { GatewayStart, SpawnAnswer } from "../supervisor/external-supervision.ts"
 import { become, findIdentity, isRoot } from "../supervisor/identity.ts"
@@ -50,7 +50,7 @@ class GatewayChild {
     const config = Config.fromJSON(json)
     const { server, log: settings } = config.readKernel().kernel
     if (server.user !== undefined && isRoot()) {
-      keepPrivateFiles(config)
+      keepPrivateFiles(readPrivateFiles(config))
       become(findIdentity(server.user, server.group))
     }
     const log = createLogger(settings).with({ app })

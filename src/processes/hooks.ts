@@ -4,7 +4,7 @@ import type { Problem } from "../errors.ts"
 import { type HookName, runHooks } from "../registry/hooks.ts"
 import { createLogger } from "../log/logger.ts"
 import type { HookContext } from "../plugin.ts"
-import { keepPrivateFiles } from "./private-files.ts"
+import { keepPrivateFiles, readPrivateFiles } from "./private-files.ts"
 import { Registry } from "../registry/registry.ts"
 import { become, findIdentity, isRoot } from "../supervisor/identity.ts"
 import { Rpc } from "../supervisor/rpc.ts"
@@ -27,7 +27,7 @@ export function run(): Promise<number> {
       const config = Config.fromJSON(json)
       const { server, log } = config.readKernel().kernel
       if (server.user !== undefined && isRoot()) {
-        keepPrivateFiles(config)
+        keepPrivateFiles(readPrivateFiles(config))
         become(findIdentity(server.user, server.group))
       }
       const problems: Problem[] = []

@@ -59,8 +59,14 @@ export async function serveProblem(parts: RenewalParts, problem: string): Promis
   const log = parts.openLog(plan)
   const sockets = await parts.sockets.prepare([DEFAULT_ADDRESS], { dir: plan.config.dir })
   const set = parts.generations.make(plan, { sockets: sockets.sockets, pools: new Map(), log, problem })
-  await set.start()
-  await set.listen()
+  try {
+    await set.start()
+    await set.listen()
+  } catch (error) {
+    set.kill()
+    sockets.rollback()
+    throw error
+  }
   sockets.commit()
   return { set, plan, log, fresh: sockets.fresh }
 }

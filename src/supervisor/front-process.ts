@@ -48,7 +48,11 @@ export class FrontProcess {
     const receive = (message: FromFront): void => {
       if (message.type === "hello") this.#start({ ...options.start(), front: this.index, sockets })
       else if (message.type === "ready") ready.resolve()
-      else if (message.type === "failed") ready.reject(new Error(message.error))
+      else if (message.type === "failed") {
+        const error = new Error(message.error)
+        ready.reject(error)
+        this.#listening.reject(error)
+      }
       else if (message.type === "listening") this.#listening.resolve()
       else if (message.type === "report") options.onReport(message)
       else if (message.type === "cast") options.onCast(message)

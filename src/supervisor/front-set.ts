@@ -10,6 +10,7 @@ export interface FrontSetOptions {
   readonly generation: number
   readonly count: number
   readonly config: FrontStart["config"]
+  readonly files: FrontStart["files"]
   readonly sockets: readonly ListeningSocket[]
   readonly pools: ReadonlyMap<string, Pool>
   readonly dev: boolean
@@ -29,8 +30,8 @@ const STABLE_MS = 10_000
 const MAX_DELAY_MS = 10_000
 /** Setting up and starting everything. */
 const READY_MS = 60_000
-/** Accepting costs nothing; a front that does not come to it hangs, and is found by the questions. */
-const LISTEN_MS = 5000
+/** Accepting costs nothing: a front that does not come to it hangs. */
+const LISTEN_MS = 20_000
 /** Each front is asked so often how it is; after so many questions without an answer it is killed. */
 const PING_MS = 3000
 const MOST_SILENT = 5
@@ -59,7 +60,7 @@ export class FrontSet {
   async start(): Promise<void> {
     try {
       for (let i = 0; i < this.#options.count; i++) this.#spawn()
-      await within(READY_MS, Promise.all([...this.#fronts].map(front => front.ready)))
+      await within(READY_MS, "start", Promise.all([...this.#fronts].map(front => front.ready)))
     } catch (error) {
       this.kill()
       await this.gone
@@ -88,11 +89,15 @@ export class FrontSet {
     return this.#empty.promise
   }
 
-  /** All accept from now on; resolves when they do. One that dies meanwhile is replaced. */
+  /** All accept from now on; resolves when they do, rejects when one does not: then the set is not ready. */
   async listen(): Promise<void> {
+    const fronts = [...this.#fronts]
+    await within(LISTEN_MS, "accept", Promise.all(fronts.map(front => front.listen())))
+    if (this.#state !== "starting") return
     this.#state = "serving"
     this.#watch = setInterval(() => void this.#checkFronts(), PING_MS)
-    await within(LISTEN_MS, Promise.allSettled([...this.#fronts].map(front => front.listen()))).catch(() => {})
+    // Died between its first accept and now.
+    for (const front of fronts) if (!this.#fronts.has(front)) this.#spawnLater(`front ${front.pid} is gone`)
   }
 
   /** Stop accepting and finish. Called again with shorter times, it hurries. */
@@ -153,11 +158,12 @@ export class FrontSet {
   }
 
   #spawn(): FrontProcess {
-    const { config, pools, dev, sockets, pages } = this.#options
+    const { config, files, pools, dev, sockets, pages } = this.#options
     const front: FrontProcess = new FrontProcess({
       index: this.#options.takeNumber(),
       start: () => ({
         config,
+        files,
         apps: Object.fromEntries([...pools].map(([name, pool]) => [name, pool.state])),
         dev,
         ...(pages !== undefined && { pages }),
@@ -220,9 +226,9 @@ export class FrontSet {
 }
 
 /** Rejects when it takes longer: a plugin's `start` that never ends must not block every later reload. */
-async function within<T>(ms: number, work: Promise<T>): Promise<T> {
+async function within<T>(ms: number, what: "start" | "accept", work: Promise<T>): Promise<T> {
   const { promise, reject } = Promise.withResolvers<never>()
-  const timer = setTimeout(() => reject(new Error(`the fronts were not ready within ${ms / 1000} s: a plugin or an inline app does not start`)), ms)
+  const timer = setTimeout(() => reject(new Error(`the fronts did not ${what} within ${ms / 1000} s: a plugin or an inline app hangs`)), ms)
   try {
     return await Promise.race([work, promise])
   } finally {

@@ -3,6 +3,7 @@ import { availableParallelism } from "node:os"
 import type { Logger } from "../log/logger.ts"
 import type { Plan } from "../generation/plan.ts"
 import { FrontSet } from "./front-set.ts"
+import { readPrivateFiles } from "../processes/private-files.ts"
 import type { RequestNow } from "../plugin.ts"
 import type { Pool } from "./pools.ts"
 import type { ListeningSocket } from "./sockets.ts"
@@ -55,6 +56,7 @@ export class Generations {
       generation: ++this.number,
       count: this.#count(plan),
       config: plan.config,
+      files: readPrivateFiles(plan.config),
       dev: this.#parts.dev,
       takeNumber: () => this.#freeNumber(),
       onGone: front => this.#parts.onFrontGone(front.index),

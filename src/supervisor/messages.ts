@@ -1,5 +1,6 @@
 /** What the supervisor and a front say to each other over IPC. Plain data; JSON on the wire. */
 import type { ConfigJson } from "../config/config.ts"
+import type { PrivateFiles } from "../processes/private-files.ts"
 import type { PartCommand, RequestNow, WorkerInfo, WorkerReport } from "../plugin.ts"
 
 /** An address that the front accepts from, and the descriptor under which it inherited the listening socket. */
@@ -19,6 +20,8 @@ export interface FrontStart {
   /** Unique among living fronts, 0 to 63. */
   readonly front: number
   readonly config: ConfigJson
+  /** Certificates and keys, as they were when the config was taken up. */
+  readonly files: PrivateFiles
   readonly sockets: readonly InheritedSocket[]
   readonly apps: Readonly<Record<string, AppState>>
   readonly dev: boolean

@@ -72,7 +72,9 @@ export async function renew(parts: RenewalParts, options: { old: Serving | undef
     signal.throwIfAborted()
     const pages = plan.pages.length === 0 ? {} : { pages: parts.folder.pagesFolder(fronts) }
     const set = parts.generations.make(plan, { sockets: sockets.sockets, pools: pools.pools, log, ...pages })
-    undo.push(() => set.kill())
+    let accepts = false
+    // What a front has accepted before another one failed is answered.
+    undo.push(() => (accepts ? parts.generations.retire(set, { graceMs: plan!.server.graceMs, tunnelGraceMs: 0 }) : set.kill()))
     const ready = set.start()
     ready.catch(() => {})
     // While the fronts boot: a first Bun.serve costs 10 ms.
@@ -82,6 +84,7 @@ export async function renew(parts: RenewalParts, options: { old: Serving | undef
     await pools.roll(rollAll)
     signal.throwIfAborted()
 
+    accepts = true
     await set.listen()
 
     // The new fronts serve. What fails from here on (a full disk, no descriptors) is told, and the rest is done all the same.

@@ -103,6 +103,16 @@ describe("https upstreams", () => {
     expect(await ask({ to, tls: { ca: "ca.pem", cert: "client.pem", key: "client.key" } })).toBe(200)
     expect(await ask({ to, tls: { ca: "ca.pem" } })).toBe(502)
   })
+  const pairs: [name: string, tls: object, why: string][] = [
+    ["a key of another certificate", { cert: "client.pem", key: "server.key" }, "tls.key: cannot be read: "],
+    ["a key that is a certificate", { cert: "client.pem", key: "client.pem" }, "has no private key"],
+    ["roots that are a key", { ca: "client.key" }, "has no certificate"],
+  ]
+  for (const [name, tls, why] of pairs) {
+    test(`${name} is an error of the config, not of every request`, async () => {
+      expect(serveProxy({ to: "https://127.0.0.1:1", tls }, { dir })).rejects.toThrow(why)
+    })
+  }
   test("one that speaks no TLS, and one that never answers the handshake", async () => {
     const plain = listenRaw(c => c.write("HTTP/1.1 400 No\r\nContent-Length: 0\r\n\r\n"))
     const mute = listenRaw(() => {})

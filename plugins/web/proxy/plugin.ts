@@ -1,5 +1,4 @@
-import { readFileSync } from "node:fs"
-import { definePlugin, Http2Upstream, HttpUpstream, parseTarget, type Context, type HttpUpstreamOptions, type UpstreamTls } from "edge"
+import { definePlugin, Http2Upstream, HttpUpstream, parseTarget, readPem, readTlsPair, type Context, type HttpUpstreamOptions, type UpstreamTls } from "edge"
 import { makeBalancer } from "./balance.ts"
 import { command } from "./commands.ts"
 import { forward } from "./forward.ts"
@@ -27,7 +26,7 @@ export default definePlugin({
         holdBytes: options.buffer,
       },
       head: { host: options.host, set: Object.entries(options.headers.set), remove: options.headers.remove, forwarded: options.forwarded },
-      tls: readTls(options, ctx),
+      tls: await readTls(options, ctx),
       ...(options.proxy_protocol !== undefined && { proxyProtocol: options.proxy_protocol }),
       keepIdle: options.keepalive,
       keepIdleMs: options.keepalive_timeout,
@@ -98,17 +97,16 @@ function makeProbe(member: Member, { options, shared, health, path }: Probing): 
   return new Probe(member, { asking: options.http2 ? new Http2Upstream(asked) : new HttpUpstream(asked), rules, health })
 }
 
-function readTls({ tls }: ProxyOptions, ctx: Context): UpstreamTls {
-  const read = (key: "ca" | "cert" | "key"): { [key in "ca" | "cert" | "key"]?: string } => {
-    const file = tls[key]
-    if (file === undefined) return {}
-    return { [key]: guard(() => readFileSync(ctx.resolve(file), "utf8"), why => ctx.fail(`cannot be read: ${why}`, ["tls", key])) }
-  }
-  if ((tls.cert === undefined) !== (tls.key === undefined)) throw ctx.fail('"cert" and "key" go together', ["tls"])
+async function readTls({ tls }: ProxyOptions, ctx: Context): Promise<UpstreamTls> {
+  const { ca, cert, key } = tls
+  if ((cert === undefined) !== (key === undefined)) throw ctx.fail('"cert" and "key" go together', ["tls"])
+  const own =
+    cert === undefined || key === undefined
+      ? {}
+      : await readTlsPair({ cert: ctx.resolve(cert), key: ctx.resolve(key) }, (part, why) => ctx.fail(`cannot be read: ${why}`, ["tls", part]))
   return {
-    ...read("ca"),
-    ...read("cert"),
-    ...read("key"),
+    ...(ca !== undefined && { ca: guard(() => readPem(ctx.resolve(ca), "certificate"), why => ctx.fail(`cannot be read: ${why}`, ["tls", "ca"])) }),
+    ...own,
     verify: tls.verify,
     ...(tls.server_name === undefined ? {} : { serverName: tls.server_name }),
   }

@@ -1,6 +1,6 @@
 /** Sites -> addresses: which sites each address has, by host, and whether it speaks TLS. */
 import type { Binding, Context, Exchange, Handler, TlsOptions } from "edge"
-import { encodePath, forAll, HeaderList, readPrivateFile, Reply } from "edge"
+import { encodePath, forAll, HeaderList, readTlsPair, Reply } from "edge"
 import { type Listen, parseListen, toUrl } from "./address.ts"
 import { ErrorPages } from "./error-pages.ts"
 import { toNames } from "./canonical.ts"
@@ -58,7 +58,7 @@ interface Adding {
 async function addSite(written: SiteConfig, { ctx, logs, at, addresses }: Adding): Promise<void> {
   const names = guard(ctx, [...at, "canonical"], () => toNames(written))
   const site = { ...written, hosts: [...names.hosts] }
-  const certificate = readCertificate(site, { ctx, at })
+  const certificate = await readCertificate(site, { ctx, at })
   const listens = listOf(site.listen).map((text, i) => {
     const place = typeof site.listen === "string" ? [...at, "listen"] : [...at, "listen", i]
     return { place, listen: guard(ctx, place, () => parseListen(text, certificate !== undefined)) }
@@ -110,20 +110,16 @@ function addHosts(site: SiteConfig, { ctx, at, open, listed, handler }: { ctx: C
   }
 }
 
-function readCertificate(site: SiteConfig, { ctx, at }: { ctx: Context; at: Path }): Certificate | undefined {
+/** Undefined when the site has no TLS. */
+async function readCertificate(site: SiteConfig, { ctx, at }: { ctx: Context; at: Path }): Promise<Certificate | undefined> {
   const { tls } = site
   if (tls === "off") return undefined
   if (typeof tls === "string") {
     throw ctx.fail(`tls = "${tls}" is not available yet; use tls = { cert = "c.pem", key = "k.pem" }`, [...at, "tls"])
   }
-  const read = (key: "cert" | "key") => guard(ctx, [...at, "tls", key], () => readPem(ctx.resolve(tls[key])))
-  return { cert: read("cert"), key: read("key"), hosts: site.hosts.map(host => host.toLowerCase()) }
-}
-
-function readPem(file: string): string {
-  const text = readPrivateFile(file).toString("latin1")
-  if (!text.includes("-----BEGIN ")) throw new Error(`${file} is no PEM file`)
-  return text
+  const files = { cert: ctx.resolve(tls.cert), key: ctx.resolve(tls.key) }
+  const pair = await readTlsPair(files, (part, why) => ctx.fail(why, [...at, "tls", part]))
+  return { ...pair, hosts: site.hosts.map(host => host.toLowerCase()) }
 }
 
 /** 308, so that the method stays; the path from its normal form, for "//evil.example" is a host to a browser. */

@@ -1,6 +1,8 @@
 /** Sites, routes and error pages, from TOML and over real sockets. */
 import { afterEach, describe, expect, test } from "bun:test"
 import { connect } from "node:net"
+import { makeCertificate } from "../../../test/kit/certificate.ts"
+import { describeWith } from "../../../test/kit/needs.ts"
 import { serve, type Served } from "../../../test/kit/served.ts"
 
 let served: Served | undefined
@@ -390,18 +392,18 @@ describe("mistakes are errors with their place", () => {
     const message = await mistake(`[[site]]\n${route}[[site]]\n${route}`)
     expect(message).toContain("site.toml:4:3: site[1]: another site for any host is on 127.0.0.1:8080 already, at site.toml:1:3")
   })
-
-  test("TLS and plain on one address", async () => {
-    const cert = "-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n"
-    const tls = `tls = { cert = "c.pem", key = "c.pem" }`
-    const message = await mistake(`[[site]]\nhosts = ["a.example"]\n${tls}\nlisten = ["127.0.0.1:443"]\n${route}[[site]]\nlisten = ["127.0.0.1:443"]\n${route}`, { "c.pem": cert })
-    expect(message).toContain("127.0.0.1:443 is plain here and with TLS at site.toml:4:11")
-  })
 })
 
-describe("tls", () => {
+describeWith(["openssl"], "tls", () => {
+  test("TLS and plain on one address", async () => {
+    const { cert, key } = makeCertificate("a.example")
+    const tls = `tls = { cert = "c.pem", key = "k.pem" }`
+    const message = await mistake(`[[site]]\nhosts = ["a.example"]\n${tls}\nlisten = ["127.0.0.1:443"]\n${route}[[site]]\nlisten = ["127.0.0.1:443"]\n${route}`, { "c.pem": cert, "k.pem": key })
+    expect(message).toContain("127.0.0.1:443 is plain here and with TLS at site.toml:4:11")
+  })
+
   test("certificates by address; port 80 and http:// are plain and redirect", async () => {
-    const pem = "-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n"
+    const { cert, key } = makeCertificate("a.example")
     await at(
       `
 [[site]]
@@ -417,12 +419,12 @@ tls = "off"
 [[site.route]]
 ${say("plain")}
 `,
-      { "c.pem": `${pem}c`, "k.pem": `${pem}k` },
+      { "c.pem": cert, "k.pem": key },
     )
     const bindings = served!.generation.bindings
     expect(bindings.map(b => [b.address, b.tls?.certificates])).toEqual([
       ["127.0.0.1:80", undefined],
-      ["127.0.0.1:8443", [{ cert: `${pem}c`, key: `${pem}k`, hosts: ["a.example"] }]],
+      ["127.0.0.1:8443", [{ cert, key, hosts: ["a.example"] }]],
       ["127.0.0.1:8081", undefined],
     ])
     expect(bindings[1]!.urls).toEqual(["https://a.example:8443/"])
