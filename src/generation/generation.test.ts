@@ -181,7 +181,7 @@ describe("apps", () => {
       addresses: [{ address: "127.0.0.1:0", urls: ["http://x/"] }],
       apps: [{ gatewayName: "near", external: true, launch: { argv: ["run", "x.ts"] } }],
       server: { graceMs: 30_000, control: join(dir, "edge.sock"), limits: { headBytes: 16_384, bodyBytes: 104_857_600 } },
-      log: { level: "info", access: { path: "-", format: "json" } },
+      log: { level: "info", access: { path: "-" } },
     })
     const again = await setUp(Config.fromJSON(plan.config), host)
     expect(again.apps[0]?.spec).toEqual(generation.apps[0]!.spec)

@@ -349,6 +349,8 @@ respond = { status = 404, body = "own" }
   })
 })
 
+const route = `[[site.route]]\n${say("x")}\n`
+
 async function mistake(toml: string, files: Record<string, string> = {}): Promise<string> {
   try {
     const made = await serve(toml, files)
@@ -359,7 +361,6 @@ async function mistake(toml: string, files: Record<string, string> = {}): Promis
   throw new Error("no error")
 }
 describe("mistakes are errors with their place", () => {
-  const route = `[[site.route]]\n${say("x")}\n`
 
   test.each([
     ["unknown key of a site", `[[site]]\nlistn = ["127.0.0.1:1"]\n${route}`, 'site.toml:2:1: site[0]: unknown key "listn"; did you mean "listen"?'],
