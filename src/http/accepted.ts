@@ -4,6 +4,8 @@ export interface Accepted {
   readonly requests: number
   /** Something is under way that may outlast the grace of a reload: a tunnel, an answer that has begun. */
   readonly long: boolean
+  /** Since when its client says nothing (performance.now); Infinity while something is under way. */
+  readonly idleSince: number
   data(chunk: Buffer): void
   drain(): void
   /** The peer closed its side. */

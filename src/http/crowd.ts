@@ -73,4 +73,4 @@ export function turnAway(socket: Socket<Accepted>): void {
 }
 
 const nothing = (): void => {}
-const refused: Accepted = { requests: 0, long: false, data: nothing, drain: nothing, end: nothing, gone: nothing, leave: nothing, destroy: nothing }
+const refused: Accepted = { requests: 0, long: false, idleSince: Infinity, data: nothing, drain: nothing, end: nothing, gone: nothing, leave: nothing, destroy: nothing }

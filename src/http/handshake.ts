@@ -8,13 +8,14 @@ import type { TlsSocket } from "./tls.ts"
 export class Handshake implements Accepted, Timed {
   readonly requests = 0
   readonly long = false
+  readonly idleSince = performance.now()
   readonly #socket: TlsSocket
   deadline: number
   dueTick = -1
 
   constructor(socket: TlsSocket, timeoutMs: number) {
     this.#socket = socket
-    this.deadline = performance.now() + timeoutMs
+    this.deadline = this.idleSince + timeoutMs
     clock.watch(this)
     quickAck(socket)
   }

@@ -76,6 +76,12 @@ export class Http1 implements Accepted, TurnHost, BodyHost, TunnelHost {
     return this.#tunnel !== undefined || (this.#turn !== undefined && !this.#turn.waiting)
   }
 
+  get idleSince(): number {
+    if (this.busy || this.#tunnel !== undefined || this.#patience.wait !== Wait.Idle) return Infinity
+    const { headTimeoutMs, idleTimeoutMs } = this.#host.limits
+    return this.#patience.deadline - (this.requests === 0 ? headTimeoutMs : idleTimeoutMs)
+  }
+
   // From the socket -------------------------------------------------------------------------------------------------
 
   data(chunk: Buffer): void {

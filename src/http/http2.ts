@@ -48,6 +48,10 @@ export class Http2 implements Accepted, StreamCounter, Timed {
     return this.#active > 0
   }
 
+  get idleSince(): number {
+    return this.#active > 0 || this.#out.blocked ? Infinity : this.deadline - this.#host.limits.idleTimeoutMs
+  }
+
   begun(): void {
     this.requests++
     this.#active++

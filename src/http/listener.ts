@@ -3,6 +3,7 @@ import type { Accepted } from "./accepted.ts"
 import type { Handler } from "./chain.ts"
 import { ConnectionFacts } from "./connection-facts.ts"
 import { Crowd, turnAway } from "./crowd.ts"
+import { descriptors } from "./descriptors.ts"
 import { setForwardedRules } from "./exchange.ts"
 import type { Exchange, ExchangeEnd } from "./exchange.ts"
 import { forwardedRules } from "./forwarded.ts"
@@ -87,6 +88,7 @@ class Listener implements HttpListener, ProtocolHost {
   readonly #proxied: boolean
   readonly #sourceOf: SourceOf
   readonly #crowd: Crowd | undefined
+  readonly #descriptors = descriptors()
   #emptied: (() => void) | undefined
 
   constructor(o: ListenOptions, sourceOf?: SourceOf) {
@@ -103,6 +105,7 @@ class Listener implements HttpListener, ProtocolHost {
     this.#facts = { local: o.address, secure: o.tls !== undefined, trusted: o.trusted }
     const { tls, ...named } = o.tls === undefined ? {} : tlsListening(o.tls)
     const socket = { ...this.#handlers(), ...(tls !== undefined && { open: this.#openTls, handshake: this.#handshake, ...named }) }
+    this.#descriptors.join(this.#open)
     this.#rests = setInterval(() => this.#rest(), restMs)
     this.#rests.unref()
     this.#socket = Bun.listen({ ...listenPlace(o), ...(tls !== undefined && { tls }), allowHalfOpen: true, socket } as never)
@@ -112,6 +115,7 @@ class Listener implements HttpListener, ProtocolHost {
     return {
       open: (socket: Socket<Accepted>) => {
         this.accepted++
+        if (!this.#descriptors.enter(socket, this.log)) return turnAway(socket)
         const facts = new ConnectionFacts(socket, this.#facts)
         if (this.#crowd?.enter(socket, { peer: facts.peer, exempt: facts.trusted }) === false) return turnAway(socket)
         if (this.#proxied && facts.trusted) this.#awaitSource(socket)
@@ -148,6 +152,7 @@ class Listener implements HttpListener, ProtocolHost {
   /** Before the handshake: without a handshake handler it would be behind it, and who is in the middle not be seen. */
   #openTls = (socket: Socket<Accepted>): void => {
     this.accepted++
+    if (!this.#descriptors.enter(socket, this.log)) return turnAway(socket)
     if (this.#crowd !== undefined) {
       const { peer, trusted } = new ConnectionFacts(socket, this.#facts)
       if (!this.#crowd.enter(socket, { peer, exempt: trusted })) return turnAway(socket)
@@ -233,6 +238,7 @@ class Listener implements HttpListener, ProtocolHost {
   closeNow(): void {
     this.leaving = true
     clearInterval(this.#rests)
+    this.#descriptors.leave(this.#open)
     this.#socket.stop(false)
     for (const { data } of this.#open) data.destroy()
   }

@@ -3,6 +3,7 @@ import type { Accepted } from "./accepted.ts"
 import type { ProxySource } from "./codec/proxy-protocol.ts"
 import { ConnectionFacts } from "./connection-facts.ts"
 import { Crowd, turnAway } from "./crowd.ts"
+import { descriptors } from "./descriptors.ts"
 import { lingerMs, listenPlace } from "./listen-place.ts"
 import type { HttpListener, ListenOptions } from "./listener.ts"
 import { ProxyPreface } from "./proxy-preface.ts"
@@ -41,6 +42,7 @@ export class ProxiedTls implements HttpListener {
     }
     this.#inner = inside({ ...rest, hostname: "127.0.0.1", port: 0, proxyProtocol: false }, take)
     const open = (socket: Socket<Accepted>): void => {
+      if (!descriptors().enter(socket, o.log)) return turnAway(socket)
       const facts = new ConnectionFacts(socket, { local: o.address, secure: true, trusted: o.trusted })
       if (this.#crowd?.enter(socket, { peer: facts.peer, exempt: facts.trusted }) === false) return turnAway(socket)
       this.#waiting.add(socket)

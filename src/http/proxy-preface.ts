@@ -16,6 +16,7 @@ export interface PrefaceHost {
 export class ProxyPreface implements Accepted, Timed {
   readonly requests = 0
   readonly long = false
+  readonly idleSince = performance.now()
   readonly #socket: Socket<Accepted>
   readonly #host: PrefaceHost
   #held: Buffer | null = null
@@ -25,7 +26,7 @@ export class ProxyPreface implements Accepted, Timed {
   constructor(socket: Socket<Accepted>, host: PrefaceHost) {
     this.#socket = socket
     this.#host = host
-    this.deadline = performance.now() + host.timeoutMs
+    this.deadline = this.idleSince + host.timeoutMs
     clock.watch(this)
   }
 

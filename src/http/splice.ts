@@ -6,6 +6,8 @@ import { Output } from "./http1/output.ts"
 export class Splice implements Accepted {
   readonly requests = 0
   readonly long = true
+  /** The half inside says when it is idle. */
+  readonly idleSince = Infinity
   readonly #socket: Socket<Accepted>
   readonly #out: Output
   #inner: Socket<unknown> | undefined

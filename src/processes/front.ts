@@ -12,6 +12,7 @@ import type { Handler, PartCommand } from "../plugin.ts"
 import { keepPrivateFiles } from "./private-files.ts"
 import { problemPage } from "./problem-page.ts"
 import { become, findIdentity, isRoot } from "../supervisor/identity.ts"
+import { residentBytes } from "../supervisor/memory.ts"
 import type { FrontStart, FrontStats, FromFront, Told, ToFront } from "../supervisor/messages.ts"
 
 /** The supervisor is gone: requests in flight get so long, as nobody is left to hurry us. */
@@ -78,6 +79,8 @@ class Front {
         return
       case "cast":
         return this.#bus.hear(message.topic, message.data)
+      case "ping":
+        return say({ type: "pong", id: message.id })
       case "stats":
         return say({ type: "stats", id: message.id, stats: this.#stats(message.requests === true) })
       case "tell":
@@ -212,7 +215,7 @@ class Front {
 
   #stats(requests: boolean): FrontStats {
     const connections = this.#listeners.reduce((sum, listener) => sum + listener.connections, 0)
-    const facts = { pid: process.pid, connections, requests: this.#requests, memory: process.memoryUsage.rss() }
+    const facts = { pid: process.pid, connections, requests: this.#requests, memory: residentBytes(process.pid) }
     return requests ? { ...facts, now: this.#links.requests } : facts
   }
 }

@@ -1,5 +1,6 @@
 import type { PartCommand } from "../plugin.ts"
 import type { AppState, FromFront, FrontStart, FrontStats, Told, ToFront } from "./messages.ts"
+import { residentBytes } from "./memory.ts"
 import { selfArgv } from "./self.ts"
 
 /** What one front says to all. */
@@ -26,12 +27,14 @@ export interface FrontOptions {
 /** One front, seen from the supervisor. */
 export class FrontProcess {
   readonly index: number
-  readonly startedAt = Date.now()
+  /** By a clock that nobody sets. */
+  readonly #startedMs = performance.now()
   /** Set up and started, accepting nothing. Rejects with what the front said, or that it died. */
   readonly ready: Promise<void>
   readonly exited: Promise<FrontExit>
   #process: Bun.Subprocess
   #listening = Promise.withResolvers<void>()
+  #pings = new Map<number, () => void>()
   #stats = new Map<number, (stats: FrontStats) => void>()
   #told = new Map<number, (told: Told) => void>()
   #asked = 0
@@ -54,6 +57,7 @@ export class FrontProcess {
         this.#listening.reject(error)
       }
       else if (message.type === "listening") this.#listening.resolve()
+      else if (message.type === "pong") this.#pings.get(message.id)?.()
       else if (message.type === "report") options.onReport(message)
       else if (message.type === "cast") options.onCast(message)
       else if (message.type === "told") {
@@ -61,7 +65,9 @@ export class FrontProcess {
         this.#told.delete(message.id)
       }
       else {
-        this.#stats.get(message.id)?.(message.stats)
+        const { stats } = message
+        // Out of descriptors it cannot read its own.
+        this.#stats.get(message.id)?.(stats.memory > 0 ? stats : { ...stats, memory: residentBytes(stats.pid) })
         this.#stats.delete(message.id)
       }
     }
@@ -83,6 +89,11 @@ export class FrontProcess {
 
   get pid(): number {
     return this.#process.pid
+  }
+
+  /** In ms. */
+  get age(): number {
+    return performance.now() - this.#startedMs
   }
 
   /** Accepts from now on; resolves when it does. */
@@ -116,6 +127,21 @@ export class FrontProcess {
 
   kill(signal: NodeJS.Signals = "SIGKILL"): void {
     this.#process.kill(signal)
+  }
+
+  /** Whether it answers in time. */
+  ping(timeoutMs: number): Promise<boolean> {
+    const id = ++this.#asked
+    return new Promise(resolve => {
+      const done = (well: boolean): void => {
+        clearTimeout(timer)
+        this.#pings.delete(id)
+        resolve(well)
+      }
+      const timer = setTimeout(() => done(false), timeoutMs)
+      this.#pings.set(id, () => done(true))
+      this.#send({ type: "ping", id })
+    })
   }
 
   /** Undefined when it does not answer in time: a front that is busy for a second is a finding of its own. */

@@ -95,7 +95,7 @@ export class FrontSet {
     await within(LISTEN_MS, "accept", Promise.all(fronts.map(front => front.listen())))
     if (this.#state !== "starting") return
     this.#state = "serving"
-    this.#watch = setInterval(() => void this.#checkFronts(), PING_MS)
+    this.#watch = setInterval(() => this.#checkFronts(), PING_MS)
     // Died between its first accept and now.
     for (const front of fronts) if (!this.#fronts.has(front)) this.#spawnLater(`front ${front.pid} is gone`)
   }
@@ -187,10 +187,10 @@ export class FrontSet {
   }
 
   /** A front that hangs (a loop without end in a plugin or an inline app) holds its connections and helps nobody. */
-  async #checkFronts(): Promise<void> {
+  #checkFronts(): void {
     for (const front of this.#fronts) {
-      void front.stats(PING_MS).then(answer => {
-        if (answer !== undefined || !this.#fronts.has(front)) return this.#silent.delete(front)
+      void front.ping(PING_MS).then(well => {
+        if (well || !this.#fronts.has(front)) return this.#silent.delete(front)
         const silent = (this.#silent.get(front) ?? 0) + 1
         this.#silent.set(front, silent)
         if (silent < MOST_SILENT || this.#state !== "serving") return
@@ -202,7 +202,7 @@ export class FrontSet {
 
   /** At once the first time; then slower and slower, as a front that cannot start would eat the machine. */
   #respawn(front: FrontProcess, exit: FrontExit): void {
-    this.#failures = Date.now() - front.startedAt > STABLE_MS ? 0 : this.#failures + 1
+    this.#failures = front.age > STABLE_MS ? 0 : this.#failures + 1
     const again = this.#failures < 3 ? "" : `, ${this.#failures} times in a row soon after its start`
     this.#spawnLater(`front ${front.pid} ${describeExit(exit)}${again}`)
   }

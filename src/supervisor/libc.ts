@@ -111,19 +111,17 @@ export const listen = (fd: number, backlog: number): number => check("listen", l
 
 export const close = (fd: number): void => void libc().close(fd)
 
+/** A socket for `sendDatagram`. */
+export const datagramSocket = (): number => check("socket", libc().socket(C.AF_UNIX, SOCK_DGRAM | SOCK_FLAGS, 0))
+
 /** One datagram to a unix socket; "@" at the start of its name means Linux's abstract ones. */
-export function sendDatagram(path: string, text: string): void {
+export function sendDatagram(fd: number, path: string, text: string): void {
   const name = Buffer.from(path.startsWith("@") ? `\0${path.slice(1)}` : path)
   const address = new Uint8Array(2 + name.length + (name[0] === 0 ? 0 : 1))
   address[darwin ? 1 : 0] = C.AF_UNIX
   address.set(name, 2)
   const bytes = Buffer.from(text)
-  const fd = check("socket", libc().socket(C.AF_UNIX, SOCK_DGRAM | SOCK_FLAGS, 0))
-  try {
-    check("sendto", Number(libc().sendto(fd, ptr(bytes), bytes.length, MSG_NOSIGNAL, ptr(address), address.length)))
-  } finally {
-    close(fd)
-  }
+  check("sendto", Number(libc().sendto(fd, ptr(bytes), bytes.length, MSG_NOSIGNAL, ptr(address), address.length)))
 }
 
 export function setOption(fd: number, level: number, option: number, value: number): void {

@@ -43,6 +43,8 @@ export type ToFront =
   | { readonly type: "leave"; readonly graceMs: number; readonly tunnelGraceMs: number }
   | { readonly type: "reopen" }
   | { readonly type: "problem"; readonly text: string | null }
+  /** Is it well? Answer: "pong", at once and of nothing that could fail: statistics need descriptors and memory. */
+  | { readonly type: "ping"; readonly id: number }
   /** `requests`: also what the workers do now. */
   | { readonly type: "stats"; readonly id: number; readonly requests?: boolean }
   /** What another front said to all (Bus). */
@@ -57,6 +59,7 @@ export type FromFront =
   | { readonly type: "listening" }
   | { readonly type: "report"; readonly app: string; readonly report: WorkerReport }
   | { readonly type: "stats"; readonly id: number; readonly stats: FrontStats }
+  | { readonly type: "pong"; readonly id: number }
   | { readonly type: "cast"; readonly topic: string; readonly data: unknown }
   | { readonly type: "told"; readonly id: number; readonly told: Told }
 

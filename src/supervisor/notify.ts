@@ -1,12 +1,14 @@
 /** Tells systemd how we are (sd_notify(3)): Type=notify and notify-reload, and the watchdog. Without NOTIFY_SOCKET nothing. */
 import type { Logger } from "../log/logger.ts"
-import { sendDatagram } from "./libc.ts"
+import { datagramSocket, sendDatagram } from "./libc.ts"
 
 type Env = Readonly<Record<string, string | undefined>>
 
 export class Notify {
   readonly #socket: string | undefined
   readonly #log: Logger
+  /** Opened once: out of descriptors the watchdog must still be told that we live. */
+  #fd: number | undefined
   #watchdog: ReturnType<typeof setInterval> | undefined
 
   constructor(env: Env, log: Logger) {
@@ -42,7 +44,7 @@ export class Notify {
   #send(text: string): void {
     if (this.#socket === undefined) return
     try {
-      sendDatagram(this.#socket, text)
+      sendDatagram((this.#fd ??= datagramSocket()), this.#socket, text)
     } catch (error) {
       this.#log.warn("systemd cannot be told", { error: String(error), socket: this.#socket })
     }
