@@ -63,7 +63,7 @@ export class Descriptors {
       open += connections.size
       for (const { data } of connections) if (data.idleSince !== Infinity) idle.push(data)
     }
-    const victims = idle.sort((a, b) => order(a) - order(b)).slice(0, Math.max(LEAST_BATCH, Math.floor(open / BATCH_SHARE)))
+    const victims = idle.toSorted((a, b) => order(a) - order(b)).slice(0, Math.max(LEAST_BATCH, Math.floor(open / BATCH_SHARE)))
     for (const victim of victims) {
       if (victim.requests === 0) victim.destroy()
       else victim.leave()
