@@ -1,19 +1,18 @@
 import { AsyncLocalStorage } from "node:async_hooks"
-import { Database as SqliteFile, constants } from "bun:sqlite"
-import { isAbsolute, join } from "node:path"
-import { drizzle as drizzlePostgres } from "drizzle-orm/bun-sql"
-import { drizzle as drizzleSqlite } from "drizzle-orm/bun-sqlite"
+import type { Backend, Handle } from "./connection.ts"
+import { postgresBackend } from "./postgres.ts"
+import { sqliteBackend, sqlitePath } from "./sqlite.ts"
 import { type Dialect, Tables } from "./tables.ts"
+import { Transaction } from "./transaction.ts"
 
-/** drizzle's handle of either dialect; what queries use of it is the same. */
-export type Handle = any
+export type { Handle } from "./connection.ts"
 
 /** The database of an app. `url`: "sqlite:blog.db", "sqlite::memory:" or "postgres://user@host/name". */
 export class Database {
   readonly dialect: Dialect
   readonly tables: Tables
   readonly #backend: Backend
-  readonly #open = new AsyncLocalStorage<Open>()
+  readonly #open = new AsyncLocalStorage<Transaction>()
 
   constructor(
     readonly url: string,
@@ -28,33 +27,36 @@ export class Database {
     this.#backend = this.dialect === "sqlite" ? sqliteBackend(sqlitePath(url, options.dir), logger) : postgresBackend(url, logger)
   }
 
-  /** Runs a reading statement. */
+  /** Runs a reading statement; inside a transaction it is part of it. */
   read<T>(f: (db: Handle) => PromiseLike<T>): Promise<T> {
-    return Promise.resolve(f(this.#open.getStore()?.db ?? this.#backend.main))
+    const open = this.#open.getStore()
+    return open === undefined ? Promise.resolve(f(this.#backend.main)) : open.read(f)
   }
 
   /** Runs one writing statement; inside a transaction it is part of it. */
   write<T>(f: (db: Handle) => PromiseLike<T>): Promise<T> {
     const open = this.#open.getStore()
-    return open === undefined ? this.#backend.write(f) : Promise.resolve(f(open.db))
+    return open === undefined ? this.#backend.write(f) : open.write(f)
   }
 
   get inTransaction(): boolean {
     return this.#open.getStore() !== undefined
   }
 
-  /** All or nothing; the queries of `f`, however deep, are part of it. One within another joins it. */
+  /**
+   * All or nothing; the queries of `f`, however deep, are part of it. One within another is a savepoint: when it fails, and
+   * the outer one catches that, the outer one goes on without it. A statement that the database refuses undoes the
+   * transaction that it is in, on both databases. What still runs when `f` has ended finds its transaction over, and throws.
+   */
   async transaction<T>(f: () => Promise<T>): Promise<T> {
-    if (this.#open.getStore() !== undefined) return f()
-    const settled: Open["settled"] = []
-    let done = false
-    try {
-      const result = await this.#backend.transaction(db => this.#open.run({ db, settled }, f))
-      done = true
-      return result
-    } finally {
-      for (const tell of settled) tell(done)
-    }
+    const scope = (transaction: Transaction, inner: () => Promise<T>) => this.#open.run(transaction, inner)
+    const outer = this.#open.getStore()
+    return outer !== undefined ? outer.within(f, scope) : this.#backend.transaction(connection => new Transaction(connection).run(f, scope))
+  }
+
+  /** Runs `f` outside of the transaction around it: for what is begun in one and outlives it (a timer, a queue). */
+  outsideTransaction<T>(f: () => T): T {
+    return this.#open.exit(f)
   }
 
   /**
@@ -64,109 +66,20 @@ export class Database {
   onSettled(f: (committed: boolean) => void): void {
     const open = this.#open.getStore()
     if (open === undefined) f(true)
-    else open.settled.push(f)
+    else open.onSettled(f)
   }
 
-  /** The driver's own: bun:sqlite's Database or Bun.SQL. For migrations, backups and what queries cannot say. */
+  /**
+   * The driver's own: bun:sqlite's Database or Bun.SQL; inside a transaction that of its connection, so that its statements
+   * are part of it. For migrations, backups and what queries cannot say. Ask for it where it is used: one that was kept
+   * from outside a transaction waits for that, or is told "database is locked".
+   */
   get client(): any {
-    return this.#backend.client
+    return this.#open.getStore()?.client ?? this.#backend.client
   }
 
   close(): Promise<void> {
     return this.#backend.close()
-  }
-}
-
-/** A transaction under way. */
-interface Open {
-  readonly db: Handle
-  readonly settled: ((committed: boolean) => void)[]
-}
-
-interface Backend {
-  readonly main: Handle
-  readonly client: unknown
-  write<T>(f: (db: Handle) => PromiseLike<T>): Promise<T>
-  transaction<T>(f: (db: Handle) => Promise<T>): Promise<T>
-  close(): Promise<void>
-}
-type Logger = { logQuery(sql: string, params: unknown[]): void } | undefined
-
-function sqlitePath(url: string, dir: string | undefined): string {
-  const path = url.slice("sqlite:".length).replace(/^\/\/(?=\/)/, "")
-  return path === ":memory:" || isAbsolute(path) || dir === undefined ? path : join(dir, path)
-}
-
-/** WAL: readers never wait for a writer. busy_timeout: writers of other processes are waited for, 5 s. */
-const PRAGMAS = "PRAGMA journal_mode = WAL; PRAGMA busy_timeout = 5000; PRAGMA foreign_keys = ON; PRAGMA synchronous = NORMAL"
-
-function sqliteBackend(path: string, logger: Logger): Backend {
-  const open = () => {
-    const file = new SqliteFile(path, { create: true, readwrite: true })
-    file.run(PRAGMAS)
-    return file
-  }
-  const client = open()
-  const main = drizzleSqlite({ client, logger })
-  // A transaction has a connection of its own, else statements of other requests would become part of it.
-  // In memory there is only the one; the lock keeps writers out, and readers see what is not yet committed.
-  let own: { client: SqliteFile; db: Handle } | undefined
-  const ownConnection = () => {
-    if (path === ":memory:") return { client, db: main }
-    if (own === undefined) {
-      const second = open()
-      own = { client: second, db: drizzleSqlite({ client: second, logger }) }
-    }
-    return own
-  }
-  // SQLite waits for its lock inside the call: two writers of one event loop would wait for each other for ever.
-  const lock = new Lock()
-  return {
-    main,
-    client,
-    write: f => lock.run(async () => f(main)),
-    transaction: f =>
-      lock.run(async () => {
-        const { client: connection, db } = ownConnection()
-        connection.run("BEGIN IMMEDIATE")
-        try {
-          const result = await f(db)
-          connection.run("COMMIT")
-          return result
-        } catch (error) {
-          if (connection.inTransaction) connection.run("ROLLBACK")
-          throw error
-        }
-      }),
-    close: () =>
-      lock.run(async () => {
-        own?.client.close()
-        // Leaves one file, not three, to whoever copies it. Not supported by every build of SQLite: then -wal stays.
-        client.fileControl(constants.SQLITE_FCNTL_PERSIST_WAL, 0)
-        client.close()
-      }),
-  }
-}
-
-function postgresBackend(url: string, logger: Logger): Backend {
-  const client = new Bun.SQL(url)
-  const main: Handle = drizzlePostgres({ client, logger })
-  return {
-    main,
-    client,
-    write: async f => f(main),
-    transaction: f => main.transaction((tx: Handle) => f(tx)),
-    close: () => client.close(),
-  }
-}
-
-/** One at a time, in the order of asking. */
-class Lock {
-  #last: Promise<unknown> = Promise.resolve()
-  run<T>(f: () => Promise<T>): Promise<T> {
-    const mine = this.#last.then(f)
-    this.#last = mine.catch(() => {})
-    return mine
   }
 }
 
@@ -187,6 +100,11 @@ export function database(): Database {
   const found = scoped.getStore() ?? current
   if (found === undefined) throw new Error("no database: make the app first (new App({ models })), or call useDatabase()")
   return found
+}
+
+/** Runs `f` outside of any transaction on the app's database. */
+export function outsideTransaction<T>(f: () => T): T {
+  return database().outsideTransaction(f)
 }
 
 /** All or nothing, on the app's database. */

@@ -24,6 +24,11 @@ export class ValidationError extends Error {
   }
 }
 
+/** A transaction that is over, or that a failed statement has undone. */
+export class TransactionError extends Error {
+  override readonly name = "TransactionError"
+}
+
 /** A row that others still refer to (onDelete "restrict"). */
 export class InUse extends Error {
   override readonly name = "InUse"
@@ -32,7 +37,8 @@ export class InUse extends Error {
 /** What the databases say of a broken constraint, in our words; anything else as it came. */
 export function explainConstraint(error: unknown, model: string, keyOf: (column: string) => string | undefined): unknown {
   const cause = rootCause(error)
-  if (cause === undefined) return error
+  // Of a transaction it would be the complaint of an earlier statement.
+  if (cause === undefined || error instanceof TransactionError) return error
   const sqlite = /^UNIQUE constraint failed: (.+)$/.exec(cause.message)
   const columns = sqlite !== null ? sqlite[1]!.split(", ").map(name => name.slice(name.lastIndexOf(".") + 1)) : postgresColumns(cause)
   if (columns !== undefined) {
@@ -52,7 +58,7 @@ interface DatabaseError extends Error {
 }
 
 /** drizzle wraps the driver's error. */
-function rootCause(error: unknown): DatabaseError | undefined {
+export function rootCause(error: unknown): DatabaseError | undefined {
   let at = error
   while (at instanceof Error && at.cause instanceof Error) at = at.cause
   return at instanceof Error ? at : undefined

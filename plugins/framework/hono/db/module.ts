@@ -1,7 +1,7 @@
 /** "edge/db": models, their fields, queries. */
 export { allOf, between, Comparison, contains, endsWith, gt, gte, Has, has, lt, lte, ne, oneOf, startsWith } from "./compare.ts"
-export { Database, database, transaction, useDatabase, withDatabase } from "./database.ts"
-export { ConditionError, InUse, MultipleFound, NotFound, ValidationError } from "./errors.ts"
+export { Database, database, outsideTransaction, transaction, useDatabase, withDatabase } from "./database.ts"
+export { ConditionError, InUse, MultipleFound, NotFound, TransactionError, ValidationError } from "./errors.ts"
 export type { Field, FieldKind, FieldOptions } from "./field.ts"
 export {
   boolean,

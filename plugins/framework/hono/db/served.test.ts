@@ -7,7 +7,7 @@ import { serveApp } from "../testdata/served-app.ts"
 
 const source = `
 import { App } from "edge/app"
-import { model, references, text } from "edge/db"
+import { database, model, references, text, transaction } from "edge/db"
 const Owner = model("owner", { name: text() })
 const Key = model("key", { secret: text(), owner: references(Owner) })
 const app = new App({ models: [Owner, Key] })
@@ -20,6 +20,20 @@ app.post("/of", c => say(c, async () => Key.where({ owner: (await c.req.json()).
 app.post("/drop", c => say(c, async () => Key.where({ secret: (await c.req.json()).secret }).delete()))
 app.get("/list", c => say(c, () => Key.order(c.req.query("order") ?? "id").limit(Number(c.req.query("n") ?? 10)).pluck("secret")))
 app.post("/take", c => say(c, () => Key.order("-id").limit(1).delete()))
+app.post("/inner", c => say(c, () => transaction(async () => {
+  await Owner.create({ name: "outer" })
+  await transaction(async () => { await Owner.create({ name: "inner" }); throw new Error("no") }).catch(() => {})
+  const { client, dialect } = database()
+  const sql = "UPDATE owner SET name = 'by the client' WHERE name = 'outer'"
+  if (dialect === "sqlite") client.run(sql); else await client.unsafe(sql)
+  return Owner.order("id").pluck("name")
+})))
+let late
+app.post("/late", c => say(c, () => transaction(async () => { late = Bun.sleep(20).then(() => Owner.create({ name: "late" })).then(() => "made", error => error.name) })))
+app.post("/stranger", async c => {
+  await transaction(async () => { await Owner.create({ name: "stranger" }); await late; throw new Error("no") }).catch(() => {})
+  return c.json([await late, await Owner.order("id").pluck("name")])
+})
 export default app
 `
 
@@ -57,6 +71,12 @@ function suite(databaseUrl: () => Promise<string | undefined>): void {
   test("an order and a limit of a query string are words of the model and whole numbers", async () => {
     expect(await ask("/list?order=-id&n=2")).toEqual([200, ["s3", "s2"]])
     for (const query of ["order=constructor", "order=enableRLS", "order=id;drop", "n=-1", "n=x", "n=1.5"]) expect([query, await ask(`/list?${query}`)]).toEqual([query, [500, "ConditionError"]])
+  })
+
+  test("transactions: an inner one that failed, the driver's client, and a statement that comes too late", async () => {
+    expect(await post("/inner", {})).toEqual([200, ["Ann", "by the client"]])
+    expect((await post("/late", {}))[0]).toBe(200)
+    expect(await post("/stranger", {})).toEqual([200, ["TransactionError", ["Ann", "by the client"]]])
   })
 
   test("a limited delete takes one row", async () => {

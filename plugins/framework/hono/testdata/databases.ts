@@ -9,8 +9,11 @@ import { Database, useDatabase } from "../db/database.ts"
 import { createTables } from "../db/migrate/create.ts"
 import type { AnyModel } from "../db/model.ts"
 
-/** `body` declares tests; each finds the tables of `models`, empty, in the database that models use. */
-export function onBoth(name: string, models: readonly AnyModel[], body: (db: () => Database) => void): void {
+/**
+ * `body` declares tests; each finds the tables of `models`, empty, in the database that models use. `memory`: on SQLite
+ * in memory too, where apps' own tests run and everything is one connection.
+ */
+export function onBoth(name: string, models: readonly AnyModel[], body: (db: () => Database) => void, o: { memory?: boolean } = {}): void {
   let db: Database
   const suite = () => {
     beforeEach(async () => {
@@ -29,6 +32,15 @@ export function onBoth(name: string, models: readonly AnyModel[], body: (db: () 
     suite()
     afterAll(() => rmSync(dir, { recursive: true, force: true }))
   })
+  if (o.memory === true) {
+    describe(`${name}, SQLite in memory`, () => {
+      beforeAll(async () => {
+        db = new Database("sqlite::memory:")
+        await createTables(db, models)
+      })
+      suite()
+    })
+  }
   describeWith(["postgresql"], `${name}, PostgreSQL`, () => {
     let postgres: Postgres
     beforeAll(async () => {
