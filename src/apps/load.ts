@@ -18,7 +18,7 @@ export interface LoadAppOptions {
 /** Rejects with an Error whose message names the file and line to blame. */
 export async function loadApp(app: AppSpec, options: LoadAppOptions): Promise<AppModule> {
   patchGlobals()
-  const entry = resolve(app.dir, entryOf(app))
+  const entry = entryFile(app)
   const registry = app.frameworkFile === undefined ? new Registry() : await Registry.ofFile(app.frameworkFile)
   const found = await registry.find("framework", app.framework)
   if (found === undefined) throw new Error(`no framework named "${app.framework}"`)
@@ -47,9 +47,10 @@ async function rightName(error: unknown): Promise<string> {
   return didYouMean(name, names, { list: "it has" })
 }
 
-function entryOf(app: AppSpec): string {
+/** The app's module, absolute. */
+export function entryFile(app: AppSpec): string {
   const { entry } = app.options.runtime
-  return typeof entry === "string" ? entry : "app.ts"
+  return resolve(app.dir, typeof entry === "string" ? entry : "app.ts")
 }
 
 /** A framework runs where there is no web layer: of the Context it has the log and its folder. */

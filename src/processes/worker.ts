@@ -1,18 +1,16 @@
 /** `edge __worker`: the inside of a worker process of a TypeScript app. Descriptor 3 is its listening socket. */
+import { readFileSync } from "node:fs"
+import { dirname, join } from "node:path"
 import { AppHost } from "../apps/host.ts"
 import { reason } from "../errors.ts"
 import { FrameServer } from "../frames/server.ts"
-import { loadApp } from "../apps/load.ts"
+import { entryFile, loadApp } from "../apps/load.ts"
 import type { AppSpec, Logger } from "../plugin.ts"
 
-/** What runtime "fetch" puts into EDGE_WORKER. */
+/** What runtime "fetch" writes into the file that it names. */
 export interface WorkerOrder {
   readonly app: AppSpec
   readonly dev: boolean
-  /** Number of the worker. */
-  readonly index: string
-  /** Private folder of the pool. */
-  readonly run: string
 }
 
 /** How long the app may take to stop once its last request is answered, in ms. */
@@ -22,19 +20,20 @@ const socketsMs = 100
 /** How often a worker that nobody greeted looks whether its supervisor lives, in ms. */
 const orphanMs = 1000
 
-/** Resolves with the exit code. */
-export async function run(): Promise<number> {
-  const order = takeOrder()
-  if (order === undefined) {
+/** `args`: the file of the order, and the number of the worker. Resolves with the exit code. */
+export async function run([file, index]: readonly string[]): Promise<number> {
+  if (file === undefined || index === undefined) {
     console.error("edge __worker is started by edge itself")
     return 2
   }
+  const order = JSON.parse(readFileSync(file, "utf8")) as WorkerOrder
+  becomeApp(order.app)
   const log = consoleLogger()
   process.on("uncaughtException", error => log.error("uncaught", { error }))
   process.on("unhandledRejection", error => log.error("unhandled rejection", { error }))
   const orphaned = whenOrphaned()
   try {
-    const host = await boot(order, log)
+    const host = await boot(order, { log, socketPath: join(dirname(file), `ws-${index}-${process.pid}.sock`) })
     const served = serve(order, host, log)
     await Promise.race([served, orphaned])
     await host.stop(AbortSignal.timeout(stopMs))
@@ -45,17 +44,18 @@ export async function run(): Promise<number> {
   }
 }
 
-/** Reads EDGE_WORKER and cleans the environment: what Bun reads at start is not for the app's children. */
-function takeOrder(): WorkerOrder | undefined {
-  const text = process.env.EDGE_WORKER
-  delete process.env.EDGE_WORKER
+/**
+ * What the app finds: a command line as of a script, and an environment without what Bun reads at start. (Bun.spawn hands on the
+ * environment that the process began with whatever happens to process.env, so the order does not come through there.)
+ */
+function becomeApp(app: AppSpec): void {
+  process.argv = [process.execPath, entryFile(app)]
   for (const name of Object.keys(process.env)) if (name.startsWith("BUN_")) delete process.env[name]
-  return text === undefined ? undefined : (JSON.parse(text) as WorkerOrder)
 }
 
-async function boot(order: WorkerOrder, log: Logger): Promise<AppHost> {
+async function boot(order: WorkerOrder, { log, socketPath }: { log: Logger; socketPath: string }): Promise<AppHost> {
   const module = await loadApp(order.app, { log, dev: order.dev })
-  const host = new AppHost({ module, log, socketPath: `${order.run}/ws-${order.index}-${process.pid}.sock` })
+  const host = new AppHost({ module, log, socketPath })
   await host.start()
   return host
 }

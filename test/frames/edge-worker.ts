@@ -1,5 +1,5 @@
 /** A real worker process (`edge __worker`), started as the supervisor does it. */
-import { mkdtempSync, readFileSync, rmSync } from "node:fs"
+import { writeFileSync, mkdtempSync, readFileSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import type { AppSpec } from "edge"
@@ -40,10 +40,12 @@ export class EdgeWorker {
       options: { runtime: { entry: options.entry }, gateway: {}, framework: {} },
     }
     const fd = listenUnix(this.socket, 0o600)
-    const argv = [process.execPath, "--no-install", "--jsx-runtime=automatic", "--jsx-import-source=hono/jsx", main, "__worker"]
+    const order = join(this.run, "order.json")
+    writeFileSync(order, JSON.stringify({ app, dev: false }))
+    const argv = [process.execPath, "--no-install", "--jsx-runtime=automatic", "--jsx-import-source=hono/jsx", main, "__worker", order, "0"]
     this.process = Bun.spawn(argv, {
       cwd: dir,
-      env: { ...process.env, ...options.env, EDGE_WORKER: JSON.stringify({ app, dev: false, index: "0", run: this.run }) },
+      env: { ...process.env, ...options.env },
       stdio: ["ignore", "pipe", "pipe", fd],
     } as never)
     close(fd)

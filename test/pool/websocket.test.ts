@@ -26,7 +26,7 @@ const runtimes: Record<string, (app: AppSpec) => Promise<Launch>> = {
   http: async app => ((await http.setup({ command: [process.execPath, "server.ts"] }, undefined as never)).part as Runtime).launch(app),
   fetch: async app => {
     const launch = ((await fetchRuntime.setup({ entry: "app.ts" }, { dev: false } as never)).part as Runtime).launch(app)
-    return { ...launch, argv: [process.execPath, join(import.meta.dir, "../../src/main.ts"), "__worker"] }
+    return { ...launch, argv: [process.execPath, join(import.meta.dir, "../../src/main.ts"), ...launch.argv.slice(launch.argv.indexOf("__worker"))] }
   },
 }
 

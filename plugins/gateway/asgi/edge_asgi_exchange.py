@@ -5,7 +5,7 @@ import sys
 import time
 import traceback
 
-from edge_boot import log
+from edge_boot import exit_code, leave, log
 from edge_frames import CREDIT, CREDIT_STEP, END, ERROR, FIRST_CREDIT
 
 # An app that does not end by itself after its client has gone is cancelled then.
@@ -55,8 +55,13 @@ class Exchange:
         except ClientGone:
             # Raised by our own send(): not the app's error.
             pass
-        except BaseException:
+        except BaseException as error:
+            if self.front.server.forked:
+                leave(exit_code(error))
             self.crash(traceback.format_exc())
+        if self.front.server.forked:
+            # A child that the app forked came out of it: it must not go on as a second worker.
+            leave(0)
         if not self.done:
             if self.cancelled:
                 self.fail("cancelled")

@@ -1,15 +1,18 @@
 """The asyncio loop of an ASGI worker: lifespan, fronts, end."""
 
 import asyncio
+import os
 import signal
 import sys
 import threading
 import time
 import traceback
 
+from edge_asgi_exchange import CANCEL_SECONDS
 from edge_asgi_front import FrontProtocol
 from edge_asgi_scope import LIFESPAN, Scopes
 from edge_boot import leave, log, stacks
+from edge_signals import guard_forks
 
 # A draining worker still answers what crossed with the DRAIN: until no front is connected, or it was idle so long.
 IDLE_SECONDS = 2.0
@@ -75,6 +78,11 @@ class Lifespan:
 
 
 class Server:
+    # Set before run().
+    control = None
+    # We are a child that the app forked.
+    forked = False
+
     def __init__(self, app, loop, dev):
         self.app = app
         self.loop = loop
@@ -140,12 +148,25 @@ class Server:
         self.loop.add_signal_handler(signal.SIGTERM, self.begin_drain)
         # A terminal's Ctrl-C reaches the whole group; the supervisor then drains its workers.
         self.loop.add_signal_handler(signal.SIGINT, lambda: None)
+        guard_forks(self.forget)
         lifespan = Lifespan(self.app, self.loop, self.state)
         await lifespan.startup()
         ready()
         await self.draining
         await self.finish()
         await lifespan.shutdown()
+
+    def forget(self):
+        """
+        In a child that the app forked: our sockets are the parent's, else a front would wait for both to end. The transports
+        that hold their numbers are not told, so the numbers stay taken.
+        """
+        self.forked = True
+        nothing = os.open(os.devnull, os.O_RDWR)
+        for front in self.fronts:
+            os.dup2(nothing, front.transport.get_extra_info("socket").fileno(), inheritable=False)
+        os.close(nothing)
+        self.control.forget()
 
     async def finish(self):
         idle_since = None
@@ -192,5 +213,11 @@ def serve(server, ready):
     except StartupFailed as failed:
         log("the app cannot start: %s" % failed, 6)
         return 3
-    sys.stdout.flush()
+    # As asyncio.run ends; the loop stays open for what Control's thread still says to it.
+    tasks = asyncio.all_tasks(loop)
+    for task in tasks:
+        task.cancel()
+    if tasks:
+        loop.run_until_complete(asyncio.wait(tasks, timeout=CANCEL_SECONDS))
+    loop.run_until_complete(loop.shutdown_asyncgens())
     return 0

@@ -7,6 +7,7 @@ import http from "./edge_asgi_http.py" with { type: "text" }
 import scope from "./edge_asgi_scope.py" with { type: "text" }
 import server from "./edge_asgi_server.py" with { type: "text" }
 import socket from "./edge_asgi_socket.py" with { type: "text" }
+import life from "./edge_asgi_worker.py" with { type: "text" }
 import worker from "./worker.py" with { type: "text" }
 
 /** Names in {run}; the prefix keeps them apart from the app's own modules. */
@@ -19,6 +20,7 @@ const files = {
   "edge_asgi_scope.py": scope,
   "edge_asgi_server.py": server,
   "edge_asgi_socket.py": socket,
+  "edge_asgi_worker.py": life,
   "worker.py": worker,
 }
 

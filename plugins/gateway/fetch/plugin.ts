@@ -16,18 +16,20 @@ export default definePlugin({
       part: {
         concurrency: 100,
         inline: true,
-        launch: app => ({
-          argv: selfArgv("__worker"),
-          cwd: app.dir,
-          env: {
+        launch: app => {
+          const order = JSON.stringify({ app, dev: ctx.dev })
+          // A name for each content: workers of two configs may start at once.
+          const file = `order-${Bun.hash(order).toString(36)}.json`
+          return {
+            argv: [...selfArgv("__worker"), `{run}/${file}`, "{index}"],
+            cwd: app.dir,
             // An app may call others: Bun's own limit of 256 fetches at once would be its limit of requests.
-            BUN_CONFIG_MAX_HTTP_REQUESTS: "65535",
-            ...app.env,
-            EDGE_WORKER: JSON.stringify({ app, dev: ctx.dev, index: "{index}", run: "{run}" }),
-          },
-          transport: "frames",
-          socket: "inherit",
-        }),
+            env: { BUN_CONFIG_MAX_HTTP_REQUESTS: "65535", ...app.env },
+            transport: "frames",
+            socket: "inherit",
+            files: { [file]: order },
+          }
+        },
       },
     }
   },

@@ -10,7 +10,8 @@ from collections import deque
 from select import POLLIN, POLLOUT
 from time import monotonic
 
-from edge_boot import leave, log
+from edge_boot import exit_code, leave, log
+from edge_signals import guard_forks
 from edge_wsgi_connection import Connection
 from edge_wsgi_environ import Environs
 from edge_wsgi_exchange import FileWrapper
@@ -25,9 +26,13 @@ TURN_SECONDS = 0.001
 
 
 class Server:
-    def __init__(self, app, listener, threads, dev):
+    # Set before run().
+    control = None
+    # We are a child that the app forked.
+    forked = False
+
+    def __init__(self, app, threads, dev):
         self.app = app
-        self.listener = listener
         self.threads = threads
         self.dev = dev
         self.environs = Environs(threads, FileWrapper)
@@ -45,7 +50,6 @@ class Server:
         self.draining = False
         # Since when a draining worker has nothing to do.
         self.idle_since = None
-        self.pid = os.getpid()
         self.main_thread = threading.get_ident()
         if threads == 1:
             self.waiting = deque()
@@ -90,8 +94,7 @@ class Server:
 
     def run(self):
         self.listen_to_signals()
-        if hasattr(os, "register_at_fork"):
-            os.register_at_fork(after_in_child=self.forget)
+        guard_forks(self.forget)
         if self.threads > 1:
             for number in range(self.threads):
                 threading.Thread(target=self.work, name="edge-app-%d" % number, daemon=True).start()
@@ -191,6 +194,8 @@ class Server:
         while True:
             x = get()
             self.handle(x, ident)
+            if self.forked:
+                leave(0)
             x.connection.flush()
 
     def handle(self, x, ident):
@@ -231,10 +236,8 @@ class Server:
         del self.running[ident]
 
     def crashed(self, x):
-        if os.getpid() != self.pid:
-            # A child that the app forked came out of the app: it must not go on as a second worker.
-            error = sys.exc_info()[1]
-            leave(error.code if isinstance(error, SystemExit) and isinstance(error.code, int) else 1)
+        if self.forked:
+            leave(exit_code(sys.exc_info()[1]))
         try:
             x.crash()
         except ClientGone:
@@ -270,13 +273,16 @@ class Server:
         signal.signal(signal.SIGINT, lambda *_: None)
 
     def forget(self):
-        """In a child that the app forked: our sockets are the parent's, else a front would wait for both to end."""
-        signal.set_wakeup_fd(-1)
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+        """
+        In a child that the app forked: our sockets are the parent's, else a front would wait for both to end. One that
+        comes out of the app ends: it must not go on as a second worker.
+        """
+        self.forked = self.draining = True
         for connection in self.connections.values():
             connection.closed = True
             os.close(connection.sock.detach())
+        self.connections = {}
+        self.adopted.clear()
         os.close(self.wake_read)
         os.close(self.wake_write)
-        os.close(self.listener.detach())
+        self.control.forget()

@@ -6,6 +6,7 @@ import exchange from "./edge_wsgi_exchange.py" with { type: "text" }
 import head from "./edge_wsgi_head.py" with { type: "text" }
 import input from "./edge_wsgi_input.py" with { type: "text" }
 import server from "./edge_wsgi_server.py" with { type: "text" }
+import life from "./edge_wsgi_worker.py" with { type: "text" }
 import worker from "./worker.py" with { type: "text" }
 
 /** Names in {run}; the prefix keeps them apart from the app's own modules. */
@@ -17,6 +18,7 @@ const files = {
   "edge_wsgi_head.py": head,
   "edge_wsgi_input.py": input,
   "edge_wsgi_server.py": server,
+  "edge_wsgi_worker.py": life,
   "worker.py": worker,
 }
 

@@ -63,6 +63,16 @@ def log(text, level=3):
     sys.stderr.flush()
 
 
+def take_arguments():
+    """
+    (entry, directory, number) of worker.py's command line. The app sees what a server's users see, its own name and the
+    entry, and no more: programs take sys.argv[1] for theirs.
+    """
+    _, entry, directory, number = sys.argv
+    sys.argv[1:] = [entry]
+    return entry, directory, int(number)
+
+
 class BootError(Exception):
     """The app cannot be started; the message says why."""
 
@@ -115,6 +125,13 @@ def load_or_exit(entry, directory, defaults):
 
 def of_the_import(file):
     return file in (__file__, importlib.__file__) or file.startswith("<frozen importlib")
+
+
+def exit_code(error):
+    """Of a process that ends by `error`, as the interpreter has it."""
+    if not isinstance(error, SystemExit):
+        return 1
+    return 0 if error.code is None else error.code if isinstance(error.code, int) else 1
 
 
 def leave(code):

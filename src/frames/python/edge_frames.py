@@ -213,6 +213,15 @@ class Control(threading.Thread):
             self.drain(why)
 
 
+    def forget(self):
+        """In a child that the app forked, where this thread does not run: its descriptors are the parent's."""
+        sockets = [key.fileobj for key in self.selector.get_map().values()]
+        self.selector.close()
+        for sock in {self.listener, *sockets}:
+            if sock.fileno() >= 0:
+                os.close(sock.detach())
+
+
 def inherited_listener(fd=3):
     """The listening unix socket that the supervisor hands over."""
     listener = socket.socket(fileno=fd)
