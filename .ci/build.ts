@@ -5,7 +5,6 @@
 import { execFileSync } from "node:child_process"
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync } from "node:fs"
 import { join } from "node:path"
-import { packed } from "./packed.ts"
 import { makeTypes } from "./types.ts"
 
 const root = join(import.meta.dir, "..")
@@ -19,42 +18,6 @@ function targets(): readonly string[] {
   }
   return Object.keys(optionalDependencies).map(name => name.replace("@oven/bun-", "")).toSorted()
 }
-
-/**
- * Drivers that drizzle-kit would load for its own command line, which is not used: it only writes SQL for us. A list,
- * as a pattern would also let through what is missing by mistake.
- */
-const absentDrivers = [
-  "@aws/aurora-dsql-node-postgres-connector",
-  "@aws/aurora-dsql-postgresjs-connector",
-  "@aws-sdk/client-rds-data",
-  "@cloudflare/workers-types",
-  "@drizzle-team/minipg",
-  "@duckdb/node-api",
-  "@effect/sql-pg",
-  "@electric-sql/pglite",
-  "@libsql/client",
-  "@neondatabase/serverless",
-  "@op-engineering/op-sqlite",
-  "@planetscale/database",
-  "@sqlitecloud/drivers",
-  "@tursodatabase/database",
-  "@tursodatabase/serverless",
-  "@vercel/postgres",
-  "better-sqlite3",
-  "expo-sqlite",
-  "mssql",
-  "mysql2",
-  "pg",
-  "postgres",
-  "sqlite3",
-].flatMap(name => [name, `${name}/*`])
-
-/** What `edge manage APP makemigrations` alone needs. */
-const seldom = ["sqlite", "postgres"].map(dialect => ({
-  file: Bun.resolveSync(`drizzle-kit/payload/${dialect}`, root),
-  exports: ["generateDrizzleJson", "generateMigration"],
-}))
 
 interface Foreign {
   readonly target: string
@@ -85,8 +48,6 @@ async function compile(outfile: string, foreign: Foreign | undefined): Promise<v
     bytecode: true,
     minify: { whitespace: true, syntax: true, identifiers: false },
     sourcemap: "linked",
-    external: absentDrivers,
-    plugins: [await packed(seldom, { folder: join(dist, ".packed"), missing: absentDrivers })],
     define: { EDGE_COMMIT: JSON.stringify(commit()) },
     compile: {
       outfile,

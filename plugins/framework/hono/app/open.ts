@@ -2,6 +2,7 @@ import { closeSync, openSync } from "node:fs"
 import { join, resolve } from "node:path"
 import { Database } from "../db/database.ts"
 import { type Migration, readMigrations } from "../db/migrate/files.ts"
+import { refuseMisread } from "../db/migrate/misread.ts"
 import { pending, runnerFor } from "../db/migrate/runner.ts"
 import type { AnyApp, Boot } from "./app.ts"
 import { noteQuery } from "./trace.ts"
@@ -19,7 +20,7 @@ export async function openDatabase(app: AnyApp, boot: Boot): Promise<Database> {
   const database = new Database(url, { dir: boot.dir, ...(boot.dev && { onQuery: noteQuery }) })
   if (boot.command === true) return database
   try {
-    await checkMigrations(database, boot)
+    await checkMigrations(database, app, boot)
     return database
   } catch (error) {
     await database.close()
@@ -38,13 +39,17 @@ function keepPrivate(url: string, dir: string): void {
   }
 }
 
-async function checkMigrations(database: Database, boot: Boot): Promise<void> {
+async function checkMigrations(database: Database, app: AnyApp, boot: Boot): Promise<void> {
   const all = readMigrations(join(boot.dir, "migrations"))
   const applied = await runnerFor(database).applied()
   // A newer version of the app has migrated already, and this one is on its way out.
   if (applied.length > all.length && all.every((m, i) => m.name === applied[i]!.name)) return
   const waiting = pending(all, applied)
-  if (waiting.length === 0) return
+  if (waiting.length === 0) {
+    // In dev a page says it, with a button.
+    if (!boot.dev) refuseMisread(app.models, all.at(-1), boot.name)
+    return
+  }
   // In dev a file is applied as soon as it is there; another server's database is left to the one who writes the app.
   if (boot.dev && database.dialect === "sqlite") return applyAll(waiting, database, boot)
   if (!boot.dev) throw new Error(behind(waiting.map(m => m.name), boot.name))

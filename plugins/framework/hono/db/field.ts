@@ -51,6 +51,9 @@ export interface Field<V = unknown, N extends boolean = boolean, D extends boole
     readonly min?: number
     /** choice: value and label. */
     readonly choices?: readonly (readonly [value: string, label: string])[]
+    /** decimal: digits after the point, and in all. */
+    readonly scale?: number
+    readonly digits?: number
     /** slug: the key of the field it is made from. */
     readonly from?: string
     /** reference, many: the other model; a function so that models may refer to each other. */

@@ -1,7 +1,9 @@
 import * as v from "valibot"
 import type { Field, FieldKind, FieldOptions } from "./field.ts"
+import { decimalSize } from "./decimal.ts"
 import type { AnyModel } from "./model.ts"
 import { words } from "./naming.ts"
+import { day, decimalOf, jsonValue, moment, storable, uuidText } from "./schemas.ts"
 
 type Flag<O, K extends string> = O extends Record<K, true> ? true : false
 type Defaulted<O> = O extends { default: unknown } ? true : Flag<O, "optional">
@@ -40,12 +42,12 @@ export function slug<const O extends FieldOptions<string> & { from?: string; max
 }
 
 export function email<const O extends FieldOptions<string>>(options?: O): Made<string, O> {
-  return make("email", v.pipe(v.string(), v.trim(), v.email(), v.maxLength(254)), options)
+  return make("email", v.pipe(storable, v.trim(), v.email(), v.maxLength(254)), options)
 }
 
 /** An absolute http or https URL: `javascript:` in a link is the attack. */
 export function url<const O extends FieldOptions<string>>(options?: O): Made<string, O> {
-  const schema = v.pipe(v.string(), v.trim(), v.url(), v.regex(/^https?:/i, "Must start with http:// or https://."))
+  const schema = v.pipe(storable, v.trim(), v.url(), v.regex(/^https?:/i, "Must start with http:// or https://."))
   return make("url", schema, options)
 }
 
@@ -69,33 +71,34 @@ export function number<const O extends FieldOptions<number> & Ranged<number>>(op
   return make("number", ranged(v.pipe(v.number(), v.finite()), options), options)
 }
 
-/** An exact decimal number, kept as text ("12.50"). */
-export function decimal<const O extends FieldOptions<string> & { scale?: number }>(options?: O): Made<string, O> {
-  const scale = options?.scale ?? 2
-  const form = new RegExp(`^-?\\d{1,15}(?:\\.\\d{1,${scale}})?$`)
-  return make("decimal", v.pipe(v.string(), v.regex(form, `A number with at most ${scale} digits after the point.`)), options)
+/**
+ * An exact decimal number, as text: "12.50". `scale` digits after the point (2), up to 15 before it and 18 in all;
+ * `digits` in all, with more than 18 on PostgreSQL only.
+ */
+export function decimal<const O extends FieldOptions<string> & { scale?: number; digits?: number }>(options?: O): Made<string, O> {
+  return make("decimal", decimalOf(decimalSize(options)), options)
 }
 
 export function boolean<const O extends FieldOptions<boolean>>(options?: O): Made<boolean, O> {
   return make("boolean", v.boolean(), options)
 }
 
-/** A day, as "2026-11-23". */
+/** A day, as "2026-11-23"; the years 1 to 9999. */
 export function date<const O extends FieldOptions<string>>(options?: O): Made<string, O> {
-  return make("date", v.pipe(v.string(), v.isoDate()), options)
+  return make("date", day, options)
 }
 
-/** A moment; kept in UTC. */
+/** A moment; kept in UTC, to the millisecond; the years 1 to 9999. */
 export function datetime<const O extends FieldOptions<Date>>(options?: O): Made<Date, O> {
-  return make("datetime", v.date(), options)
+  return make("datetime", moment, options)
 }
 
 export function json<T = unknown, const O extends FieldOptions<T> = FieldOptions<T>>(options?: O): Made<T, O> {
-  return make("json", v.unknown(), options) as never
+  return make("json", jsonValue, options) as never
 }
 
 export function uuid<const O extends FieldOptions<string>>(options?: O): Made<string, O> {
-  return make("uuid", v.pipe(v.string(), v.uuid()), options)
+  return make("uuid", uuidText, options)
 }
 
 /** A foreign key. The row has `<key>Id`; `with("<key>")` loads the other row under `<key>`. */
@@ -136,12 +139,12 @@ const key = v.pipe(v.number(), v.safeInteger(), v.minValue(1))
 
 /** A stored file: its key in the app's file store; the bytes are not in the database. */
 export function file<const O extends FieldOptions<string> & { accept?: readonly string[]; maxBytes?: number }>(options?: O): Made<string, O> {
-  return make("file", v.pipe(v.string(), v.maxLength(255)), options)
+  return make("file", v.pipe(storable, v.maxLength(255)), options)
 }
 
 /** A stored picture. SVG is refused: it can carry scripts. */
 export function image<const O extends FieldOptions<string> & { maxBytes?: number }>(options?: O): Made<string, O> {
-  return make("image", v.pipe(v.string(), v.maxLength(255)), {
+  return make("image", v.pipe(storable, v.maxLength(255)), {
     ...options,
     accept: ["image/png", "image/jpeg", "image/webp", "image/gif"],
   }) as never
@@ -154,8 +157,7 @@ function make(kind: FieldKind, schema: v.GenericSchema<unknown, never> | v.Gener
 function sized(options: Sized | undefined): v.GenericSchema<unknown, string> {
   const max = options?.max ?? Number.MAX_SAFE_INTEGER
   const least = options?.min ?? 0
-  // NUL cannot be stored by Postgres and cuts strings elsewhere.
-  return v.pipe(v.string(), v.minLength(least), v.maxLength(max), v.excludes("\0", "Has a character that cannot be stored."))
+  return v.pipe(storable, v.minLength(least), v.maxLength(max))
 }
 
 function ranged(schema: v.GenericSchema<unknown, number>, options: Ranged<number> | undefined): v.GenericSchema<unknown, number> {

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test"
 import { Postgres } from "../../../../test/kit/postgres.ts"
 import { Database, withDatabase } from "./database.ts"
 import { boolean, choice, datetime, decimal, integer, text } from "./fields.ts"
-import { emptySnapshot, snapshotOf, statements } from "./migrate/snapshot.ts"
+import { createTables } from "./migrate/create.ts"
 import { model } from "./model.ts"
 import { sortKeys, toCursor } from "./page.ts"
 
@@ -21,8 +21,7 @@ let postgres: Postgres
 let databases: Record<string, Database>
 
 async function filled(database: Database): Promise<Database> {
-  const sql = await statements(await emptySnapshot(database.dialect), await snapshotOf([Item], database.dialect), { dialect: database.dialect })
-  for (const statement of sql) await (database.dialect === "sqlite" ? database.client.run(statement) : database.client.unsafe(statement))
+  await createTables(database, [Item])
   await withDatabase(database, () =>
     Item.createMany(
       Array.from({ length: 97 }, (_, i) => ({

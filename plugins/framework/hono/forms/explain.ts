@@ -45,11 +45,11 @@ export function fixed(lang: string, code: MessageCode): string {
 /** What to say of an issue of valibot: the author's words, else ours, in the reader's language. */
 export function explain(issue: BaseIssue<unknown>, lang: string, kind?: string): string {
   const { type, requirement, input } = issue
-  if (kind !== undefined && (type === "regex" || type === "url" || type === "email")) {
+  if (kind !== undefined && (type === "regex" || type === "url" || type === "email" || type === "check" || type === "uuid")) {
     const code = BY_KIND[kind]
     if (code !== undefined) return say(lang, code)
-    if (kind === "decimal") return say(lang, "decimal", { limit: /\{1,(\d+)\}\)\?\$$/.exec(String((requirement as RegExp).source))?.[1] ?? "2" })
   }
+  if (kind === "decimal" && type === "raw_transform") return decimalWords(issue.message, lang)
   if (!GENERIC.test(issue.message)) return issue.message
   if (issue.kind === "schema" && (input === undefined || input === null || input === "")) return say(lang, "required")
   if (type === "literal") return say(lang, input === false ? "mustAccept" : "choice")
@@ -58,6 +58,14 @@ export function explain(issue: BaseIssue<unknown>, lang: string, kind?: string):
   const code = CODES[type]
   if (code === undefined) return say(lang, "invalid")
   return say(lang, code, { limit: limitOf(requirement, type, lang) })
+}
+
+/** Of the messages in db/schemas.ts. */
+function decimalWords(message: string, lang: string): string {
+  const [, count, place] = /(\d+) digits (after|before)/.exec(message) ?? []
+  if (place === "after") return say(lang, "decimal", { limit: count! })
+  if (place === "before") return say(lang, "tooBig", { limit: "9".repeat(Number(count)) })
+  return say(lang, message === "A whole number." ? "integer" : "number")
 }
 
 function limitOf(requirement: unknown, type: string, lang: string): string {

@@ -19,6 +19,7 @@ export const rollback: AppCommand = {
     for (const migration of back) {
       await runner.revert(migration)
       console.log(`${migration.name}: taken back`)
+      for (const [, what] of migration.down!.join("\n").matchAll(/^-- lost: (.+)$/gm)) console.log(`  ${what}`)
     }
     if (back.length === 0) console.log("nothing to take back")
     return 0

@@ -1,4 +1,6 @@
+import { refuseMisread } from "../../db/migrate/misread.ts"
 import type { AnyApp, Boot } from "../app.ts"
+import { standingOf } from "../migrations.ts"
 import { type AppCommand, CommandError } from "../part.ts"
 import { backup } from "./backup.ts"
 import { check } from "./check.ts"
@@ -9,6 +11,8 @@ import { routes } from "./routes.ts"
 import { shell } from "./shell.ts"
 
 const builtIn: readonly AppCommand[] = [migrate, makemigrations, rollback, routes, shell, check, backup]
+/** They ask no rows of the models: what they are for is a database that does not fit them. */
+const withoutRows: readonly AppCommand[] = [migrate, makemigrations, rollback, routes, check, backup]
 
 /** Starts the app as far as commands need it, runs one, stops it. Gives the exit code. */
 export async function runCommand(app: AnyApp, argv: readonly string[], boot: Boot): Promise<number> {
@@ -30,6 +34,7 @@ export async function runCommand(app: AnyApp, argv: readonly string[], boot: Boo
   }
   try {
     await app.boot({ ...boot, command: true })
+    if (!withoutRows.includes(command)) await refuseRows(app)
     return (await app.run(() => command.run(args, app))) ?? 0
   } catch (error) {
     console.error(wordsOf(error))
@@ -37,6 +42,12 @@ export async function runCommand(app: AnyApp, argv: readonly string[], boot: Boo
   } finally {
     if (app.isBooted) await app.shutdown()
   }
+}
+
+/** Rows that the models would misread are not given to a command. */
+async function refuseRows(app: AnyApp): Promise<void> {
+  const { all, waiting } = await standingOf(app)
+  refuseMisread(app.models, all[all.length - waiting.length - 1], app.booted.name)
 }
 
 function list(commands: readonly AppCommand[], app: string): string {

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto"
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import type { Dialect } from "../tables.ts"
-import type { Snapshot } from "./snapshot.ts"
+import type { Schema } from "./schema.ts"
 
 /** One folder of `migrations/`: `0001_initial` with up.sql, down.sql and snapshot.json. Meant to be read and edited. */
 export interface Migration {
@@ -11,7 +11,8 @@ export interface Migration {
   readonly up: readonly string[]
   /** Undefined: it cannot be taken back (there is no down.sql). */
   readonly down: readonly string[] | undefined
-  readonly snapshot: Snapshot
+  /** As snapshot.json has it: of an older edge it is drizzle-kit's. */
+  readonly snapshot: Schema | { readonly ddl: readonly object[] }
   /** Of up.sql as it was when first seen: a migration that ran is not to be edited. */
   readonly checksum: string
 }
@@ -38,7 +39,7 @@ function readMigration(dir: string, name: string): Migration {
     throw new Error(`${join(dir, name)}: needs up.sql and snapshot.json`)
   }
   const up = readFileSync(file("up.sql"), "utf8")
-  const { dialect, snapshot } = JSON.parse(readFileSync(file("snapshot.json"), "utf8")) as { dialect: Dialect; snapshot: Snapshot }
+  const { dialect, snapshot } = JSON.parse(readFileSync(file("snapshot.json"), "utf8")) as { dialect: Dialect; snapshot: Migration["snapshot"] }
   return {
     name,
     dialect,
@@ -54,7 +55,9 @@ export interface NewMigration {
   readonly dialect: Dialect
   readonly up: readonly string[]
   readonly down: readonly string[] | undefined
-  readonly snapshot: Snapshot
+  readonly snapshot: Schema
+  /** Tables and columns whose values go when it is applied. */
+  readonly lost: readonly string[]
 }
 
 /** Writes the next number; gives its name. */

@@ -1,17 +1,23 @@
 import type { Field } from "../field.ts"
 import type { AnyModel } from "../model.ts"
-import { column } from "../naming.ts"
 import type { Dialect } from "../tables.ts"
-import { type Migration, type NewMigration } from "./files.ts"
-import { emptySnapshot, type Hint, type Question, snapshotOf, statements, Unanswered } from "./snapshot.ts"
+import { changesOf } from "./changes.ts"
+import type { Migration, NewMigration } from "./files.ts"
+import { fromLegacy, isLegacy } from "./legacy.ts"
+import { literal } from "./literal.ts"
+import { postgresStatements } from "./postgres.ts"
+import { type Ask, findRenames, renamed, type Renames, reversed, Unanswered } from "./renames.ts"
+import { type ColumnShape, EMPTY, fieldAt, type Form, type Schema, schemaOf, type TableShape } from "./schema.ts"
+import { lost, type Step } from "./sql.ts"
+import { sqliteStatements } from "./sqlite.ts"
+import { kindType } from "./forms.ts"
 
 export interface MakeOptions {
   readonly models: readonly AnyModel[]
   readonly dialect: Dialect
   readonly existing: readonly Migration[]
   readonly title?: string
-  /** Answers a question, or undefined when there is nobody to ask. `from` are what the new one may have been. */
-  ask(question: Question, from: readonly string[]): Promise<Hint | undefined>
+  readonly ask: Ask
   /** Value for the rows that exist when a field is needed and has no default; as SQL. */
   fill?(model: AnyModel, key: string): Promise<string | undefined>
 }
@@ -21,96 +27,133 @@ export async function makeMigration(options: MakeOptions): Promise<NewMigration 
   const { dialect, existing, models } = options
   const wrong = existing.find(migration => migration.dialect !== dialect)
   if (wrong !== undefined) throw new Error(`${wrong.name} was made for ${wrong.dialect}, the database is ${dialect}: keep a folder of migrations for each`)
-  const before = existing.at(-1)?.snapshot ?? (await emptySnapshot(dialect))
-  const after = await snapshotOf(models, dialect, before)
-  const hints: Hint[] = []
-  const up = await answered(hint => statements(before, after, { dialect, hints: hint }), hints, options)
-  if (up.length === 0) return undefined
-  const backwards = hints.map(reversed)
-  const down = await statements(after, before, { dialect, hints: backwards }).catch(async error => {
-    if (!(error instanceof Unanswered)) throw error
-    const creates = error.questions.map((q): Hint => (q.type === "confirm_data_loss" ? { ...q, type: "confirm_data_loss" } : { type: "create", kind: q.kind as "column", entity: q.entity }))
-    return statements(after, before, { dialect, hints: [...backwards, ...creates] })
-  })
+  const after = schemaOf(models, dialect)
+  const { schema: before, renames, learned } = await begin(options, after)
+  const uncertainNames = isLegacy(before)
+  const moved = renamed(before, renames)
+  const forwards = { before, moved, after, renames, uncertainNames, changes: changesOf(moved, after) }
+  const up = await upwards(forwards, options)
+  if (up.length === 0 && !learned) return undefined
+  const back = reversed(renames)
+  const returned = renamed(after, back)
+  const backwards: Step = { before: after, moved: returned, after: before, renames: back, uncertainNames: false, changes: changesOf(returned, before), fills: new Map() }
+  const down = downwards(backwards, options)
   return {
     title: options.title ?? titleOf(up, existing.length === 0),
     dialect,
     snapshot: after,
-    up: await filled(up, options),
-    down,
+    up: up.length > 0 ? up : ["-- Nothing changes in the database: snapshot.json says now how many digits the rows have after the point.\nSELECT 1;"],
+    down: down.length > 0 ? down : ["SELECT 1;"],
+    lost: lost({ ...forwards, fills: new Map() }),
   }
 }
 
-async function answered(run: (hints: readonly Hint[]) => Promise<string[]>, hints: Hint[], options: MakeOptions): Promise<string[]> {
-  for (;;) {
-    try {
-      return await run(hints)
-    } catch (error) {
-      if (!(error instanceof Unanswered)) throw error
-      for (const question of error.questions) {
-        const hint = await options.ask(question, goneLike(question, options, hints))
-        if (hint === undefined) throw new Error(explain(question), { cause: error })
-        hints.push(hint)
+/** Statements that make all tables of these models in an empty database. */
+export function createStatements(models: readonly AnyModel[], dialect: Dialect): string[] {
+  const after = schemaOf(models, dialect)
+  const step: Step = { before: EMPTY, moved: EMPTY, after, renames: { tables: new Map(), columns: new Map() }, changes: changesOf(EMPTY, after), fills: new Map(), uncertainNames: false }
+  return statements(step, dialect)
+}
+
+function statements(step: Step, dialect: Dialect): string[] {
+  return dialect === "sqlite" ? sqliteStatements(step) : postgresStatements(step)
+}
+
+interface Start {
+  readonly schema: Schema
+  readonly renames: Renames
+  /** Something was asked that only the snapshot can keep. */
+  readonly learned: boolean
+}
+
+async function begin({ existing, dialect, ask }: MakeOptions, after: Schema): Promise<Start> {
+  const snapshot = existing.at(-1)?.snapshot as Schema | { readonly ddl: readonly object[] } | undefined
+  if (snapshot === undefined || "tables" in snapshot) {
+    const schema = snapshot ?? EMPTY
+    return { schema, renames: await findRenames(schema, after, ask), learned: false }
+  }
+  const legacy = fromLegacy(snapshot.ddl, dialect)
+  const renames = await findRenames(legacy, after, ask)
+  const { schema, learned } = await adopt(legacy, { after, renames, dialect, ask })
+  return { schema, renames, learned }
+}
+
+/** What an older snapshot leaves unsaid is taken to be what the models say; but for a decimal's digits, which are asked for. */
+async function adopt(legacy: Schema, o: { after: Schema; renames: Renames; dialect: Dialect; ask: Ask }): Promise<{ schema: Schema; learned: boolean }> {
+  let learned = false
+  const tables: Record<string, TableShape> = {}
+  for (const [name, table] of Object.entries(legacy.tables)) {
+    const now = o.renames.tables.get(name) ?? name
+    const columns: Record<string, ColumnShape> = {}
+    for (const [column, shape] of Object.entries(table.columns)) {
+      const current = o.renames.columns.get(now)?.get(column) ?? column
+      const form = o.after.tables[now]?.columns[current]?.form
+      const said = await formSaid(shape.form, form, { ...o, entity: ["public", now, current] })
+      if (said.asked) learned = true
+      columns[column] = { ...shape, form: said.form }
+    }
+    tables[name] = { ...table, columns }
+  }
+  return { schema: { ...legacy, tables }, learned }
+}
+
+async function formSaid(was: string, now: Form | undefined, o: { dialect: Dialect; ask: Ask; entity: readonly string[] }): Promise<{ form: Form; asked: boolean }> {
+  if (!was.endsWith("?")) return { form: was as Form, asked: false }
+  const plain = was.slice(0, -1) as Form
+  if (now === undefined || kindType(now, o.dialect) !== plain) return { form: plain, asked: false }
+  if (!now.startsWith("decimal")) return { form: now, asked: false }
+  const model = Number(/\d+/.exec(now)![0])
+  const hint = await o.ask({ type: "scale", kind: "column", entity: o.entity, now: model }, [])
+  const name = o.entity.slice(1).join(".")
+  if (hint?.type !== "scale") throw new Unanswered(`${name}: the snapshot does not say how many digits after the point its rows have. Run makemigrations in a terminal, or say --scale ${name}=${model} when that is as the rows are (--scale ${name}=none when they are whole numbers)`)
+  return { form: Number.isNaN(hint.scale) ? "integer" : `decimal(${hint.scale})`, asked: true }
+}
+
+async function upwards(step: Omit<Step, "fills">, options: MakeOptions): Promise<string[]> {
+  const fills = new Map<string, string>()
+  for (const change of step.changes.changed) {
+    const lacking = change.altered.filter(({ needed, after }) => needed && after.needed).map(({ name }) => name)
+    for (const name of [...change.added.filter(added => change.after.columns[added]!.needed), ...lacking]) {
+      const found = fieldAt(options.models, change.name, name)
+      const fill = found === undefined ? undefined : (defaultSql(found.field, options.dialect) ?? (await options.fill?.(found.model, found.key)))
+      if (fill !== undefined) fills.set(`${change.name}.${name}`, fill)
+      else if (!lacking.includes(name)) {
+        throw new Error(`${change.name}.${name} is needed, and rows that exist have none: give the field a default, make it optional, or say --fill ${change.name}.${name}=VALUE`)
       }
     }
   }
-}
-
-function explain(question: Question): string {
-  const name = question.entity.slice(1).join(".")
-  if (question.type === "confirm_data_loss") return `${question.kind} ${name}: rows may lose data (${question.reason ?? "see up.sql"}); run makemigrations in a terminal, or with --yes`
-  return `${question.kind} ${name}: is it new, or renamed from another? Run makemigrations in a terminal, or say --rename OLD=${name} or --new ${name}`
-}
-
-/** Names that are in the newest snapshot and no longer in the models: what a new one may have been called. */
-function goneLike(question: Question, options: MakeOptions, hints: readonly Hint[]): string[] {
-  const entities = ((options.existing.at(-1)?.snapshot as { ddl?: { entityType: string; name: string; table?: string }[] } | undefined)?.ddl ?? [])
-  const taken = new Set(hints.flatMap(hint => (hint.type === "rename" ? [hint.from.join(".")] : [])))
-  if (question.kind === "table") {
-    const now = new Set(options.models.map(model => model.table))
-    return entities.filter(e => e.entityType === "tables" && !now.has(e.name) && !taken.has(`public.${e.name}`)).map(e => e.name)
-  }
-  const table = question.entity[1]!
-  const renamed = hints.find(hint => hint.type === "rename" && hint.kind === "table" && hint.to[1] === table)
-  const was = renamed?.type === "rename" ? renamed.from[1] : table
-  const model = options.models.find(m => m.table === table)
-  const now = new Set(["id", ...Object.entries((model?.fields ?? {}) as Record<string, Field>).map(([key, field]) => column(key, field.kind === "reference"))])
-  return entities.filter(e => e.entityType === "columns" && e.table === was && !now.has(e.name) && !taken.has(`public.${was}.${e.name}`)).map(e => e.name)
-}
-
-function reversed(hint: Hint): Hint {
-  return hint.type === "rename" ? { ...hint, from: hint.to, to: hint.from } : hint
+  return statements({ ...step, fills }, options.dialect)
 }
 
 /**
- * A column that is needed cannot be added to rows that lack it. They get the field's default, or what `fill` says; the
- * database keeps no default of its own after that, so that the models stay the only place of it.
+ * Values that the way up took are gone: on the way down rows get the field's default, or an empty value, and the
+ * statements say so first. Nothing can be made up for a reference: then there must be no rows.
  */
-async function filled(up: readonly string[], options: MakeOptions): Promise<string[]> {
-  const out: string[] = []
-  for (const statement of up) {
-    const add = /^ALTER TABLE [`"](\w+)[`"] ADD (?:COLUMN )?[`"](\w+)[`"] (.+?) NOT NULL(.*?);?$/s.exec(statement)
-    if (add === null || / DEFAULT /.test(statement)) {
-      out.push(statement)
-      continue
+function downwards(step: Step, options: MakeOptions): string[] {
+  const fills = new Map<string, string>()
+  const notes: string[] = []
+  for (const change of step.changes.changed) {
+    const lacking = change.altered.filter(({ needed, after }) => needed && after.needed).map(({ name }) => name)
+    for (const name of [...change.added, ...lacking]) {
+      const shape = change.after.columns[name]!
+      const unique = Object.values(change.after.indexes).some(index => index.unique && index.columns.join() === name)
+      const fill = shape.needed ? (unique ? uniqueFill(shape.form, options.dialect) : shape.fill) : undefined
+      if (fill !== undefined) fills.set(`${change.name}.${name}`, fill)
+      const where = lacking.includes(name) ? "rows without a value get" : "the values are gone; rows get"
+      if (!lacking.includes(name) || fill !== undefined) notes.push(`-- lost: ${change.name}.${name}: ${where} ${fill ?? (shape.needed ? "nothing, there must be none" : "NULL")}`)
     }
-    const [, table, name, type, rest] = add as unknown as [string, string, string, string, string]
-    const found = fieldOf(table, name, options.models)
-    const value = found === undefined ? undefined : (defaultSql(found.field, options.dialect) ?? (await options.fill?.(found.model, found.key)))
-    if (value === undefined) {
-      throw new Error(`${table}.${name} is needed, and rows that exist have none: give the field a default, make it optional, or say --fill ${table}.${name}=VALUE`)
-    }
-    const quote = options.dialect === "sqlite" ? "`" : '"'
-    out.push(`ALTER TABLE ${quote}${table}${quote} ADD COLUMN ${quote}${name}${quote} ${type} NOT NULL DEFAULT ${value}${rest};`)
-    if (options.dialect === "postgres") out.push(`ALTER TABLE "${table}" ALTER COLUMN "${name}" DROP DEFAULT;`)
   }
-  return out
+  const down = statements({ ...step, fills }, options.dialect)
+  return notes.length === 0 || down.length === 0 ? down : [`${notes.join("\n")}\n${down[0]!}`, ...down.slice(1)]
 }
 
-function fieldOf(table: string, name: string, models: readonly AnyModel[]): { model: AnyModel; key: string; field: Field } | undefined {
-  const model = models.find(m => m.table === table)
-  const entry = Object.entries((model?.fields ?? {}) as Record<string, Field>).find(([key, field]) => column(key, field.kind === "reference") === name)
-  return model === undefined || entry === undefined ? undefined : { model, key: entry[0], field: entry[1] }
+/** Each row another value, made of its id. */
+function uniqueFill(form: Form, dialect: Dialect): string | undefined {
+  const id = dialect === "sqlite" ? "`id`" : '"id"'
+  if (form === "text") return `CAST(${id} AS text)`
+  if (form === "integer" || form === "number") return id
+  if (!form.startsWith("decimal")) return undefined
+  return dialect === "sqlite" ? `${id} * ${10n ** BigInt(/\d+/.exec(form)![0])}` : id
 }
 
 /** A default that is a plain value, as SQL. A function's differs from row to row: that is asked for. */
@@ -118,22 +161,6 @@ function defaultSql(field: Field, dialect: Dialect): string | undefined {
   const value = field.options.default
   if (value === undefined || typeof value === "function") return undefined
   return literal(value, field, dialect)
-}
-
-/** A value as an SQL literal in the form the field's column keeps it. */
-export function literal(value: unknown, field: Field, dialect: Dialect): string {
-  if (typeof value === "boolean") return dialect === "sqlite" ? (value ? "1" : "0") : String(value)
-  if (typeof value === "number") return String(value)
-  if (value instanceof Date) return dialect === "sqlite" ? String(value.getTime()) : quoted(value.toISOString())
-  if (field.kind === "decimal" && dialect === "sqlite") {
-    const scale = (field.options as { scale?: number }).scale ?? 2
-    return String(Math.round(Number(value) * 10 ** scale))
-  }
-  return quoted(typeof value === "string" ? value : JSON.stringify(value))
-}
-
-function quoted(text: string): string {
-  return `'${text.replaceAll("'", "''")}'`
 }
 
 function titleOf(up: readonly string[], first: boolean): string {

@@ -1,62 +1,15 @@
 /** Every kind of change, with rows in parent and child, on both databases: no row is ever lost. */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test"
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
-import { tmpdir } from "node:os"
+import { rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { describeWith } from "../../../../../test/kit/needs.ts"
 import { Postgres } from "../../../../../test/kit/postgres.ts"
 import { has } from "../compare.ts"
-import { Database, useDatabase, withDatabase } from "../database.ts"
+import { Database, useDatabase } from "../database.ts"
 import { boolean, datetime, decimal, integer, many, references, text } from "../fields.ts"
-import { type AnyModel, model } from "../model.ts"
-import { readMigrations, writeMigration } from "./files.ts"
-import { makeMigration, type MakeOptions } from "./make.ts"
-import { pending, runnerFor } from "./runner.ts"
-
-const silent: MakeOptions["ask"] = async () => undefined
-const rename: MakeOptions["ask"] = async (question, from) =>
-  from.length > 0
-    ? { type: "rename", kind: question.kind as "column", from: [...question.entity.slice(0, -1), from[0]!], to: question.entity }
-    : { type: "create", kind: question.kind as "column", entity: question.entity }
-const create: MakeOptions["ask"] = async question =>
-  question.type === "confirm_data_loss"
-    ? { ...question, type: "confirm_data_loss" }
-    : { type: "create", kind: question.kind as "column", entity: question.entity }
-
-/** One database and one folder of migrations. */
-class Bench {
-  readonly dir = mkdtempSync(join(tmpdir(), "edge-migrate-"))
-  constructor(readonly db: Database) {}
-
-  async to(models: readonly AnyModel[], options: Partial<MakeOptions> = {}): Promise<string | undefined> {
-    const made = await makeMigration({ models, dialect: this.db.dialect, existing: readMigrations(this.dir), ask: silent, ...options })
-    if (made === undefined) return undefined
-    const name = writeMigration(this.dir, made)
-    await this.migrate()
-    return name
-  }
-
-  async migrate(): Promise<void> {
-    const runner = runnerFor(this.db)
-    for (const migration of pending(readMigrations(this.dir), await runner.applied())) await runner.apply(migration)
-  }
-
-  async back(): Promise<void> {
-    const runner = runnerFor(this.db)
-    const last = (await runner.applied()).at(-1)!
-    await runner.revert(readMigrations(this.dir).find(m => m.name === last.name)!)
-    rmSync(join(this.dir, last.name), { recursive: true })
-  }
-
-  run<T>(f: () => Promise<T>): Promise<T> {
-    return withDatabase(this.db, f)
-  }
-
-  async end(): Promise<void> {
-    await this.db.close()
-    rmSync(this.dir, { recursive: true })
-  }
-}
+import { model } from "../model.ts"
+import { readMigrations } from "./files.ts"
+import { Bench, create, rename } from "./testdata/bench.ts"
 
 const User = model("user", { name: text() })
 const Post = model("post", { title: text(), author: references(User, { onDelete: "cascade" }) })

@@ -1,6 +1,7 @@
 import type { Database as SqliteFile } from "bun:sqlite"
 import type { Database } from "../database.ts"
 import type { Migration } from "./files.ts"
+import { Rebuilds } from "./rebuild.ts"
 
 export interface Applied {
   readonly name: string
@@ -53,7 +54,13 @@ function sqliteRunner(db: SqliteFile): Runner {
           db.run("ROLLBACK")
           return false
         }
-        for (const statement of sql) if (!/^PRAGMA\b/i.test(statement)) runOne(statement, s => db.run(s))
+        const rebuilds = new Rebuilds(db, sql)
+        for (const statement of sql) {
+          const must = guardOf(statement)
+          if (must !== undefined) refuse(must, runOne(statement, s => db.query(s).all()))
+          else if (!/^PRAGMA\b/i.test(statement)) runOne(statement, s => rebuilds.run(s))
+        }
+        rebuilds.finish()
         const broken = db.query("PRAGMA foreign_key_check").all() as { table: string; parent: string }[]
         if (broken.length > 0) {
           const { table, parent } = broken[0]!
@@ -93,7 +100,11 @@ function postgresRunner(db: Bun.SQL): Runner {
       await tx.unsafe(`SELECT pg_advisory_xact_lock(${LOCK})`)
       await tx.unsafe(`CREATE TABLE IF NOT EXISTS ${TABLE} (name text PRIMARY KEY, checksum text NOT NULL, applied_at timestamptz NOT NULL DEFAULT now())`)
       if (!(await only(tx))) return false
-      for (const statement of sql) await runOne(statement, s => tx.unsafe(s))
+      for (const statement of sql) {
+        const rows = (await runOne(statement, s => tx.unsafe(s))) as unknown[]
+        const must = guardOf(statement)
+        if (must !== undefined) refuse(must, rows)
+      }
       await record(tx)
       return true
     })
@@ -110,6 +121,16 @@ function postgresRunner(db: Bun.SQL): Runner {
       return run(down, tx => has(tx, name), tx => tx.unsafe(`DELETE FROM ${TABLE} WHERE name = $1`, [name]))
     },
   }
+}
+
+/** The words of a query that must find nothing: `-- none: item.count: values that are no integers`. */
+function guardOf(statement: string): string | undefined {
+  return /^-- none: (.+)$/m.exec(statement)?.[1]
+}
+
+function refuse(words: string, rows: readonly unknown[]): void {
+  if (rows.length === 0) return
+  throw new Error(`${words}. There are rows: ${rows.map(row => JSON.stringify(row, (_, value: unknown) => (typeof value === "bigint" ? String(value) : value))).join(", ")}; nothing was changed`)
 }
 
 function runOne<T>(statement: string, run: (sql: string) => T): T {

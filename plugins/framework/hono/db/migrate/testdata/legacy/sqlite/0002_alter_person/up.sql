@@ -1,0 +1,5 @@
+ALTER TABLE `person` RENAME TO `client`;
+-- next
+DROP INDEX IF EXISTS `person_n_unique`;
+-- next
+CREATE UNIQUE INDEX `client_n_unique` ON `client` (`n`);
