@@ -16,6 +16,14 @@ interface Open {
   close(): void
 }
 
+export interface PreparedControl {
+  /** Commands can come from now on, there and where they came from before. Throws when the name cannot be had. */
+  open(): void
+  /** The one that was open goes. */
+  commit(): void
+  rollback(): void
+}
+
 /** Listens for commands. The mode of the socket is the whole of its access control: its owner, and root. */
 export class ControlServer {
   readonly #onCommand: OnCommand
@@ -28,21 +36,15 @@ export class ControlServer {
     this.#takesOver = takesOver
   }
 
-  /** Opens `path` beside the one that is open, which goes at `commit`. Throws when another edge answers there. */
-  async prepare(path: string): Promise<{ commit(): void; rollback(): void }> {
+  /** Throws when another edge answers there. */
+  async prepare(path: string): Promise<PreparedControl> {
     // A sweeper of old files may have taken the name: then it is made anew.
-    if (this.#open?.path === path && this.#open.stands()) return { commit() {}, rollback() {} }
+    if (this.#open?.path === path && this.#open.stands()) return { open() {}, commit() {}, rollback() {} }
     if (!this.#takesOver || this.#open !== undefined) await free(path)
     const fresh = this.#listen(path)
     return {
-      // When the name cannot be had (the folder went, the disk is full) the old socket stays.
+      open: () => renameSync(fresh.madeAt, path),
       commit: () => {
-        try {
-          renameSync(fresh.madeAt, path)
-        } catch (error) {
-          fresh.close()
-          throw error
-        }
         this.#open?.close()
         this.#open = fresh
       },

@@ -126,6 +126,7 @@ export class PoolTable {
   scale(app: string, workers: number): ControlAnswer {
     const pool = this.#pools.get(app)
     if (pool === undefined) {
+      if ([...this.#starting].some(({ name }) => name === app)) return { ok: false, error: `the app "${app}" still boots` }
       const known = [...this.#pools.keys()]
       return { ok: false, error: `no app with workers is named "${app}"${didYouMean(app, known, { list: "known" })}` }
     }

@@ -54,6 +54,8 @@ export class Pool implements WorkerHost {
   readonly #file: AppLog | undefined
   readonly #cgroup: string | undefined
   readonly #nurseries = new Map<Launch, Nursery>()
+  /** Aborted when the pool is stopped before it has started. */
+  readonly #cut = new AbortController()
   #serial = 0
   #stopped = false
   #retry: ReturnType<typeof setTimeout> | undefined
@@ -181,6 +183,8 @@ export class Pool implements WorkerHost {
   async stop(deadline: AbortSignal): Promise<void> {
     this.#stopped = true
     clearTimeout(this.#retry)
+    // Nobody waits for an app that still boots.
+    if (this.#supervision === undefined) this.#cut.abort()
     await this.#supervision?.stop(deadline)
     await Promise.all([...this.#nurseries.values()].map(nursery => nursery.stop()))
     await this.#file?.close()
@@ -234,7 +238,7 @@ export class Pool implements WorkerHost {
       file: this.#file,
       cgroup: this.#cgroup,
       bootMs: options.bootMs,
-      signal: options.signal,
+      signal: options.signal === undefined ? this.#cut.signal : AbortSignal.any([options.signal, this.#cut.signal]),
     }
     const worker = launch.preload === true ? await this.#nursery(how).fork(how) : await startWorker(how)
     this.#running.add(worker)

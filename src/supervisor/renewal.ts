@@ -18,8 +18,8 @@ import type { ListeningSocket } from "./sockets.ts"
 export interface RenewalParts {
   readonly source: ConfigSource
   readonly dev: boolean
-  /** At the start an app that cannot boot is tried again, and the others serve. Not for a successor: its predecessor serves. */
-  readonly patient: boolean
+  /** A predecessor serves, and has the control socket until we do. */
+  readonly takesOver: boolean
   /** Control socket instead of the config's. */
   readonly control: string | undefined
   readonly sockets: SocketTable
@@ -54,11 +54,16 @@ const DEV_TIMES: Times = { graceMs: 1000, tunnelGraceMs: 0 }
 export async function renew(parts: RenewalParts, options: { old: Serving | undefined; rollAll: boolean }): Promise<Serving> {
   const { old, rollAll } = options
   const { dev, signal } = parts
+  const takesOver = parts.takesOver && old === undefined
   const undo: (() => unknown)[] = []
   let plan: Plan | undefined
   try {
     if (old !== undefined) await parts.hooks.beforeReload()
     plan = await makePlanInChild({ source: parts.source, dev }, signal)
+    const control = await parts.controlServer.prepare(parts.control ?? plan.server.control)
+    undo.push(control.rollback)
+    // Before the first connection is accepted, and before apps boot: who asks meanwhile waits for the answer.
+    if (!takesOver) control.open()
     const fronts = frontsIdentity(plan)
     const log = parts.openLog(plan)
     prepareLogs(plan, fronts)
@@ -67,7 +72,7 @@ export async function renew(parts: RenewalParts, options: { old: Serving | undef
     undo.push(sockets.rollback)
     const hooks = await parts.hooks.prepare(plan, { log, dev })
     undo.push(hooks.rollback)
-    const pools = await parts.pools.prepare(plan, { fronts, log, patient: parts.patient && old === undefined })
+    const pools = await parts.pools.prepare(plan, { fronts, log, patient: old === undefined && !dev && !takesOver })
     undo.push(pools.rollback)
     signal.throwIfAborted()
     const pages = plan.pages.length === 0 ? {} : { pages: parts.folder.pagesFolder(fronts) }
@@ -75,12 +80,7 @@ export async function renew(parts: RenewalParts, options: { old: Serving | undef
     let accepts = false
     // What a front has accepted before another one failed is answered.
     undo.push(() => (accepts ? parts.generations.retire(set, { graceMs: plan!.server.graceMs, tunnelGraceMs: 0 }) : set.kill()))
-    const ready = set.start()
-    ready.catch(() => {})
-    // While the fronts boot: a first Bun.serve costs 10 ms.
-    const control = await parts.controlServer.prepare(parts.control ?? plan.server.control)
-    undo.push(control.rollback)
-    await ready
+    await set.start()
     await pools.roll(rollAll)
     signal.throwIfAborted()
 
@@ -92,7 +92,8 @@ export async function renew(parts: RenewalParts, options: { old: Serving | undef
     const unwanted = sockets.commit()
     if (old !== undefined) parts.generations.retire(old.set, dev ? DEV_TIMES : server)
     setTimeout(() => unwanted.forEach(socket => socket.close()), CLOSE_SOCKET_MS)
-    attempt(log, "the control socket cannot be moved", control.commit)
+    if (takesOver) attempt(log, "the control socket cannot be taken over", control.open)
+    control.commit()
     attempt(log, "workers that are no longer wanted cannot be ended", () => pools.commit(old?.set.gone))
     attempt(log, "old pages cannot be removed", () => parts.folder.keepPages(declared))
     attempt(log, "the hooks cannot be told", hooks.commit)

@@ -115,7 +115,7 @@ export class Supervisor {
     this.#renewalParts = {
       source,
       dev,
-      patient: !dev && !takesOver,
+      takesOver,
       control: options.control,
       sockets: this.#sockets,
       controlServer: this.#control,

@@ -200,6 +200,48 @@ test("HUP, USR1, TTIN, TTOU, scale, status, workers and reloads without a pause 
   expect(edge.output).not.toContain("defect")
 })
 
+test("the control socket is there before the first connection is accepted", async () => {
+  const listening = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data() {} } })
+  const { port } = listening
+  listening.stop()
+  for (let i = 0; i < 5; i++) {
+    await using edge = await Edge.launch({ config: pong().replace("127.0.0.1:0", `127.0.0.1:${port}`) + inlineApp, files })
+    await until(() => fetch(`http://127.0.0.1:${port}/ping`, { keepalive: false }).then(() => true, () => false))
+    expect((await control(edge, "reload")).ok).toBe(true)
+  }
+})
+
+test("commands while the apps still boot: status answers, a reload waits for the start, stop does not wait", async () => {
+  const gated = `import os, time\nwhile not os.path.exists("go"): time.sleep(0.01)\n${python()}`
+  await using edge = await Edge.launch({ config: pong() + pythonApp(1), files: { "app/hello.py": gated } })
+  await until(() => existsSync(join(edge.dir, "edge.sock")))
+  expect((await edge.status()).pid).toBe(edge.pid)
+  const reload = edge.command("reload")
+  expect((await edge.command("workers")).code).toBe(0)
+  expect((await edge.command("scale", "app", "2")).err).toContain('the app "app" still boots')
+  edge.write("app/go", "")
+  expect((await reload).out).toContain("generation 2 serves")
+  expect(await edge.get("/app/")).toContain("hello")
+
+  await using other = await Edge.launch({ config: pong() + pythonApp(1), files: { "app/hello.py": gated } })
+  await until(() => existsSync(join(other.dir, "edge.sock")))
+  expect((await other.command("stop")).code).toBe(0)
+  expect(await other.exited).toBe(0)
+  expect(existsSync(join(other.dir, "edge.sock"))).toBe(false)
+})
+
+test("a reload that names another control socket and fails leaves the old one, and no new one", async () => {
+  await using edge = await Edge.start({ config: pong() + inlineApp, files })
+  edge.write("site.toml", pong("pong", 'control = "other.sock"') + inlineApp)
+  edge.write("app/app.ts", "throw new Error('broken')")
+  expect((await edge.command("reload", "--control", "edge.sock")).err).toContain("broken")
+  expect(existsSync(join(edge.dir, "other.sock"))).toBe(false)
+  edge.write("app/app.ts", app)
+  expect((await edge.command("reload", "--control", "edge.sock")).code).toBe(0)
+  expect(existsSync(join(edge.dir, "edge.sock"))).toBe(false)
+  await goesOn(edge)
+})
+
 test("signals before it serves are no harm", async () => {
   await using edge = await Edge.launch({ config: pong() + pythonApp(1), files })
   await until(() => existsSync(`/proc/${edge.pid}/status`) && /SigCgt:\s+[0-9a-f]*[1-9a-f]/.test(Bun.spawnSync(["cat", `/proc/${edge.pid}/status`]).stdout.toString()))

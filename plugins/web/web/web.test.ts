@@ -1,9 +1,12 @@
 /** Sites, routes and error pages, from TOML and over real sockets. */
 import { afterEach, describe, expect, test } from "bun:test"
+import { mkdtempSync, rmSync } from "node:fs"
 import { connect } from "node:net"
-import { makeCertificate } from "../../../test/kit/certificate.ts"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
 import { describeWith } from "../../../test/kit/needs.ts"
 import { serve, type Served } from "../../../test/kit/served.ts"
+import { certificate } from "../../../test/wire/certificate.ts"
 
 let served: Served | undefined
 afterEach(async () => {
@@ -13,6 +16,15 @@ afterEach(async () => {
 
 async function at(toml: string, files: Record<string, string> = {}): Promise<Served> {
   return (served = await serve(toml, files))
+}
+
+async function pair(): Promise<{ cert: string; key: string }> {
+  const folder = mkdtempSync(join(tmpdir(), "edge-cert-"))
+  try {
+    return await certificate(folder)
+  } finally {
+    rmSync(folder, { recursive: true })
+  }
 }
 
 const listen = 'listen = ["127.0.0.1:8080"]'
@@ -397,14 +409,14 @@ describe("mistakes are errors with their place", () => {
 
 describeWith(["openssl"], "tls", () => {
   test("TLS and plain on one address", async () => {
-    const { cert, key } = makeCertificate("a.example")
+    const { cert, key } = await pair()
     const tls = `tls = { cert = "c.pem", key = "k.pem" }`
     const message = await mistake(`[[site]]\nhosts = ["a.example"]\n${tls}\nlisten = ["127.0.0.1:443"]\n${route}[[site]]\nlisten = ["127.0.0.1:443"]\n${route}`, { "c.pem": cert, "k.pem": key })
     expect(message).toContain("127.0.0.1:443 is plain here and with TLS at site.toml:4:11")
   })
 
   test("certificates by address; port 80 and http:// are plain and redirect", async () => {
-    const { cert, key } = makeCertificate("a.example")
+    const { cert, key } = await pair()
     await at(
       `
 [[site]]
