@@ -9,6 +9,7 @@ import type { AppLimits } from "./apps/limits.ts"
 import type { Awaitable, Handler, Middleware } from "./http/chain.ts"
 import type { Exchange } from "./http/exchange.ts"
 import type { Reply } from "./http/reply.ts"
+import type { CertificatePlan } from "./certificates/plan.ts"
 import type { TlsOptions } from "./http/tls.ts"
 import type { Logger } from "./log/logger.ts"
 
@@ -71,6 +72,10 @@ export { SlotClaims } from "./slots/claims.ts"
 export { SlotKeeper } from "./slots/keeper.ts"
 export { maxAhead, maxFronts, stamp } from "./slots/page.ts"
 export type { FrontLife } from "./slots/page.ts"
+export { DEFAULT_DIRECTORY } from "./certificates/plan.ts"
+export type { AcmeSettings, CertificatePlan } from "./certificates/plan.ts"
+export { KEY_ALGORITHMS } from "./certificates/key-algorithm.ts"
+export type { Wanted } from "./certificates/managed.ts"
 export type { TlsOptions } from "./http/tls.ts"
 export { readPem, readTlsPair } from "./http/tls-pair.ts"
 export { AccessLog } from "./log/access.ts"
@@ -239,6 +244,8 @@ export interface Web {
   readonly bindings: readonly Binding[]
   /** Absolute paths of log files: made for the fronts' user at the start, after a reload and after USR1. */
   readonly logFiles?: readonly string[]
+  /** Certificates that edge gets and renews itself. */
+  readonly certificates?: CertificatePlan
 }
 
 /** One address, as in the config ("127.0.0.1:8080", "[::]:80", "unix:run/x.sock"), and what answers there. */

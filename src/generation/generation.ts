@@ -1,5 +1,6 @@
 /** One config made live in one process: the web layer and the apps are set up, then started, and stopped in reverse. */
 import { type Bus, noBus } from "./bus.ts"
+import type { CertificatePlan } from "../certificates/plan.ts"
 import type { Config } from "../config/config.ts"
 import { kernelKeys } from "../config/kernel-schemas.ts"
 import { formatPath } from "../config/path.ts"
@@ -9,7 +10,7 @@ import { ConfigError, EdgeError, errors, type Problem, reason } from "../errors.
 import { HttpError } from "../http/errors.ts"
 import { type BuiltPart, Parts } from "./parts.ts"
 import { type DeclaredPage, FrontPages } from "./front-pages.ts"
-import type { AppLink, Answer, Awaitable, Binding, Exchange, Handler, Live, Logger, Web } from "../plugin.ts"
+import type { AppLink, Answer, Awaitable, Binding, Exchange, Handler, Live, Logger, Store, Web } from "../plugin.ts"
 import { Registry } from "../registry/registry.ts"
 import { setUpStore, State } from "./state.ts"
 
@@ -32,6 +33,10 @@ export interface Generation {
   /** Files that the web layer appends to; absolute. */
   readonly logFiles: readonly string[]
   readonly apps: readonly SetUpApp[]
+  /** Certificates that edge keeps itself. */
+  readonly certificates: CertificatePlan | undefined
+  /** What `server.state` names. */
+  readonly state: Store
   /** Some plugin wants to be told what happens to the server. */
   readonly hooks: boolean
   /** Every part that was set up, children first. */
@@ -79,7 +84,7 @@ export async function setUp(config: Config, host: GenerationHost): Promise<Gener
   const web = await setUpWeb({ config, parts, registry, name: kernel.layers.web })
   if (problems.length > 0) throw new ConfigError(problems)
   if (web === undefined) throw new EdgeError(errors.part("the web layer could not be set up"))
-  generation.adopt({ apps, bindings: web.bindings, logFiles: web.logFiles ?? [], parts: parts.built, hooks: registry.hooks.length > 0 })
+  generation.adopt({ apps, bindings: web.bindings, logFiles: web.logFiles ?? [], certificates: web.certificates, parts: parts.built, hooks: registry.hooks.length > 0 })
   return generation
 }
 
@@ -110,6 +115,7 @@ class LiveGeneration implements Generation {
   readonly ended = new AbortController()
   bindings: readonly Binding[] = []
   logFiles: readonly string[] = []
+  certificates: CertificatePlan | undefined
   apps: readonly SetUpApp[] = []
   parts: readonly BuiltPart[] = []
   readonly state: State
@@ -129,11 +135,12 @@ class LiveGeneration implements Generation {
     this.frontPages = new FrontPages(host.pages)
   }
 
-  adopt(made: Pick<Generation, "apps" | "bindings" | "logFiles" | "parts" | "hooks">): void {
+  adopt(made: Pick<Generation, "apps" | "bindings" | "logFiles" | "certificates" | "parts" | "hooks">): void {
     this.hooks = made.hooks
     this.apps = made.apps
     this.bindings = made.bindings
     this.logFiles = made.logFiles
+    this.certificates = made.certificates
     this.parts = made.parts
   }
 

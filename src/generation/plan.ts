@@ -1,4 +1,5 @@
 /** What the supervisor needs to know of a checked config: plain data, made in a short-lived child that checked it. */
+import type { CertificatePlan } from "../certificates/plan.ts"
 import type { Config, ConfigJson } from "../config/config.ts"
 import type { LogConfig, Server } from "../config/kernel.ts"
 import type { Generation } from "./generation.ts"
@@ -15,6 +16,8 @@ export interface Plan {
   readonly log: LogConfig
   /** Files that fronts append to, beside the access log of `log`; absolute. */
   readonly logFiles: readonly string[]
+  /** Certificates that a process of their own gets and renews. */
+  readonly certificates?: CertificatePlan
   /** Some plugin has hooks: they need a process. */
   readonly hooks: boolean
 }
@@ -50,6 +53,7 @@ export function makePlan(generation: Generation, config: Config): Plan {
     server,
     log,
     logFiles: generation.logFiles,
+    ...(generation.certificates !== undefined && { certificates: generation.certificates }),
     hooks: generation.hooks,
   }
 }

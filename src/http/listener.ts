@@ -37,6 +37,8 @@ export interface ListenOptions {
   onExchangeEnd?(x: Exchange, end: ExchangeEnd): void
   readonly log: Logger
   readonly tls?: TlsOptions
+  /** Certificates that change while it listens, by name (`tlsListening`). */
+  findCertificate?(name: string): unknown
   /** Trusted peers are balancers: each connection of theirs begins with a PROXY header. */
   readonly proxyProtocol?: boolean
 }
@@ -103,7 +105,7 @@ class Listener implements HttpListener, ProtocolHost {
     // Behind a door all come from it, and were counted there.
     this.#crowd = sourceOf === undefined ? Crowd.of(o.limits, { log: o.log, local: o.address }) : undefined
     this.#facts = { local: o.address, secure: o.tls !== undefined, trusted: o.trusted }
-    const { tls, ...named } = o.tls === undefined ? {} : tlsListening(o.tls)
+    const { tls, ...named } = o.tls === undefined ? {} : tlsListening(o.tls, o.findCertificate)
     const socket = { ...this.#handlers(), ...(tls !== undefined && { open: this.#openTls, handshake: this.#handshake, ...named }) }
     this.#descriptors.join(this.#open)
     this.#rests = setInterval(() => this.#rest(), restMs)

@@ -6,6 +6,8 @@ import type { TlsFacts } from "./exchange.ts"
 export interface TlsOptions {
   /** PEM texts. The first is used when no name matches. */
   readonly certificates: readonly { readonly cert: string; readonly key: string; readonly hosts: readonly string[] }[]
+  /** Names whose certificates edge keeps itself; the first is for clients that name no host, when `certificates` is empty. */
+  readonly kept?: readonly string[]
   /** Offered by ALPN, in this order; default h2, http/1.1. */
   readonly alpn?: readonly string[]
   /** PEM: clients may show a certificate of this authority. */
@@ -21,16 +23,17 @@ export interface TlsListening {
   readonly serverName?: (server: unknown, name: string) => unknown
 }
 
-export function tlsListening(o: TlsOptions): TlsListening {
+/** `find` knows certificates that may change, by name; what it does not know is looked for in `certificates`. */
+export function tlsListening(o: TlsOptions, find?: (name: string) => unknown): TlsListening {
   const [first] = o.certificates
   if (first === undefined) throw new Error("TLS without a certificate")
   const tls = {
     cert: first.cert,
     key: first.key,
-    ALPNProtocols: alpnList(o.alpn ?? ["h2", "http/1.1"]),
+    ALPNProtocols: alpnList([...(o.alpn ?? ["h2", "http/1.1"]), ...(o.kept === undefined ? [] : [ACME_ALPN])]),
     ...(o.clientCa !== undefined && { ca: o.clientCa, requestCert: true, rejectUnauthorized: false }),
   }
-  if (o.certificates.length === 1) return { tls }
+  if (o.certificates.length === 1 && find === undefined) return { tls }
   // node:tls costs 30 ms to load: only for those who have more than one name.
   const { createSecureContext } = process.getBuiltinModule("node:tls")
   const byName = new Map<string, unknown>()
@@ -38,7 +41,8 @@ export function tlsListening(o: TlsOptions): TlsListening {
     const { context } = createSecureContext({ cert, key }) as unknown as { context: unknown }
     for (const host of hosts) if (!byName.has(host.toLowerCase())) byName.set(host.toLowerCase(), context)
   }
-  return { tls, serverName: (_server, name) => findName(byName, name) }
+  if (find === undefined) return { tls, serverName: (_server, name) => findName(byName, name) }
+  return { tls, serverName: (_server, name) => findName(byName, name) ?? find(name.toLowerCase()) }
 }
 
 /** An exact name, else a wildcard in place of its first label (RFC 6125, 6.4.3); undefined: the first certificate. */
@@ -49,6 +53,9 @@ function findName(byName: ReadonlyMap<string, unknown>, sent: string): unknown {
   const dot = name.indexOf(".")
   return dot < 0 ? undefined : byName.get("*" + name.slice(dot))
 }
+
+/** RFC 8737, 4: offered by authorities alone, which close after the handshake. */
+const ACME_ALPN = "acme-tls/1"
 
 /** RFC 7301, 3.1: each name behind its length. */
 function alpnList(names: readonly string[]): Buffer {

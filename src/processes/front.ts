@@ -4,7 +4,9 @@ import { Config } from "../config/config.ts"
 import { reason } from "../errors.ts"
 import { FrontLinks } from "./front-links.ts"
 import { type Generation, type GenerationHost, setUp } from "../generation/generation.ts"
-import { type HttpListener, listen } from "../http/listener.ts"
+import type { ServedCertificates } from "../certificates/served.ts"
+import { type HttpListener, listen, type ListenOptions } from "../http/listener.ts"
+import type { TlsOptions } from "../http/tls.ts"
 import { trustedPeers } from "../http/trust.ts"
 import { type AccessLog, openAccessLog, reopenAccessLogs } from "../log/access.ts"
 import { createLogger, type Logger } from "../log/logger.ts"
@@ -52,6 +54,7 @@ class Front {
   #config: Config | undefined
   #generation: Generation | undefined
   #access: AccessLog | undefined
+  #certificates: ServedCertificates | undefined
   #requests = 0
   #problem: string | null = null
   #leaving = false
@@ -111,12 +114,19 @@ class Front {
         })
         await generation.start()
         this.#generation = generation
+        await this.#keepCertificates(generation)
         for (const command of start.told ?? []) await this.#tell(command)
       }
       say({ type: "ready" })
     } catch (error) {
       this.#fail(reason(error))
     }
+  }
+
+  async #keepCertificates({ certificates, state }: Generation): Promise<void> {
+    if (certificates === undefined) return
+    const { serveCertificates } = await import("../certificates/served.ts")
+    this.#certificates = await serveCertificates(certificates, { store: state, log: this.log })
   }
 
   /** Accepting on all addresses, or none of it: the front is no use half. */
@@ -155,7 +165,7 @@ class Front {
           limits,
           trusted,
           log: this.log,
-          ...(binding?.tls !== undefined && { tls: binding.tls }),
+          ...(binding?.tls !== undefined && this.#tls(binding.tls)),
           ...(binding?.proxyProtocol === true && { proxyProtocol: true }),
           onExchangeEnd: (x, end) => {
             this.#requests++
@@ -167,9 +177,17 @@ class Front {
     }
   }
 
+  #tls(tls: TlsOptions): Pick<ListenOptions, "tls" | "findCertificate"> {
+    const certificates = this.#certificates
+    if (tls.kept === undefined || certificates === undefined) return { tls }
+    const first = { ...certificates.pairFor(tls.kept), hosts: [] }
+    const all = tls.certificates.length > 0 ? tls.certificates : [first]
+    return { tls: { ...tls, certificates: all }, findCertificate: name => certificates.find(name) }
+  }
+
   /** In dev a page with the error stands before everything while the config or an app is broken. */
   #handler(handler: Handler | undefined): Handler {
-    if (!this.#start!.dev) return handler!
+    if (!this.#start!.dev) return this.#certificates === undefined ? handler! : this.#certificates.around(handler!)
     return x => (this.#problem !== null || handler === undefined ? problemPage(this.#problem ?? "") : handler(x))
   }
 
@@ -186,6 +204,7 @@ class Front {
         return listener.drain(times)
       }),
     )
+    this.#certificates?.stop()
     await this.#generation?.stop(AbortSignal.timeout(STOP_MS))
     await this.#access?.close()
     this.#exit(0)

@@ -6,6 +6,7 @@ import type { ControlServer } from "./control-server.ts"
 import type { FrontSet } from "./front-set.ts"
 import type { Generations, Times } from "./generations.ts"
 import type { AttendantTable } from "./attendant-table.ts"
+import type { CertificateKeeper } from "./certificate-keeper.ts"
 import type { HookHost } from "./hook-host.ts"
 import { findIdentity, type Identity, isRoot } from "./identity.ts"
 import { prepareLogs } from "./log-files.ts"
@@ -28,6 +29,7 @@ export interface RenewalParts {
   readonly folder: RunFolder
   readonly hooks: HookHost
   readonly attendants: AttendantTable
+  readonly certificates: CertificateKeeper
   readonly generations: Generations
   /** Aborted when edge is to stop. */
   readonly signal: AbortSignal
@@ -97,6 +99,7 @@ export async function renew(parts: RenewalParts, options: { old: Serving | undef
     attempt(log, "workers that are no longer wanted cannot be ended", () => pools.commit(old?.set.gone))
     attempt(log, "old pages cannot be removed", () => parts.folder.keepPages(declared))
     attempt(log, "the hooks cannot be told", hooks.commit)
+    attempt(log, "certificates cannot be kept", () => parts.certificates.follow(plan!, { log }))
     attempt(log, "daemons and cron cannot be renewed", () => parts.attendants.follow(plan!, { fronts, log, all: rollAll }))
     return { set, plan, log, fresh: sockets.fresh }
   } catch (error) {

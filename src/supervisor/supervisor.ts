@@ -6,6 +6,7 @@ import type { AppWorkers, Command, ControlAnswer, Status } from "../control.ts"
 import { reason } from "../errors.ts"
 import type { Logger } from "../log/logger.ts"
 import type { Plan } from "../generation/plan.ts"
+import { CertificateKeeper } from "./certificate-keeper.ts"
 import { AttendantTable } from "./attendant-table.ts"
 import { Cgroups } from "./cgroup.ts"
 import { ControlServer } from "./control-server.ts"
@@ -74,6 +75,7 @@ export class Supervisor {
   readonly #hooks = new HookHost()
   readonly #notify: Notify
   readonly #attendants: AttendantTable
+  readonly #certificates = new CertificateKeeper()
   readonly #control: ControlServer
   readonly #renewalParts: RenewalParts
   #watcher: Watcher | undefined
@@ -123,6 +125,7 @@ export class Supervisor {
       folder: this.#folder,
       hooks: this.#hooks,
       attendants: this.#attendants,
+      certificates: this.#certificates,
       generations: this.#generations,
       signal: this.#abort.signal,
       log,
@@ -347,7 +350,7 @@ export class Supervisor {
     const { graceMs, tunnelGraceMs } = this.#serving?.plan.server ?? { graceMs: 0, tunnelGraceMs: 0 }
     this.#watcher?.close()
     if (this.#stopping !== "replaced") this.#notify.stopping(graceMs + SLACK_MS)
-    const attendants = this.#attendants.stop()
+    const attendants = Promise.all([this.#attendants.stop(), this.#certificates.stop()])
     if (this.#stopping === "replaced") {
       this.#sockets.letGo()
       this.#control.close()

@@ -3,6 +3,7 @@ import type { Binding, Context, Exchange, Handler, TlsOptions } from "edge"
 import { encodePath, forAll, HeaderList, readTlsPair, Reply } from "edge"
 import { type Listen, parseListen, toUrl } from "./address.ts"
 import { ErrorPages } from "./error-pages.ts"
+import type { KeptCertificates } from "./certificates.ts"
 import { toNames } from "./canonical.ts"
 import { HostTable } from "./hosts.ts"
 import { listOf } from "./match.ts"
@@ -23,18 +24,20 @@ interface Open {
   /** Host -> where it was named, for "twice". */
   readonly named: Map<string, Path>
   readonly certificates: Certificate[]
+  /** Names whose certificates edge keeps itself. */
+  readonly kept: string[]
   readonly urls: Set<string>
 }
 
-export async function makeBindings(config: WebConfig, { ctx, logs }: { ctx: Context; logs: SiteLogs }): Promise<Binding[]> {
+export async function makeBindings(config: WebConfig, { ctx, logs, kept }: { ctx: Context; logs: SiteLogs; kept: KeptCertificates }): Promise<Binding[]> {
   if (config.site.length === 0) throw ctx.fail("there is no site; add [[site]] with at least one [[site.route]]")
   const addresses = new Map<string, Open>()
-  await forAll(config.site.entries(), ([i, site]) => addSite(site, { ctx, logs, at: ["site", i], addresses }))
+  await forAll(config.site.entries(), ([i, site]) => addSite(site, { ctx, logs, kept, at: ["site", i], addresses }))
   const misdirected = new ErrorPages(new Map(), { intercept: false, ctx })
-  return [...addresses.values()].map(({ listen, proxied, hosts, certificates, urls }) => ({
+  return [...addresses.values()].map(({ listen, proxied, hosts, certificates, kept: names, urls }) => ({
     address: listen.address,
     handler: byHost(hosts, misdirected),
-    ...(listen.secure ? { tls: { certificates } } : {}),
+    ...(listen.secure ? { tls: { certificates, ...(names.length > 0 && { kept: names }) } } : {}),
     ...(proxied && { proxyProtocol: true }),
     urls: [...urls],
   }))
@@ -51,14 +54,15 @@ function byHost(hosts: HostTable<Handler>, errors: ErrorPages): Handler {
 interface Adding {
   readonly ctx: Context
   readonly logs: SiteLogs
+  readonly kept: KeptCertificates
   readonly at: Path
   readonly addresses: Map<string, Open>
 }
 
-async function addSite(written: SiteConfig, { ctx, logs, at, addresses }: Adding): Promise<void> {
+async function addSite(written: SiteConfig, { ctx, logs, kept, at, addresses }: Adding): Promise<void> {
   const names = guard(ctx, [...at, "canonical"], () => toNames(written))
   const site = { ...written, hosts: [...names.hosts] }
-  const certificate = await readCertificate(site, { ctx, at })
+  const certificate = await readCertificate(site, { ctx, kept, at })
   const listens = listOf(site.listen).map((text, i) => {
     const place = typeof site.listen === "string" ? [...at, "listen"] : [...at, "listen", i]
     return { place, listen: guard(ctx, place, () => parseListen(text, certificate !== undefined)) }
@@ -69,11 +73,15 @@ async function addSite(written: SiteConfig, { ctx, logs, at, addresses }: Adding
   }
   const handler = logs.around(site.log, await makeSite(written, { ctx, at }))
   for (const { listen, place } of listens) {
-    const open = openAddress(listen, { ctx, logs, at: place, addresses, proxied: site.proxy_protocol })
+    const open = openAddress(listen, { ctx, logs, kept, at: place, addresses, proxied: site.proxy_protocol })
     const redirects = secure !== undefined && !listen.secure && site.https_redirect
     addHosts(site, { ctx, at, open, listed: written.hosts.length, handler: redirects ? toHttps(secure.listen.port) : handler })
     for (const host of written.hosts.length === 0 ? [undefined] : written.hosts) open.urls.add(toUrl(listen, host))
     if (!listen.secure || certificate === undefined) continue
+    if (!("cert" in certificate)) {
+      open.kept.push(...certificate.kept)
+      continue
+    }
     // The first certificate is for clients that name no host or an unknown one: that of the site for any host.
     if (site.hosts.length === 0) open.certificates.unshift(certificate)
     else open.certificates.push(certificate)
@@ -83,7 +91,7 @@ async function addSite(written: SiteConfig, { ctx, logs, at, addresses }: Adding
 function openAddress(listen: Listen, { ctx, at, addresses, proxied }: Adding & { proxied: boolean }): Open {
   const known = addresses.get(listen.address)
   if (known === undefined) {
-    const open = { listen, at, proxied, hosts: new HostTable<Handler>(), named: new Map(), certificates: [], urls: new Set<string>() }
+    const open = { listen, at, proxied, hosts: new HostTable<Handler>(), named: new Map(), certificates: [], kept: [], urls: new Set<string>() }
     addresses.set(listen.address, open)
     return open
   }
@@ -110,13 +118,11 @@ function addHosts(site: SiteConfig, { ctx, at, open, listed, handler }: { ctx: C
   }
 }
 
-/** Undefined when the site has no TLS. */
-async function readCertificate(site: SiteConfig, { ctx, at }: { ctx: Context; at: Path }): Promise<Certificate | undefined> {
+/** Undefined when the site has no TLS; names when edge keeps its certificates itself. */
+async function readCertificate(site: SiteConfig, { ctx, kept, at }: { ctx: Context; kept: KeptCertificates; at: Path }): Promise<Certificate | { kept: readonly string[] } | undefined> {
   const { tls } = site
   if (tls === "off") return undefined
-  if (typeof tls === "string") {
-    throw ctx.fail(`tls = "${tls}" is not available yet; use tls = { cert = "c.pem", key = "k.pem" }`, [...at, "tls"])
-  }
+  if (typeof tls === "string") return { kept: kept.add(site.hosts.map(host => host.toLowerCase()), tls, [...at, "tls"]) }
   const files = { cert: ctx.resolve(tls.cert), key: ctx.resolve(tls.key) }
   const pair = await readTlsPair(files, (part, why) => ctx.fail(why, [...at, "tls", part]))
   return { ...pair, hosts: site.hosts.map(host => host.toLowerCase()) }

@@ -1,5 +1,6 @@
 import { definePlugin } from "edge"
 import { makeBindings } from "./bindings.ts"
+import { KeptCertificates } from "./certificates.ts"
 import { webSchema } from "./schema.ts"
 import { refuseRouteKeys } from "./site.ts"
 import { SiteLogs } from "./site-log.ts"
@@ -12,7 +13,9 @@ export default definePlugin({
   setup: async (config, ctx) => {
     refuseRouteKeys(ctx)
     const logs = new SiteLogs(ctx)
-    const bindings = await makeBindings(config, { ctx, logs })
-    return { part: { bindings, logFiles: logs.files }, start: () => logs.open(), stop: () => logs.close() }
+    const kept = new KeptCertificates(ctx)
+    const bindings = await makeBindings(config, { ctx, logs, kept })
+    const certificates = kept.plan(config.tls?.acme)
+    return { part: { bindings, logFiles: logs.files, ...(certificates !== undefined && { certificates }) }, start: () => logs.open(), stop: () => logs.close() }
   },
 })

@@ -1,6 +1,7 @@
 /** What `[[site]]`, `[[site.route]]` and `[tls]` may hold. */
 import { accessLog, cidr } from "edge"
 import * as v from "valibot"
+import { acmeSchema } from "./certificates.ts"
 
 /** A name, or a one-key table `{ name = options }`; checked by the part itself. */
 const part = v.pipe(v.any(), v.metadata({ part: "middleware" }))
@@ -73,7 +74,7 @@ export const siteSchema = v.strictObject({
   ),
   tls: v.pipe(
     v.optional(tls, "off"),
-    v.description('"off", or the certificate { cert, key } of the addresses other than port 80 and http://ADDR.'),
+    v.description("Of the addresses other than port 80 and http://ADDR: \"auto\" (by ACME), \"internal\" (by edge's own authority), { cert, key } or \"off\"."),
   ),
   https_redirect: v.pipe(
     v.optional(v.boolean(), true),
@@ -122,13 +123,7 @@ export const webSchema = v.strictObject({
     v.optional(
       v.strictObject({
         acme: v.pipe(
-          v.optional(
-            v.strictObject({
-              email: v.pipe(v.optional(v.string()), v.description("Where the authority writes about certificates.")),
-              directory: v.pipe(v.optional(v.string()), v.description("URL of the authority's ACME directory.")),
-              ca: v.pipe(v.optional(v.string()), v.description("File of an extra root to trust the directory by, PEM.")),
-            }),
-          ),
+          v.optional(acmeSchema),
           v.description('The authority for tls = "auto".'),
         ),
       }),

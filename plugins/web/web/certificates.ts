@@ -1,0 +1,89 @@
+/** `tls = "auto"` and `"internal"`: which certificates edge is to keep itself, and by which authority. */
+import { type AcmeSettings, type CertificatePlan, type Context, DEFAULT_DIRECTORY, KEY_ALGORITHMS, type Wanted } from "edge"
+import * as v from "valibot"
+import type { Path } from "./site.ts"
+
+const url = v.pipe(v.string(), v.url("must be a URL"))
+
+const authority = v.union(
+  [
+    url,
+    v.strictObject({
+      url: v.pipe(url, v.description("Of the ACME directory.")),
+      eab: v.pipe(
+        v.optional(
+          v.strictObject({
+            kid: v.pipe(v.string(), v.description("Id of the key.")),
+            hmac_key: v.pipe(v.string(), v.regex(/^[\w-]+=*$/, "must be base64url"), v.description("The key, base64url.")),
+          }),
+        ),
+        v.description("What the authority gave its customer to bind the account with (RFC 8555, 7.3.4)."),
+      ),
+    }),
+  ],
+  "must be a URL or { url, eab }",
+)
+
+export const acmeSchema = v.strictObject({
+  email: v.pipe(v.optional(v.pipe(v.string(), v.email("must be an address"))), v.description("Where the authority writes about certificates.")),
+  directory: v.pipe(
+    v.optional(v.union([authority, v.pipe(v.array(authority), v.minLength(1, "must not be empty"))]), DEFAULT_DIRECTORY),
+    v.description("The authority: URL of its ACME directory, or { url, eab }. Of several the next is asked when one fails."),
+  ),
+  ca: v.pipe(v.optional(v.string()), v.description("File of an extra root to trust the directory by, PEM.")),
+  profile: v.pipe(v.optional(v.string()), v.description('Kind of certificate, as the authority names it: "classic", "tlsserver", "shortlived" (six days).')),
+  key: v.pipe(v.optional(v.picklist(KEY_ALGORITHMS), "p256"), v.description("Keys of certificates.")),
+  challenges: v.pipe(
+    v.optional(v.pipe(v.array(v.picklist(["http-01", "tls-alpn-01"])), v.minLength(1, "must not be empty")), ["http-01", "tls-alpn-01"]),
+    v.description("How names are proved, in the order in which it is tried: by a file on port 80, by a handshake on port 443."),
+  ),
+})
+
+type Acme = v.InferOutput<typeof acmeSchema>
+
+/** All that the sites want, while they are read. */
+export class KeptCertificates {
+  readonly #wanted = new Map<string, Wanted>()
+  readonly #ctx: Context
+
+  constructor(ctx: Context) {
+    this.#ctx = ctx
+  }
+
+  /** The names of a site; one certificate each, so that a name that fails takes no other with it. Throws where there can be none. */
+  add(hosts: readonly string[], issuer: "auto" | "internal", at: Path): readonly string[] {
+    if (hosts.length === 0) throw this.#ctx.fail(`tls = "${issuer}" needs names: the site has no hosts`, at)
+    for (const host of hosts) {
+      const why = issuer === "auto" ? notPublic(host) : undefined
+      if (why !== undefined) throw this.#ctx.fail(`no public authority signs for "${host}": ${why}; tls = "internal" does`, at)
+      this.#wanted.set(host, { names: [host], issuer: issuer === "auto" ? "acme" : "internal" })
+    }
+    return hosts
+  }
+
+  plan(acme: Acme = v.parse(acmeSchema, {})): CertificatePlan | undefined {
+    if (this.#wanted.size === 0) return undefined
+    return { wanted: [...this.#wanted.values()], acme: this.#settings(acme) }
+  }
+
+  #settings({ email, directory, ca, profile, key, challenges }: Acme): AcmeSettings {
+    const all = Array.isArray(directory) ? directory : [directory]
+    return {
+      emails: email === undefined ? [] : [email],
+      authorities: all.map(one => (typeof one === "string" ? { directory: one } : { directory: one.url, ...(one.eab !== undefined && { external: { kid: one.eab.kid, hmacKey: one.eab.hmac_key } }) })),
+      algorithm: key,
+      challenges,
+      ...(ca !== undefined && { ca: this.#ctx.resolve(ca) }),
+      ...(profile !== undefined && { profile }),
+    }
+  }
+}
+
+/** Names that nobody outside can prove (RFC 6761, RFC 6762, RFC 8375), and what needs a proof that is not there yet. */
+function notPublic(host: string): string | undefined {
+  if (host.startsWith("*.")) return "a wildcard is proved by DNS alone, which edge cannot do yet"
+  if (/^[\d.]+$|:/.test(host)) return undefined
+  if (!host.includes(".")) return "it is no name of the public DNS"
+  const last = host.slice(host.lastIndexOf(".") + 1)
+  return ["localhost", "local", "internal", "invalid", "onion", "alt"].includes(last) || host.endsWith(".home.arpa") ? `.${last} is no part of the public DNS` : undefined
+}

@@ -1,0 +1,104 @@
+/** `tls = "auto"` and `"internal"` through the executable: nothing but names in the config, and HTTPS comes of itself. */
+import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test"
+import { X509Certificate } from "node:crypto"
+import { writeFileSync } from "node:fs"
+import { join } from "node:path"
+import { connect } from "node:tls"
+import { Edge, until } from "../kit/edge.ts"
+import { describeWith } from "../kit/needs.ts"
+import { freePorts, Pebble } from "../kit/pebble.ts"
+
+setDefaultTimeout(60_000)
+
+const site = (o: { hosts: string[]; http?: number; https: number; tls: string; more?: string }): string => `
+[[site]]
+hosts = ${JSON.stringify(o.hosts)}
+listen = [${o.http === undefined ? "" : `"http://127.0.0.1:${o.http}", `}"127.0.0.1:${o.https}"]
+tls = "${o.tls}"
+${o.more ?? ""}
+[[site.route]]
+respond = { status = 200, body = "over {scheme}" }
+`
+
+/** The certificate that a client sees who asks for the name; undefined when the handshake fails. */
+function shown(port: number, name: string, ca?: string): Promise<X509Certificate | undefined> {
+  return new Promise(resolve => {
+    const socket = connect({ port, host: "127.0.0.1", servername: name, rejectUnauthorized: ca !== undefined, ...(ca !== undefined && { ca }) }, () => {
+      resolve(new X509Certificate(socket.getPeerCertificate().raw))
+      socket.destroy()
+    })
+    socket.on("error", () => resolve(undefined))
+  })
+}
+
+describeWith(["pebble", "openssl"], 'tls = "auto"', () => {
+  let pebble: Pebble
+  beforeAll(async () => {
+    pebble = await Pebble.start()
+  })
+  afterAll(() => pebble?.[Symbol.asyncDispose]())
+
+  const acme = (more = "") => `[tls]\nacme = { email = "me@example.com", directory = "${pebble.directory}", ca = "pebble.pem"${more} }\n`
+  const prepare = (dir: string) => writeFileSync(join(dir, "pebble.pem"), pebble.ca)
+
+  test("by http-01: certificates for each name, the redirect meanwhile, swapped in without a connection being closed", async () => {
+    const [https] = freePorts(1) as [number]
+    const config = acme() + site({ hosts: ["one.example", "two.example"], http: pebble.ports.http, https, tls: "auto" })
+    await using edge = await Edge.start({ config, prepare })
+    await edge.heard(/a certificate by 127\.0\.0\.1/, 2)
+    const root = await pebble.root()
+    await until(async () => (await shown(https, "one.example", root)) !== undefined && (await shown(https, "two.example", root)) !== undefined)
+    expect((await shown(https, "one.example"))?.subjectAltName).toBe("DNS:one.example")
+    expect((await shown(https, "two.example"))?.subjectAltName).toBe("DNS:two.example")
+    const redirect = await fetch(`http://127.0.0.1:${pebble.ports.http}/a?b`, { headers: { Host: "one.example" }, redirect: "manual" })
+    expect([redirect.status, redirect.headers.get("location")]).toEqual([308, `https://one.example:${https}/a?b`])
+    // A start with what is there asks nobody.
+    await edge.command("reload")
+    expect((await shown(https, "two.example", root))?.subjectAltName).toBe("DNS:two.example")
+    expect([...edge.output.matchAll(/a certificate by/g)].length).toBe(2)
+    expect(edge.output).not.toMatch(/ERROR|WARN/)
+  })
+
+  test("by tls-alpn-01, where port 80 is not ours; a name without one fails no other", async () => {
+    const config = acme(', challenges = ["tls-alpn-01"]') + site({ hosts: ["alpn.example", "nowhere.example"], https: pebble.ports.tls, tls: "auto" })
+    await pebble.dns("add-a", { host: "nowhere.example.", addresses: ["127.9.9.9"] })
+    await using edge = await Edge.start({ config, prepare })
+    await edge.heard(/a certificate by/)
+    const root = await pebble.root()
+    await until(async () => (await shown(pebble.ports.tls, "alpn.example", root)) !== undefined)
+    await edge.heard(/ERROR.*no certificate: 127\.0\.0\.1:\d+ says: nowhere\.example by tls-alpn-01: .*there is none, so nobody can connect; next try/)
+  })
+
+  test("what was issued is there after a restart; a killed process of the keeper is started again", async () => {
+    const [https] = freePorts(1) as [number]
+    const config = acme() + site({ hosts: ["restart.example"], http: pebble.ports.http, https, tls: "auto" })
+    const edge = await Edge.start({ config, prepare })
+    await edge.heard(/a certificate by/)
+    edge.signal("SIGTERM")
+    await edge.exited
+    const root = await pebble.root()
+    await using again = await Edge.again(edge.dir)
+    await again.heard(/^serving/m)
+    expect((await shown(https, "restart.example", root))?.subjectAltName).toBe("DNS:restart.example")
+    expect(again.output).not.toContain("a certificate by")
+    await edge[Symbol.asyncDispose]
+  })
+})
+
+test('tls = "internal": a chain to one root, at once, for names that no public authority signs', async () => {
+  const [https] = freePorts(1) as [number]
+  await using edge = await Edge.start({ config: site({ hosts: ["app.internal", "*.dev.internal"], https, tls: "internal" }) })
+  await edge.heard(/a certificate by internal/, 2)
+  await until(async () => (await shown(https, "app.internal"))?.subjectAltName === "DNS:app.internal")
+  await until(async () => (await shown(https, "x.dev.internal"))?.subjectAltName === "DNS:*.dev.internal")
+})
+
+test.each([
+  ['hosts = ["a.internal"]\ntls = "auto"', 'no public authority signs for "a.internal": .internal is no part of the public DNS; tls = "internal" does'],
+  ['hosts = ["*.example.com"]\ntls = "auto"', "a wildcard is proved by DNS alone"],
+  ['tls = "auto"', 'tls = "auto" needs names: the site has no hosts'],
+])("%s is refused by check", async (lines, words) => {
+  await using edge = await Edge.launch({ config: `[[site]]\n${lines}\nlisten = ["127.0.0.1:1"]\n[[site.route]]\nrespond = "x"\n`, args: ["check"] })
+  expect(await edge.exited).toBe(1)
+  expect(edge.output).toContain(words)
+})
