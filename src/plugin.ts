@@ -9,6 +9,7 @@ import type { AppLimits } from "./apps/limits.ts"
 import type { Awaitable, Handler, Middleware } from "./http/chain.ts"
 import type { Exchange } from "./http/exchange.ts"
 import type { Reply } from "./http/reply.ts"
+import type { DnsProvider } from "./certificates/dns-provider.ts"
 import type { CertificatePlan } from "./certificates/plan.ts"
 import type { TlsOptions } from "./http/tls.ts"
 import type { Logger } from "./log/logger.ts"
@@ -72,9 +73,10 @@ export { SlotClaims } from "./slots/claims.ts"
 export { SlotKeeper } from "./slots/keeper.ts"
 export { maxAhead, maxFronts, stamp } from "./slots/page.ts"
 export type { FrontLife } from "./slots/page.ts"
-export { DEFAULT_DIRECTORY } from "./certificates/plan.ts"
+export { CHALLENGE_TYPES, DEFAULT_DIRECTORY } from "./certificates/plan.ts"
 export type { AcmeSettings, CertificatePlan } from "./certificates/plan.ts"
 export { KEY_ALGORITHMS } from "./certificates/key-algorithm.ts"
+export type { DnsProvider } from "./certificates/dns-provider.ts"
 export type { Wanted } from "./certificates/managed.ts"
 export type { TlsOptions } from "./http/tls.ts"
 export { readPem, readTlsPair } from "./http/tls-pair.ts"
@@ -104,6 +106,8 @@ export interface Kinds {
   framework: Framework
   /** Shared state. */
   store: Store
+  /** Writes records into a zone of DNS, for certificates. */
+  dns: DnsProvider
 }
 export type Kind = keyof Kinds
 
@@ -246,6 +250,8 @@ export interface Web {
   readonly logFiles?: readonly string[]
   /** Certificates that edge gets and renews itself. */
   readonly certificates?: CertificatePlan
+  /** Who proves names by DNS for them. */
+  readonly dns?: DnsProvider
 }
 
 /** One address, as in the config ("127.0.0.1:8080", "[::]:80", "unix:run/x.sock"), and what answers there. */

@@ -105,7 +105,7 @@ export class AcmeAuthority implements Authority {
     const authorization = await orders.authorization(url, signal)
     if (authorization.status === "valid") return
     const { proof, challenge } = this.#choose(authorization, failures)
-    const hide = await proof.show({ challenge, name: authorization.identifier.value, signer, signal })
+    const hide = await proof.show({ challenge, name: authorization.identifier.value, wildcard: authorization.wildcard === true, signer, signal })
     try {
       if (challenge.status === "pending") await orders.respond(challenge, signal)
       await orders.validated(url, signal)

@@ -17,8 +17,13 @@ export interface AcmeSettings {
   readonly profile?: string
   readonly algorithm: KeyAlgorithm
   /** Proofs in the order in which they are tried. */
-  readonly challenges: readonly ("http-01" | "tls-alpn-01")[]
+  readonly challenges: readonly ChallengeType[]
+  /** Where to look whether a record is there: an address of a name server; else those of the zone. */
+  readonly resolver?: string
 }
+
+export const CHALLENGE_TYPES = ["http-01", "tls-alpn-01", "dns-01", "dns-account-01", "dns-persist-01"] as const
+export type ChallengeType = (typeof CHALLENGE_TYPES)[number]
 
 /** The authorities of who writes none. */
 export const DEFAULT_DIRECTORY = "https://acme-v02.api.letsencrypt.org/directory"

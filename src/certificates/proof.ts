@@ -1,13 +1,16 @@
 /** Ways to show an authority that a name is ours. */
 import { challengeCertificate } from "./requests.ts"
-import { accountDnsName, alpnDigest, type Challenge, dnsName, dnsValue, keyAuthorization } from "./acme/challenge.ts"
+import { accountDnsName, alpnDigest, type Challenge, dnsName, dnsValue, keyAuthorization, persistentRecord } from "./acme/challenge.ts"
 import type { Signer } from "./acme/transport.ts"
+import type { DnsProvider } from "./dns-provider.ts"
+import { type Propagation, propagated } from "./propagation.ts"
 import type { Vault } from "./vault.ts"
 
 export interface Asked {
   readonly challenge: Challenge
   /** Without `*.`. */
   readonly name: string
+  readonly wildcard: boolean
   readonly signer: Required<Signer>
   readonly signal: AbortSignal
 }
@@ -60,25 +63,30 @@ function nibbles(address: string): string[] {
   return [...[...before, ...zeros, ...after].map(group => group.padStart(4, "0")).join("")]
 }
 
-/** A provider of DNS: what a plugin gives. */
-export interface DnsProvider {
-  /** Adds a TXT record beside others of the name; resolves when the provider has it. */
-  add(name: string, value: string, signal: AbortSignal): Promise<void>
-  /** Takes that one away, and leaves others. */
-  remove(name: string, value: string, signal: AbortSignal): Promise<void>
-}
-
-/** `settled` resolves when the authority's own look would find the record. */
-export function dnsProof(provider: DnsProvider, { type, settled }: { type: "dns-01" | "dns-account-01"; settled: (name: string, value: string, signal: AbortSignal) => Promise<void> }): Proof {
+/** `dns-account-01` has a name of its own for each account, so that several edges do not share a record. */
+export function dnsProof(provider: DnsProvider, { type, ...propagation }: { type: "dns-01" | "dns-account-01" } & Propagation): Proof {
   return {
     type,
     show: async ({ challenge, name, signer, signal }) => {
       const record = type === "dns-01" ? dnsName(name) : accountDnsName(name, signer.kid)
+      // Both have the same value: the form of a challenge's value is that of dns-01.
       const value = dnsValue(challenge, signer.key)
       await provider.add(record, value, signal)
-      await settled(record, value, signal)
+      await propagated(record, value, { ...propagation, signal })
       // Taken away also when the order was given up.
       return () => provider.remove(record, value, AbortSignal.timeout(60_000))
+    },
+  }
+}
+
+/** A record that the operator has written once, and that stays: there is nothing to do but to say what it must be. */
+export function persistentProof({ told }: { told: (record: { name: string; value: string }) => void }): Proof {
+  return {
+    type: "dns-persist-01",
+    show: async ({ challenge, name, wildcard, signer }) => {
+      const [issuer = ""] = challenge["issuer-domain-names"] ?? []
+      told(persistentRecord(name, { issuer, kid: signer.kid, wildcard }))
+      return async () => {}
     },
   }
 }

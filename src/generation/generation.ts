@@ -1,5 +1,6 @@
 /** One config made live in one process: the web layer and the apps are set up, then started, and stopped in reverse. */
 import { type Bus, noBus } from "./bus.ts"
+import type { DnsProvider } from "../certificates/dns-provider.ts"
 import type { CertificatePlan } from "../certificates/plan.ts"
 import type { Config } from "../config/config.ts"
 import { kernelKeys } from "../config/kernel-schemas.ts"
@@ -10,7 +11,7 @@ import { ConfigError, EdgeError, errors, type Problem, reason } from "../errors.
 import { HttpError } from "../http/errors.ts"
 import { type BuiltPart, Parts } from "./parts.ts"
 import { type DeclaredPage, FrontPages } from "./front-pages.ts"
-import type { AppLink, Answer, Awaitable, Binding, Exchange, Handler, Live, Logger, Store, Web } from "../plugin.ts"
+import type { AppLink, Answer, Awaitable, Binding, Exchange, Handler, Kind, Live, Logger, Store, Web } from "../plugin.ts"
 import { Registry } from "../registry/registry.ts"
 import { setUpStore, State } from "./state.ts"
 
@@ -35,6 +36,8 @@ export interface Generation {
   readonly apps: readonly SetUpApp[]
   /** Certificates that edge keeps itself. */
   readonly certificates: CertificatePlan | undefined
+  /** Who proves names by DNS for them. */
+  readonly dns: DnsProvider | undefined
   /** What `server.state` names. */
   readonly state: Store
   /** Some plugin wants to be told what happens to the server. */
@@ -43,6 +46,8 @@ export interface Generation {
   readonly parts: readonly BuiltPart[]
   /** Pages that parts want to share over all fronts. */
   readonly pages: readonly DeclaredPage[]
+  /** Starts parts of these kinds alone: for processes that serve nothing. */
+  startOnly(kinds: readonly Kind[]): Promise<void>
   /** Connects the apps, then starts the parts, children first. When one throws, what was started is stopped again. */
   start(): Promise<void>
   /** Stops everything in reverse; `deadline` is aborted when there is no more time. Never throws: what fails is logged. */
@@ -84,7 +89,7 @@ export async function setUp(config: Config, host: GenerationHost): Promise<Gener
   const web = await setUpWeb({ config, parts, registry, name: kernel.layers.web })
   if (problems.length > 0) throw new ConfigError(problems)
   if (web === undefined) throw new EdgeError(errors.part("the web layer could not be set up"))
-  generation.adopt({ apps, bindings: web.bindings, logFiles: web.logFiles ?? [], certificates: web.certificates, parts: parts.built, hooks: registry.hooks.length > 0 })
+  generation.adopt({ apps, bindings: web.bindings, logFiles: web.logFiles ?? [], certificates: web.certificates, dns: web.dns, parts: parts.built, hooks: registry.hooks.length > 0 })
   return generation
 }
 
@@ -116,6 +121,7 @@ class LiveGeneration implements Generation {
   bindings: readonly Binding[] = []
   logFiles: readonly string[] = []
   certificates: CertificatePlan | undefined
+  dns: DnsProvider | undefined
   apps: readonly SetUpApp[] = []
   parts: readonly BuiltPart[] = []
   readonly state: State
@@ -135,12 +141,13 @@ class LiveGeneration implements Generation {
     this.frontPages = new FrontPages(host.pages)
   }
 
-  adopt(made: Pick<Generation, "apps" | "bindings" | "logFiles" | "certificates" | "parts" | "hooks">): void {
+  adopt(made: Pick<Generation, "apps" | "bindings" | "logFiles" | "certificates" | "dns" | "parts" | "hooks">): void {
     this.hooks = made.hooks
     this.apps = made.apps
     this.bindings = made.bindings
     this.logFiles = made.logFiles
     this.certificates = made.certificates
+    this.dns = made.dns
     this.parts = made.parts
   }
 
@@ -173,6 +180,10 @@ class LiveGeneration implements Generation {
       await this.stop(AbortSignal.timeout(UNDO_MS))
       throw error
     }
+  }
+
+  async startOnly(kinds: readonly Kind[]): Promise<void> {
+    for (const part of this.parts) if (kinds.includes(part.kind)) await this.#startPart(part)
   }
 
   async stop(deadline: AbortSignal): Promise<void> {

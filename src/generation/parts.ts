@@ -34,6 +34,7 @@ export interface PartsOptions {
 
 /** One part that was set up: what starts, what stops, and what its options may be (`edge check --dump`). */
 export interface BuiltPart {
+  readonly kind: Kind
   /** `middleware "headers"`, for messages. */
   readonly what: string
   readonly path: Path
@@ -164,7 +165,7 @@ export class Parts {
     try {
       const live = (await this.#inTime(plugin.setup(checked.output, this.#context(plugin.name, path)), what)) as Live<Kinds[K]>
       if (typeof live !== "object" || live === null || !("part" in live)) throw new EdgeError(errors.noPart(what))
-      this.built.push({ what, path, schema: plugin.config, live, ...(file !== undefined && { file }) })
+      this.built.push({ kind, what, path, schema: plugin.config, live, ...(file !== undefined && { file }) })
       return { part: this.#inRole(plugin, live.part), options: checked.output as Record<string, unknown> }
     } catch (error) {
       this.#tellThrown(error, { what, path: named, file })

@@ -3,13 +3,14 @@ import { readFileSync } from "node:fs"
 import { AcmeAuthority } from "../certificates/acme-authority.ts"
 import { Keeper } from "../certificates/keeper.ts"
 import { LocalAuthority } from "../certificates/local-authority.ts"
-import { alpnProof, httpProof, type Proof } from "../certificates/proof.ts"
+import { alpnProof, dnsProof, httpProof, persistentProof, type Proof } from "../certificates/proof.ts"
 import type { AcmeSettings, CertificatePlan } from "../certificates/plan.ts"
 import { Sealer } from "../certificates/sealer.ts"
 import { Vault } from "../certificates/vault.ts"
 import { Config, type ConfigJson } from "../config/config.ts"
-import { openState } from "../generation/open-state.ts"
-import { createLogger } from "../log/logger.ts"
+import type { DnsProvider } from "../certificates/dns-provider.ts"
+import { setUp } from "../generation/generation.ts"
+import { createLogger, type Logger } from "../log/logger.ts"
 import { become, findIdentity, isRoot } from "../supervisor/identity.ts"
 import { edgeVersion } from "../version.ts"
 
@@ -25,6 +26,7 @@ export interface CertificatesDone {
   readonly nextAt: number
 }
 
+const STOP_MS = 5000
 /** What is due within it is waited for; a process of its own for it would cost more. */
 const STAY_MS = 20_000
 
@@ -41,21 +43,30 @@ export async function run(): Promise<number> {
   const { server, log: logging } = config.readKernel().kernel
   const log = createLogger(logging)
   if (server.user !== undefined && isRoot()) become(findIdentity(server.user, server.group))
-  const state = await openState(config, log)
+  const generation = await setUp(config, { log, dev: false })
+  await generation.startOnly(["store", "dns"])
   try {
-    const nextAt = await tend(start.plan, { vault: new Vault(state.store, new Sealer(process.env["EDGE_TLS_SECRET"])), log, signal: stopped.signal })
+    const vault = new Vault(generation.state, new Sealer(process.env["EDGE_TLS_SECRET"]))
+    const nextAt = await tend(start.plan, { vault, log, dns: generation.dns, signal: stopped.signal })
     const done: CertificatesDone = { nextAt }
     if (process.connected) await new Promise<void>(resolve => process.send!(done, undefined, undefined, () => resolve()))
     return 0
   } finally {
-    await state.close()
+    await generation.stop(AbortSignal.timeout(STOP_MS))
   }
 }
 
-async function tend({ wanted, acme }: CertificatePlan, { vault, log, signal }: { vault: Vault; log: ReturnType<typeof createLogger>; signal: AbortSignal }): Promise<number> {
+interface Tools {
+  readonly vault: Vault
+  readonly log: Logger
+  readonly dns: DnsProvider | undefined
+}
+
+async function tend({ wanted, acme }: CertificatePlan, { signal, ...tools }: Tools & { signal: AbortSignal }): Promise<number> {
+  const { vault, log } = tools
   const keeper = new Keeper({
     vault,
-    authorities: { acme: acmeAuthorities(acme, vault), internal: [new LocalAuthority(vault)] },
+    authorities: { acme: acmeAuthorities(acme, tools), internal: [new LocalAuthority(vault)] },
     told: ({ level, message, names }) => log[level](message, { names: names.join() }),
   })
   for (;;) {
@@ -66,8 +77,8 @@ async function tend({ wanted, acme }: CertificatePlan, { vault, log, signal }: {
   }
 }
 
-function acmeAuthorities({ emails, authorities, ca, profile, algorithm, challenges }: AcmeSettings, vault: Vault): AcmeAuthority[] {
-  const proofs: Record<AcmeSettings["challenges"][number], Proof> = { "http-01": httpProof(vault), "tls-alpn-01": alpnProof(vault) }
+function acmeAuthorities({ emails, authorities, ca, profile, algorithm, ...how }: AcmeSettings, { vault, log, dns }: Tools): AcmeAuthority[] {
+  const proofs = proofsOf(how, { vault, log, dns })
   return authorities.map(
     ({ directory, external }) =>
       new AcmeAuthority(
@@ -76,7 +87,7 @@ function acmeAuthorities({ emails, authorities, ca, profile, algorithm, challeng
           emails,
           algorithm,
           userAgent: `edge/${edgeVersion}`,
-          proofs: challenges.map(one => proofs[one]),
+          proofs,
           ...(external !== undefined && { external }),
           ...(ca !== undefined && { ca: readFileSync(ca, "utf8") }),
           ...(profile !== undefined && { profile }),
@@ -84,4 +95,14 @@ function acmeAuthorities({ emails, authorities, ca, profile, algorithm, challeng
         vault,
       ),
   )
+}
+
+function proofsOf({ challenges, resolver }: Pick<AcmeSettings, "challenges" | "resolver">, { vault, log, dns }: Tools): Proof[] {
+  const where = resolver === undefined ? {} : { resolver }
+  return challenges.map(type => {
+    if (type === "http-01") return httpProof(vault)
+    if (type === "tls-alpn-01") return alpnProof(vault)
+    if (type === "dns-persist-01") return persistentProof({ told: ({ name, value }) => log.info(`the authority looks for this record: ${name} TXT ${JSON.stringify(value)}`) })
+    return dnsProof(dns!, { type, ...where })
+  })
 }

@@ -69,6 +69,23 @@ describeWith(["pebble", "openssl"], 'tls = "auto"', () => {
     await edge.heard(/ERROR.*no certificate: 127\.0\.0\.1:\d+ says: nowhere\.example by tls-alpn-01: .*there is none, so nobody can connect; next try/)
   })
 
+  test("by dns-01 with a program that writes the record: a wildcard, and no port that the authority could reach", async () => {
+    const [https] = freePorts(1) as [number]
+    const hook = `#!/bin/sh
+echo "$1 $2" >> hook.log
+case $1 in
+add) curl -sf -d "{\\"host\\": \\"$2.\\", \\"value\\": \\"$3\\"}" http://127.0.0.1:${"${1}"}/set-txt ;;
+esac
+`.replaceAll("${1}", String(pebble.ports.dnsManagement))
+    const dns = `, resolver = "127.0.0.1:${pebble.ports.dns}", dns = { exec = { command = ["sh", "hook.sh"] } }`
+    const config = acme(dns) + site({ hosts: ["*.wild.example"], https, tls: "auto" })
+    await using edge = await Edge.start({ config, prepare, files: { "hook.sh": hook } })
+    await edge.heard(/a certificate by/)
+    const root = await pebble.root()
+    await until(async () => (await shown(https, "any.wild.example", root))?.subjectAltName === "DNS:*.wild.example")
+    expect(edge.read("hook.log")).toBe("add _acme-challenge.wild.example\nremove _acme-challenge.wild.example\n")
+  })
+
   test("what was issued is there after a restart; a killed process of the keeper is started again", async () => {
     const [https] = freePorts(1) as [number]
     const config = acme() + site({ hosts: ["restart.example"], http: pebble.ports.http, https, tls: "auto" })
@@ -95,7 +112,7 @@ test('tls = "internal": a chain to one root, at once, for names that no public a
 
 test.each([
   ['hosts = ["a.internal"]\ntls = "auto"', 'no public authority signs for "a.internal": .internal is no part of the public DNS; tls = "internal" does'],
-  ['hosts = ["*.example.com"]\ntls = "auto"', "a wildcard is proved by DNS alone"],
+  ['hosts = ["*.example.com"]\ntls = "auto"', "a wildcard is proved by DNS alone, so [tls] acme needs `dns`"],
   ['tls = "auto"', 'tls = "auto" needs names: the site has no hosts'],
 ])("%s is refused by check", async (lines, words) => {
   await using edge = await Edge.launch({ config: `[[site]]\n${lines}\nlisten = ["127.0.0.1:1"]\n[[site.route]]\nrespond = "x"\n`, args: ["check"] })

@@ -32,7 +32,9 @@ interface Open {
 export async function makeBindings(config: WebConfig, { ctx, logs, kept }: { ctx: Context; logs: SiteLogs; kept: KeptCertificates }): Promise<Binding[]> {
   if (config.site.length === 0) throw ctx.fail("there is no site; add [[site]] with at least one [[site.route]]")
   const addresses = new Map<string, Open>()
-  await forAll(config.site.entries(), ([i, site]) => addSite(site, { ctx, logs, kept, at: ["site", i], addresses }))
+  const acme = config.tls?.acme
+  const dns = acme?.dns !== undefined || acme?.challenges?.includes("dns-persist-01") === true
+  await forAll(config.site.entries(), ([i, site]) => addSite(site, { ctx, logs, kept, dns, at: ["site", i], addresses }))
   const misdirected = new ErrorPages(new Map(), { intercept: false, ctx })
   return [...addresses.values()].map(({ listen, proxied, hosts, certificates, kept: names, urls }) => ({
     address: listen.address,
@@ -55,14 +57,16 @@ interface Adding {
   readonly ctx: Context
   readonly logs: SiteLogs
   readonly kept: KeptCertificates
+  /** Names can be proved by DNS. */
+  readonly dns: boolean
   readonly at: Path
   readonly addresses: Map<string, Open>
 }
 
-async function addSite(written: SiteConfig, { ctx, logs, kept, at, addresses }: Adding): Promise<void> {
+async function addSite(written: SiteConfig, { ctx, logs, kept, dns, at, addresses }: Adding): Promise<void> {
   const names = guard(ctx, [...at, "canonical"], () => toNames(written))
   const site = { ...written, hosts: [...names.hosts] }
-  const certificate = await readCertificate(site, { ctx, kept, at })
+  const certificate = await readCertificate(site, { ctx, kept, dns, at })
   const listens = listOf(site.listen).map((text, i) => {
     const place = typeof site.listen === "string" ? [...at, "listen"] : [...at, "listen", i]
     return { place, listen: guard(ctx, place, () => parseListen(text, certificate !== undefined)) }
@@ -73,7 +77,7 @@ async function addSite(written: SiteConfig, { ctx, logs, kept, at, addresses }: 
   }
   const handler = logs.around(site.log, await makeSite(written, { ctx, at }))
   for (const { listen, place } of listens) {
-    const open = openAddress(listen, { ctx, logs, kept, at: place, addresses, proxied: site.proxy_protocol })
+    const open = openAddress(listen, { ctx, logs, kept, dns, at: place, addresses, proxied: site.proxy_protocol })
     const redirects = secure !== undefined && !listen.secure && site.https_redirect
     addHosts(site, { ctx, at, open, listed: written.hosts.length, handler: redirects ? toHttps(secure.listen.port) : handler })
     for (const host of written.hosts.length === 0 ? [undefined] : written.hosts) open.urls.add(toUrl(listen, host))
@@ -119,10 +123,10 @@ function addHosts(site: SiteConfig, { ctx, at, open, listed, handler }: { ctx: C
 }
 
 /** Undefined when the site has no TLS; names when edge keeps its certificates itself. */
-async function readCertificate(site: SiteConfig, { ctx, kept, at }: { ctx: Context; kept: KeptCertificates; at: Path }): Promise<Certificate | { kept: readonly string[] } | undefined> {
+async function readCertificate(site: SiteConfig, { ctx, kept, dns, at }: Pick<Adding, "ctx" | "kept" | "dns" | "at">): Promise<Certificate | { kept: readonly string[] } | undefined> {
   const { tls } = site
   if (tls === "off") return undefined
-  if (typeof tls === "string") return { kept: kept.add(site.hosts.map(host => host.toLowerCase()), tls, [...at, "tls"]) }
+  if (typeof tls === "string") return { kept: kept.add(site.hosts.map(host => host.toLowerCase()), { issuer: tls, at: [...at, "tls"], dns }) }
   const files = { cert: ctx.resolve(tls.cert), key: ctx.resolve(tls.key) }
   const pair = await readTlsPair(files, (part, why) => ctx.fail(why, [...at, "tls", part]))
   return { ...pair, hosts: site.hosts.map(host => host.toLowerCase()) }

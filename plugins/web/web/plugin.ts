@@ -16,6 +16,7 @@ export default definePlugin({
     const kept = new KeptCertificates(ctx)
     const bindings = await makeBindings(config, { ctx, logs, kept })
     const certificates = kept.plan(config.tls?.acme)
-    return { part: { bindings, logFiles: logs.files, ...(certificates !== undefined && { certificates }) }, start: () => logs.open(), stop: () => logs.close() }
+    const dns = await kept.provider(config.tls?.acme)
+    return { part: { bindings, logFiles: logs.files, ...(certificates !== undefined && { certificates }), ...(dns !== undefined && { dns }) }, start: () => logs.open(), stop: () => logs.close() }
   },
 })
