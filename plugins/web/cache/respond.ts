@@ -50,8 +50,15 @@ function ofPartial(entry: Entry, range: string): Reply | null {
   return aged(new Reply(206, headers, entry.body!.subarray(span.start - start, span.end - start)), entry)
 }
 
+/** For a part of it. Digests of the content are of all of it (RFC 9530 2); Repr-Digest still holds. */
 function linesOf(entry: Entry): HeaderList {
-  return new HeaderList([...entry.prepared.flat])
+  return withoutDigests(new HeaderList([...entry.prepared.flat]))
+}
+
+function withoutDigests(headers: HeaderList): HeaderList {
+  headers.delete("Content-Digest")
+  headers.delete("Content-MD5")
+  return headers
 }
 
 function aged(reply: Reply, entry: Entry): Reply {
@@ -67,7 +74,7 @@ export function respondFilling(x: Exchange, fill: Fill, { status, lines, facts }
   const range = facts & Fact.Range && x.method === "GET" && status === 200 && fill.length > 0 ? x.headers.get("range") : null
   const spans = range === null || x.headers.has("if-range") ? null : parseRange(range, fill.length)
   if (spans?.length !== 1) return new Reply(status, headers, fill.reader())
-  headers.append("Content-Range", `bytes ${spans[0]!.start}-${spans[0]!.end - 1}/${fill.length}`)
+  withoutDigests(headers).append("Content-Range", `bytes ${spans[0]!.start}-${spans[0]!.end - 1}/${fill.length}`)
   return new Reply(206, headers, fill.reader(spans[0]))
 }
 

@@ -12,7 +12,7 @@ export default definePlugin({
   kind: "middleware",
   config: compressSchema,
   setup: config => {
-    const rules = { isType: typeTest(config.types), minSize: config.min_size }
+    const rules = { isType: typeTest(config.types), minSize: config.min_size, signed: config.signed }
     const picker = encodingPicker(config.encodings)
     const pick = (x: Exchange) => (forbids(x.headers) ? "" : picker(x.headers.get("accept-encoding")))
     const hot = new HotAnswers({ rules, levels: config.hot_level, maxBytes: config.cache, pick })
@@ -30,25 +30,39 @@ interface Parts {
 
 function toCompress({ rules, hot, levels, pick }: Parts): (x: Exchange, reply: Reply) => Awaitable<Reply> {
   const known = new WeakMap<object, Prepared>()
+  const plain = new WeakMap<object, Prepared>()
 
   return (x, reply) => {
-    if (reply.status === 304) return holdsWeak(x, reply) ? rehead(reply, { change: weakenHead, known }) : reply
-    if (isHot(reply)) return hot.answer(x, reply)
-    if (!isEligible(reply, rules)) return reply
+    if (reply.status === 304) {
+      if (holdsWeak(x, reply)) return rehead(reply, { change: weakenHead, known })
+      return holdsPlain(x, reply) && pick(x) !== "" ? reply : rehead(reply, { change: addVary, known: plain })
+    }
+    if (isHot(reply) && !(reply.body === null && x.method === "HEAD")) return hot.answer(x, reply)
+    if (!isEligible(reply, rules, x.method === "HEAD")) return reply
     const encoding = pick(x)
     const { body } = reply
     const streamed = !(typeof body === "string" || body instanceof Uint8Array)
-    // Of a HEAD, only a whole body can be compressed to know its length.
-    if (encoding === "" || isGuess(x) || (streamed && x.method === "HEAD")) {
+    if (encoding === "" || isGuess(x)) {
       addVary(reply.headers)
       return reply
     }
+    if (streamed && x.method === "HEAD") return headOnly(reply, encoding)
     if (streamed) return stream(reply, { encoding, levels })
     const bytes = typeof body === "string" ? Buffer.from(body) : (body as Uint8Array)
     const encoded = encode(bytes, { encoding, levels })
     const done = (out: Uint8Array) => replace(reply, { encoding, out, size: bytes.byteLength })
     return encoded instanceof Promise ? encoded.then(done) : done(encoded)
   }
+}
+
+/** What GET would say, but for the length, which is known only of a whole body (RFC 9110 9.3.2). */
+function headOnly(reply: Reply, encoding: Encoding): Reply {
+  const { body } = reply
+  if (body instanceof ByteStream) body.cancel()
+  else if (body !== null && typeof body === "object" && "close" in body) body.close()
+  encodeHead(reply.headers, encoding)
+  reply.body = null
+  return reply
 }
 
 function replace(reply: Reply, { encoding, out, size }: { encoding: Encoding; out: Uint8Array; size: number }): Reply {
@@ -77,6 +91,16 @@ function stream(reply: Reply, { encoding, levels }: { encoding: Encoding; levels
 function holdsWeak(x: Exchange, reply: Reply): boolean {
   const etag = reply.headers.get("etag")
   return etag !== null && etag.startsWith('"') && x.headers.get("if-none-match")?.includes(`W/${etag}`) === true
+}
+
+/**
+ * It shows the tag as it came. If it takes codings too, what it holds was none to be compressed; else nobody knows, and a Vary too
+ * many costs less than one too few (RFC 9110 15.4.5: a 304 has the Vary of its 200).
+ */
+function holdsPlain(x: Exchange, reply: Reply): boolean {
+  const etag = reply.headers.get("etag")
+  const held = x.headers.get("if-none-match")
+  return etag !== null && held !== null && held.includes(etag) && !held.includes(`W/${etag}`)
 }
 
 function weakenHead(headers: HeaderList): void {

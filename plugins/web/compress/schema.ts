@@ -39,6 +39,10 @@ export const compressSchema = v.strictObject({
     v.description("Media types that are compressed; * stands for anything."),
   ),
   min_size: v.pipe(v.optional(size(), "512b"), v.description("Smaller answers are left alone.")),
+  signed: v.pipe(
+    v.optional(v.boolean(), false),
+    v.description("Also answers with a digest (Content-Digest, Repr-Digest, Digest, Content-MD5), which is taken off, or a Signature, which may then not hold."),
+  ),
   level: v.pipe(v.optional(levels, {}), v.description("Effort for answers that are made anew each time.")),
   hot_level: v.pipe(
     v.optional(levels, { zstd: 9, br: 7, gzip: 7 }),

@@ -115,7 +115,7 @@ function named(x: Exchange): { id?: unknown } {
 }
 
 /** Lines that tell of the body which the page replaces. */
-const ofBody = /^(?:content-(?!range|security)|etag$|last-modified$|accept-ranges$|transfer-encoding$|trailer$|vary$)/i
+const ofBody = /^(?:content-(?!range|security)|etag$|last-modified$|accept-ranges$|transfer-encoding$|trailer$|vary$|(?:repr-)?digest$|signature(?:-input)?$)/i
 
 /** The page with those lines of the error that are not about its body. */
 function keep(page: Reply, headers: Iterable<readonly [string, string]>): Reply {
