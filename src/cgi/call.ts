@@ -173,6 +173,8 @@ export class CgiCall implements ConnectionUser, AnswerHost, ByteSink {
 
   replied(reply: Reply): void {
     if (!this.#paused) this.#connection?.limit(Infinity)
+    // A program has no connection of its own to speak of.
+    reply.closes = this.#answer.head?.closes === true
     this.#of.resolve(reply)
   }
 

@@ -169,8 +169,9 @@ function toHttp(lines: readonly string[]): string {
   for (const line of lines) {
     const value = /^status[ \t]*:[ \t]*(.*)$/i.exec(line)
     if (value === null) {
-      // What frames the answer is not the program's to say here.
-      if (!/^(?:connection|transfer-encoding|keep-alive)[ \t]*:/i.test(line)) fields.push(line.replace(/^([^:\s]+)[ \t]+:/, "$1:"))
+      // What frames the answer is not the program's to say here; that the client's connection is to close is.
+      if (/^connection[ \t]*:(?:.*,)?[ \t]*close[ \t]*(?:,|$)/i.test(line)) fields.push("Connection: close")
+      if (!/^(?:connection|transfer-encoding|keep-alive|trailer|date)[ \t]*:/i.test(line)) fields.push(line.replace(/^([^:\s]+)[ \t]+:/, "$1:"))
       located ||= /^location[ \t]*:/i.test(line)
     } else status = value[1]!.trim()
   }

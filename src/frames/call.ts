@@ -163,6 +163,7 @@ export class Call {
     }
     const reply = new Reply(status, headers, body)
     if (head.reason !== "") reply.reason = head.reason
+    reply.closes = head.closes
     this.#resolve(reply)
   }
 

@@ -1,6 +1,7 @@
 /**
  * Heads of REQUEST, RESPONSE and EARLY frames: Latin-1 fields separated by NUL (docs/worker-protocol.md, "Heads").
  */
+import { isHopByHop, saysClose } from "../http/codec/hop.ts"
 import type { Exchange } from "../http/exchange.ts"
 import { HeaderList } from "../http/headers.ts"
 import { HttpError } from "../http/errors.ts"
@@ -37,6 +38,8 @@ export interface ResponseHead {
   readonly flat: string[]
   /** Content-Length, or -1. */
   readonly length: number
+  /** The app wants the client's connection closed behind it. */
+  readonly closes: boolean
 }
 
 const requestFields = 12
@@ -209,6 +212,7 @@ function readResponseHead(text: string): ResponseHead {
   if (f.length < 2 || f.length % 2 !== 0 || !/^[1-9]\d\d$/.test(f[0]!) || lineBreak.test(text)) throw badAnswer("a malformed head")
   const flat: string[] = []
   let length = -1
+  let closes = false
   for (let i = 2; i < f.length; i += 2) {
     const name = f[i]!
     const value = f[i + 1]!
@@ -216,9 +220,13 @@ function readResponseHead(text: string): ResponseHead {
     if (name.length === 14 && name.toLowerCase() === "content-length") {
       if (!/^\d{1,15}$/.test(value) || (length >= 0 && length !== Number(value))) throw badAnswer("a malformed Content-Length")
       length = Number(value)
-    } else if (!isHopByHop(name) && !isDate(name)) flat.push(name, value)
+    } else if (isUpgrade(name)) {
+      // RFC 9110, 15.5.22.
+      if (f[0] === "426") flat.push(name, value)
+    } else if (isHopByHop(name)) closes ||= saysClose(name, value)
+    else if (!isDate(name)) flat.push(name, value)
   }
-  return { status: Number(f[0]), reason: f[1]!, flat, length }
+  return { status: Number(f[0]), reason: f[1]!, flat, length, closes }
 }
 
 function badAnswer(what: string): HttpError {
@@ -243,22 +251,8 @@ function utf8Path(path: string): string {
   return ascii.test(path) ? path : Buffer.from(path, "latin1").toString("utf8")
 }
 
-/** RFC 9110, 7.6.1; by length first, since nearly every field differs there. */
-function isHopByHop(name: string): boolean {
-  switch (name.length) {
-    case 2:
-      return name.toLowerCase() === "te"
-    case 7:
-      return /^(?:upgrade|trailer)$/i.test(name)
-    case 10:
-      return /^(?:connection|keep-alive)$/i.test(name)
-    case 16:
-      return name.toLowerCase() === "proxy-connection"
-    case 17:
-      return name.toLowerCase() === "transfer-encoding"
-    default:
-      return false
-  }
+function isUpgrade(name: string): boolean {
+  return name.length === 7 && name.toLowerCase() === "upgrade"
 }
 
 function isDate(name: string): boolean {

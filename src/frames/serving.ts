@@ -180,7 +180,8 @@ export class Serving implements Carrier {
     const bodiless = this.#x.method === "HEAD" || reply.status === 204 || reply.status === 304
     let head: string
     try {
-      head = encodeResponseHead(reply.status, reply.reason ?? "", withLength(reply, bodiless))
+      const lines = withLength(reply, bodiless)
+      head = encodeResponseHead(reply.status, reply.reason ?? "", reply.closes ? [...lines, "Connection", "close"] : lines)
     } catch (error) {
       discard(body)
       return this.#threw(error)

@@ -4,6 +4,7 @@
  */
 import { setResponseBridge } from "./chain.ts"
 import type { Awaitable } from "./chain.ts"
+import { isHopByHop, saysClose } from "./codec/hop.ts"
 import { setRequestBridge } from "./exchange.ts"
 import { HeaderList } from "./headers.ts"
 import { KnownResponse, usedTwice } from "./known-response.ts"
@@ -33,6 +34,8 @@ export function toReply(response: Response): Awaitable<Reply> {
   if (status < 200 || status > 599) throw new TypeError(`a Response with status ${status} cannot be sent`)
   const bodiless = status === 204 || status === 205 || status === 304
   const reply = new Reply(status, listOf(response, typeof text === "string" && !bodiless))
+  // Of fetch's answer it was the other server's word about another connection.
+  if (response.url === "" && response.headers.has("connection")) reply.closes = saysClose("connection", response.headers.get("connection")!)
   const { statusText } = response
   if (statusText !== "") reply.reason = statusText
   if (bodiless) {
@@ -89,6 +92,8 @@ function listOf(response: Response, text: boolean): HeaderList {
   let typed = !text
   for (const name in all) {
     const value = all[name]!
+    // Of the connection, and the time, which are the engine's: the same from a worker (frames/heads.ts).
+    if ((isHopByHop(name) && !(name === "upgrade" && response.status === 426)) || name === "date") continue
     if (typeof value !== "string") for (const one of value) flat.push(name, one)
     else if (!text || name !== "content-length") {
       flat.push(name, value)

@@ -10,36 +10,44 @@ import type { Exchange, ForwardedRules } from "./exchange.ts"
  */
 export function forwardedRules(trusted: (peer: string) => boolean): ForwardedRules {
   return {
-    ip(x) {
-      let ip = x.conn.peer
-      const chain = forwardedChain(x)
-      for (let i = chain.length - 1; i >= 0 && trusted(ip); i--) {
-        const next = nodeAddress(chain[i]!)
-        // "unknown" or an obfuscated name: the proxy behind it is the best that is known.
-        if (next === null) break
-        ip = next
-      }
-      return ip
-    },
+    ip: x => walk(x, trusted).ip,
     scheme(x) {
-      const said = x.headers.get("x-forwarded-proto") ?? lastForwarded(x, "proto")
-      const scheme = said?.split(",").at(-1)?.trim().toLowerCase()
+      const list = x.headers.get("x-forwarded-proto")
+      const said = list === null ? parseForwarded(x.headers.get("forwarded") ?? "").map(element => element.get("proto") ?? "") : members(list)
+      // Of the same hop as the address: each proxy of the chain appended both, or the outermost alone wrote this one.
+      const at = said.length <= 1 ? 0 : Math.max(0, said.length - Math.max(1, walk(x, trusted).hops))
+      const scheme = said[at]?.toLowerCase()
       return scheme === "http" || scheme === "https" ? scheme : undefined
     },
   }
 }
 
+/** The client, and how many elements from the right were read: those that trusted proxies wrote. */
+function walk(x: Exchange, trusted: (peer: string) => boolean): { ip: string; hops: number } {
+  let ip = x.conn.peer
+  let hops = 0
+  const chain = forwardedChain(x)
+  for (let i = chain.length - 1; i >= 0 && trusted(ip); i--) {
+    hops++
+    const next = nodeAddress(chain[i]!)
+    // "unknown" or an obfuscated name: the proxy behind it is the best that is known.
+    if (next === null) break
+    ip = next
+  }
+  return { ip, hops }
+}
+
+/** Empty members count for nothing (RFC 9110, 5.6.1.2). */
+function members(list: string): string[] {
+  return list.split(",").map(entry => entry.trim()).filter(entry => entry !== "")
+}
+
 function forwardedChain(x: Exchange): string[] {
   const list = x.headers.get("x-forwarded-for")
-  if (list !== null) return list.split(",").map(entry => entry.trim())
+  if (list !== null) return members(list)
   const forwarded = x.headers.get("forwarded")
   if (forwarded === null) return []
   return parseForwarded(forwarded).map(element => element.get("for") ?? "unknown")
-}
-
-function lastForwarded(x: Exchange, key: string): string | undefined {
-  const forwarded = x.headers.get("forwarded")
-  return forwarded === null ? undefined : parseForwarded(forwarded).at(-1)?.get(key)
 }
 
 /** The elements of a Forwarded value (RFC 7239, 4), keys in lower case; a malformed element is empty. */

@@ -1,5 +1,7 @@
 import { isAlike } from "./codec/alike.ts"
 
+const none: readonly string[] = []
+
 /** A header field line: its name as written, and its value. */
 export type HeaderPair = readonly [name: string, value: string]
 
@@ -11,6 +13,8 @@ export class HeaderList {
   /** name, value, name, value, ... */
   #flat: string[]
   #owned: boolean
+  /** Names that somebody answers for, whether there is a line of that name or not. */
+  #claimed: readonly string[] = none
 
   constructor(flat: string[] = [], owned = true) {
     this.#flat = flat
@@ -25,7 +29,11 @@ export class HeaderList {
   static from(init?: HeaderList | Headers | Iterable<HeaderPair> | Record<string, string>): HeaderList {
     const flat: string[] = []
     if (init === undefined) return new HeaderList(flat)
-    if (init instanceof HeaderList) return new HeaderList(init.#flat.slice())
+    if (init instanceof HeaderList) {
+      const list = new HeaderList(init.#flat.slice())
+      list.#claimed = init.#claimed
+      return list
+    }
     const pairs = Symbol.iterator in init ? init : Object.entries(init)
     for (const [name, value] of pairs) flat.push(name, value)
     return new HeaderList(flat)
@@ -110,10 +118,20 @@ export class HeaderList {
     return true
   }
 
-  /** Deletes every line that an app may take for this field: of a request to which we say what it is. */
+  /**
+   * Deletes every line that an app may take for this field, and remembers that it is ours: of a request, for which we say what it
+   * is. A trailer of that name then goes no further.
+   */
   deleteAlike(name: string): void {
+    this.#claimed = [...this.#claimed, name]
     const flat = this.#flat
     for (let i = flat.length - 2; i >= 0; i -= 2) if (isAlike(flat[i]!, name)) this.#own().splice(i, 2)
+  }
+
+  /** True when a line of the name, or of one that apps take for it, is there or was taken off by `deleteAlike`. */
+  claims(name: string): boolean {
+    for (let i = 0; i < this.#flat.length; i += 2) if (isAlike(this.#flat[i]!, name)) return true
+    return this.#claimed.some(one => isAlike(one, name))
   }
 
   *[Symbol.iterator](): Generator<[name: string, value: string]> {

@@ -38,6 +38,8 @@ export class Reply {
   #wire: Wire | null = null
   #shared = false
   readonly headers: HeaderList
+  /** An app wants the client's connection closed behind it. */
+  closes = false
   /** Reason phrase from an upstream, else the standard one of the status. */
   reason: string | undefined = undefined
   /** Unix second at which its age was 0: the listener then adds Age (RFC 9111, 5.1). Undefined: it comes from no cache. */

@@ -53,6 +53,12 @@ describeWith(["php-fpm", "uwsgi"], "what edge says of a client", () => {
     expect(text).not.toMatch(/eve|theirs|6\.6\.6\.6|x.gone|x.accel/i)
   })
 
+  test.each(names)("two Cookie lines are one: %s", async name => {
+    const text = await ask(name, ["Cookie: a=1", "X-Between: 1", "cookie: b=2; c=3", "Cookie: d=4", "Connection: close"])
+    const cookies = (JSON.parse(text) as [string, string][]).filter(([field]) => field.toLowerCase() === "cookie")
+    expect(cookies.map(([, value]) => value)).toEqual(["a=1; b=2; c=3; d=4"])
+  })
+
   test("also where nobody is named: a token without the claim", async () => {
     const config = `[log]\naccess = { format = "off" }\n[server]\ntrusted_proxies = ["127.0.0.1/32"]\nlimits = { underscores = true }\n[[site]]\nlisten = ["127.0.0.1:0"]\nuse = [{ forward_auth = { to = "http://127.0.0.1:${origin.port}/v", copy = ["X-Name"] } }]\n[[site.route]]\napp = "php"\n[app.php]\nruntime = "fastcgi"\nroot = "php"\n${process.getuid!() === 0 ? `user = "www-data"\n` : ""}`
     await using other = await Edge.start({ config, files })

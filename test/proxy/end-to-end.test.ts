@@ -31,7 +31,7 @@ describe("through the listener", () => {
     await RawClient.ask(port, get("/a%2Fb/../c?x=%2F", "aCCept: */*\r\nX-A: 1\r\nX-A: 2\r\nX_B: 3\r\nX-Forwarded-For: 6.6.6.6\r\nConnection: close\r\n"))
     expect(seen).toBe(
       "GET /a%2Fb/../c?x=%2F HTTP/1.1\r\nHost: example.com\r\naCCept: */*\r\nX-A: 1\r\nX-A: 2\r\nX-Forwarded-For: 127.0.0.1\r\n" +
-        "X-Forwarded-Proto: http\r\nX-Forwarded-Host: example.com\r\n\r\n",
+        "X-Forwarded-Proto: http\r\nX-Forwarded-Host: example.com\r\nVia: 1.1 edge\r\n\r\n",
     )
   })
   test("pipelined requests are answered in order, on kept connections", async () => {

@@ -25,7 +25,7 @@ export default definePlugin({
         tunnelMs: options.tunnel_timeout || Infinity,
         holdBytes: options.buffer,
       },
-      head: { host: options.host, set: Object.entries(options.headers.set), remove: options.headers.remove, forwarded: options.forwarded },
+      head: { host: options.host, set: Object.entries(options.headers.set), remove: options.headers.remove, forwarded: options.forwarded, via: options.via || "" },
       tls: await readTls(options, ctx),
       ...(options.proxy_protocol !== undefined && { proxyProtocol: options.proxy_protocol }),
       keepIdle: options.keepalive,

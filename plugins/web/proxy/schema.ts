@@ -90,6 +90,13 @@ const options = v.strictObject({
     v.pipe(v.picklist(["x-forwarded", "rfc7239", "both", "none"]), v.description("How upstreams are told who the client is: X-Forwarded-For, -Proto and -Host, Forwarded (RFC 7239), both, or not")),
     "x-forwarded",
   ),
+  via: v.optional(
+    v.pipe(
+      v.union([v.literal(false), v.pipe(v.string(), v.regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]+(?::\d+)?$/, "must be a name, or HOST:PORT"))], 'a name such as "edge", or false'),
+      v.description("Our name in the Via field of requests and answers that are passed on (RFC 9110 7.6.3); false: no field"),
+    ),
+    "edge",
+  ),
   redirects: v.optional(v.pipe(v.boolean(), v.description("Redirects to the upstream's own URL become redirects to ours")), true),
   headers: v.optional(v.pipe(headers, v.description("Changes of the request's fields")), {}),
   health: v.optional(v.pipe(health, v.description("How an upstream is found to be down")), {}),

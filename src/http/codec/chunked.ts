@@ -1,5 +1,6 @@
 import { HeaderList } from "../headers.ts"
 import { readFields } from "./fields.ts"
+import { mayTrail } from "./trailers.ts"
 
 /** The sender broke the chunked coding (RFC 9112, 7.1); where its message ends is unknown, so the connection must close. */
 export class ChunkedError extends Error {
@@ -155,7 +156,7 @@ export class ChunkedReader {
     if (flat.length > this.#limits.trailerFields * 2) throw new ChunkedError("too many trailers")
     const kept = new HeaderList()
     for (let i = 0; i < flat.length; i += 2) {
-      if (!notInTrailers.has(flat[i]!.toLowerCase())) kept.append(flat[i]!, flat[i + 1]!)
+      if (mayTrail(flat[i]!)) kept.append(flat[i]!, flat[i + 1]!)
     }
     if (kept.size > 0) this.trailers = kept
     this.#tail = ""
@@ -164,15 +165,6 @@ export class ChunkedReader {
 }
 
 const bareLine = /(?:^|[^\r])\n|\r[^\n]/
-
-/** Framing, routing, authentication and what changes how the content is read never come late (RFC 9110, 6.5.1). */
-const notInTrailers = new Set(
-  ("transfer-encoding content-length connection keep-alive proxy-connection te trailer upgrade host expect " +
-    "max-forwards range if-match if-none-match if-modified-since if-unmodified-since if-range cache-control pragma age " +
-    "expires date location retry-after vary warning authorization proxy-authorization proxy-authenticate " +
-    "www-authenticate cookie set-cookie content-encoding content-type content-range content-location forwarded " +
-    "x-forwarded-for x-forwarded-proto x-forwarded-host x-forwarded-prefix x-real-ip").split(" "),
-)
 
 /** Most bytes that `writeChunk` adds to the data: 13 digits and two CRLF. */
 export const chunkOverhead = 17

@@ -43,6 +43,8 @@ export class HeaderBlock {
   /** Fields that Connection names: they are for us alone. Null when there are none, as nearly always. */
   named: Set<string> | null = null
   expect: "" | "100-continue" | "other" = ""
+  /** Where in `flat` the value of Cookie stands, or -1. */
+  cookieAt = -1
 
   constructor(text: string) {
     this.text = text
@@ -163,6 +165,14 @@ class BlockReader {
       case Field.Connection:
         takeOptions(block, value)
         return true
+      case Field.Cookie:
+        // Two lines are one list with ";" (RFC 9113, 8.2.3): apps and upstreams look at one, or join them by ",".
+        if (block.cookieAt < 0) {
+          block.cookieAt = block.flat.length + 1
+          return true
+        }
+        block.flat[block.cookieAt] += `; ${value}`
+        return false
       case Field.Expect:
         block.expect = value.toLowerCase() === "100-continue" && block.expect !== "other" ? "100-continue" : "other"
         return true

@@ -11,6 +11,7 @@ export const enum Field {
   Trust,
   /** Never passed on: `Proxy` becomes HTTP_PROXY in CGI-like environments (httpoxy). */
   Forbidden,
+  Cookie,
 }
 
 export interface KnownName {
@@ -38,6 +39,7 @@ const special: Record<string, Field> = {
   "x-forwarded-prefix": Field.Trust,
   "x-real-ip": Field.Trust,
   proxy: Field.Forbidden,
+  cookie: Field.Cookie,
 }
 
 const usual =

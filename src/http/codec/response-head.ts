@@ -24,6 +24,8 @@ export class ResponseHead {
   /** Content-Length, or -1. Of no meaning for the body of a HEAD, 1xx, 204 or 304 answer. */
   contentLength = -1
   chunked = false
+  /** It says Connection: close. */
+  closes = false
   /** The connection may serve another request. */
   persistent = true
   /** Seconds of `Keep-Alive: timeout=N`, or -1. */
@@ -42,23 +44,30 @@ export class ResponseHead {
  */
 export class ResponseHeadReader {
   #limits: ResponseHeadLimits
+  /** Our name in Via; "" for none. */
+  readonly #via: string
   #text = ""
   #last: ResponseHead | null = null
 
-  constructor(limits: ResponseHeadLimits) {
+  constructor(limits: ResponseHeadLimits, via = "") {
     this.#limits = limits
+    this.#via = via
   }
 
   /**
    * Reads from `from` on. Null when the head is not there as a whole yet; throws ResponseHeadError as soon as it cannot
    * become one (RFC 9112, 4 to 6: garbage status line, obs-fold, bare LF, two lengths, Transfer-Encoding beside one).
+   * One whose lines all end in LF alone is read (2.2; nginx does, and old servers write so). One that mixes the two is refused:
+   * that is what comes out of an app that lets a LF through in a value.
    */
   read(bytes: Buffer, from: number): ResponseHead | null {
     const available = bytes.length - from
     // Most heads are below 1 kB, and what follows them may be half a megabyte of body.
     let text = bytes.latin1Slice(from, from + Math.min(available, 1024))
     if (this.#last !== null && text.startsWith(this.#text)) return this.#last
-    const { headBytes, headFields } = this.#limits
+    const { headBytes } = this.#limits
+    const lineEnd = text.indexOf("\n")
+    if (lineEnd > 0 && text.charCodeAt(lineEnd - 1) !== 13) return this.#readBare(bytes, from)
     let end = text.indexOf("\r\n\r\n")
     if (end < 0 && available > 1024) {
       text = bytes.latin1Slice(from, from + Math.min(available, headBytes))
@@ -69,13 +78,36 @@ export class ResponseHeadReader {
       return null
     }
     if (end + 4 > headBytes) throw new ResponseHeadError("the answer has a head that is too large")
+    const head = this.#parse(text)
+    this.#text = text.slice(0, head.size)
+    this.#last = head
+    return head
+  }
+
+  #readBare(bytes: Buffer, from: number): ResponseHead | null {
+    const { headBytes } = this.#limits
+    const text = bytes.latin1Slice(from, Math.min(bytes.length, from + headBytes))
+    const end = text.indexOf("\n\n") + 2
+    const own = end < 2 ? text : text.slice(0, end)
+    if (own.includes("\r")) throw new ResponseHeadError("the answer has a bare CR or LF in its head")
+    if (end < 2) {
+      refuseHopeless(text.replaceAll("\n", "\r\n"), headBytes)
+      return null
+    }
+    const head = this.#parse(own.replaceAll("\n", "\r\n"))
+    head.size = end
+    this.#text = own
+    this.#last = head
+    return head
+  }
+
+  #parse(text: string): ResponseHead {
     const head = new ResponseHead()
     const fieldsAt = readStatusLine(text, head)
     head.size = readFields(text, fieldsAt, head)
-    if (head.flat.length > headFields * 2) throw head.fail("too many header fields")
+    if (head.flat.length > this.#limits.headFields * 2) throw head.fail("too many header fields")
     classify(head)
-    this.#text = text.slice(0, head.size)
-    this.#last = head
+    if (this.#via !== "" && head.status >= 200) head.flat.push("Via", `1.${head.minor} ${this.#via}`)
     return head
   }
 }
@@ -147,6 +179,8 @@ function classify(head: ResponseHead): void {
     flat[to++] = value
   }
   flat.length = to
+  // RFC 9110, 15.5.22: it says which protocol would do; in every other answer it is of that connection.
+  if (head.status === 426 && head.upgrade !== "") flat.push("Upgrade", head.upgrade)
   readCoding(head, coding)
   head.persistent = head.minor === 1
   if (connection !== undefined) readConnection(head, connection)
@@ -174,5 +208,6 @@ function readConnection(head: ResponseHead, connection: string): void {
       for (let i = flat.length - 2; i >= 0; i -= 2) if (flat[i]!.toLowerCase() === option) flat.splice(i, 2)
     }
   }
+  head.closes = close
   head.persistent = !close && (head.minor === 1 || keep)
 }

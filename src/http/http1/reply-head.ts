@@ -37,15 +37,18 @@ export interface ReplyHead {
 export function replyHead(reply: Reply, facts: HeadFacts): ReplyHead {
   const { status } = reply
   if (!Number.isInteger(status) || status < 200 || status > 999) throw new BadReply(`status ${status} cannot be sent`)
-  const { text: lines, declared, dated, served } = readLines(reply.headers)
+  const { text: lines, declared, dated, served, upgrade, trailer } = readLines(reply.headers)
   const { framing, length } = frame(reply, declared, facts)
   let text = startLine(reply) + lines
   if (reply.bornSec !== undefined) text += "Age: " + Math.max(0, clock.sec - reply.bornSec) + "\r\n"
   if (!dated) text += "Date: " + clock.date + "\r\n"
   if (!served && facts.server !== undefined) text += "Server: " + facts.server + "\r\n"
-  if (framing === Framing.Chunked) text += "Transfer-Encoding: chunked\r\n"
+  // No trailers follow where there are no chunks.
+  if (framing === Framing.Chunked) text += trailer + "Transfer-Encoding: chunked\r\n"
   else if (length >= 0) text += "Content-Length: " + length + "\r\n"
   text += connectionLine(facts.keepAlive && framing !== Framing.Close, facts.minor)
+  // RFC 9110, 7.8 and 15.5.22: which protocols would do; it is of this connection.
+  if (status === 426 && upgrade !== "" && facts.minor === 1) text += `Upgrade: ${upgrade}\r\nConnection: upgrade\r\n`
   return { text: text + "\r\n", framing, length }
 }
 
@@ -56,6 +59,9 @@ interface Lines {
   readonly declared: number
   readonly dated: boolean
   readonly served: boolean
+  /** Value of Upgrade, and the line of Trailer; "" for none. */
+  readonly upgrade: string
+  readonly trailer: string
 }
 
 /** The last shared list: an upstream often says the same word for word. Declined: a WeakMap, dear where nothing repeats. */
@@ -78,6 +84,8 @@ function checkLines(flat: readonly string[]): Lines {
   let declared = -1
   let dated = false
   let served = false
+  let upgrade = ""
+  let trailer = ""
   for (let i = 0; i < flat.length; i += 2) {
     const name = flat[i]!
     const value = flat[i + 1]!
@@ -91,9 +99,11 @@ function checkLines(flat: readonly string[]): Lines {
     if (role === "date") dated = true
     else if (role === "server") served = true
     if (!validName(name) || !validValue(value)) throw new BadReply(`a header that cannot be sent: ${JSON.stringify(name)}`)
-    text += name + ": " + value + "\r\n"
+    if (role === "upgrade") upgrade = value
+    else if (role === "trailer") trailer += name + ": " + value + "\r\n"
+    else text += name + ": " + value + "\r\n"
   }
-  return { text, declared, dated, served }
+  return { text, declared, dated, served, upgrade, trailer }
 }
 
 /** An interim answer (RFC 9110, 15.2): never a body, never a framing. */
@@ -102,7 +112,7 @@ export function earlyHead(status: number, headers: HeaderList): string {
   for (const [name, value] of headers) {
     if (!validName(name) || !validValue(value)) throw new BadReply(`a header that cannot be sent: ${JSON.stringify(name)}`)
     const role = roleOf(name)
-    if (role !== "drop" && role !== "length") text += name + ": " + value + "\r\n"
+    if (role !== "drop" && role !== "length" && role !== "upgrade" && role !== "trailer") text += name + ": " + value + "\r\n"
   }
   return text + "\r\n"
 }
@@ -135,12 +145,16 @@ function startLine(reply: Reply): string {
 }
 
 /** Names the engine has a say in; by length first, because this runs for every header of every reply. */
-function roleOf(name: string): "drop" | "length" | "date" | "server" | "" {
+function roleOf(name: string): "drop" | "length" | "date" | "server" | "upgrade" | "trailer" | "" {
   switch (name.length) {
     case 4:
       return name.toLowerCase() === "date" ? "date" : ""
     case 6:
       return name.toLowerCase() === "server" ? "server" : ""
+    case 7: {
+      const lower = name.toLowerCase()
+      return lower === "upgrade" || lower === "trailer" ? lower : ""
+    }
     case 10: {
       const lower = name.toLowerCase()
       return lower === "connection" || lower === "keep-alive" ? "drop" : ""

@@ -1,5 +1,5 @@
 import { lastChunk } from "../codec/chunked.ts"
-import { validName, validValue } from "../codec/fields.ts"
+import { sendableTrailers } from "../codec/trailers.ts"
 import type { HeaderList } from "../headers.ts"
 import type { ByteSink, ByteStream } from "../stream.ts"
 import type { Output } from "./output.ts"
@@ -74,7 +74,7 @@ export class StreamSender implements Sender, ByteSink {
       return this.#fail(new Error("the body is shorter than its Content-Length"), false)
     }
     this.#over = true
-    if (this.framing === Framing.Chunked) this.host.out.text(lastChunk(trailers === undefined ? undefined : sendable(trailers)))
+    if (this.framing === Framing.Chunked) this.host.out.text(lastChunk(sendableTrailers(trailers)))
     this.host.sent()
   }
 
@@ -101,9 +101,4 @@ export class StreamSender implements Sender, ByteSink {
     this.#over = true
     this.stream.cancel(error)
   }
-}
-
-function sendable(trailers: HeaderList): HeaderList | undefined {
-  for (const [name, value] of trailers) if (!validName(name) || !validValue(value)) return undefined
-  return trailers
 }

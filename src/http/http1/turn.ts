@@ -129,7 +129,7 @@ export class Turn implements Carrier, SenderHost, HeadFacts {
     }
     this.#state = State.Sending
     this.#inSend = true
-    this.keepAlive &&= this.#host.keep(reply.body)
+    this.keepAlive &&= !reply.closes && this.#host.keep(reply.body)
     this.status = reply.status
     this.headers = reply.headers
     const { wire } = reply

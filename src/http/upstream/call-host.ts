@@ -26,6 +26,8 @@ export interface CallHost {
   readonly limits: CallLimits
   readonly head: RequestHead
   readonly heads: ResponseHeadReader
+  /** It answers `Expect: 100-continue`, as far as is known. */
+  saysContinue: boolean
   /** A kept connection, which is open, or a new one, to be connected. */
   acquire(fresh: boolean): UpstreamConnection
   /** What a new connection begins with, before the request; null: nothing. */

@@ -12,8 +12,11 @@ import { switchingHead, Tunnel } from "./tunnel.ts"
 /** Methods that may be sent twice (RFC 9110, 9.2.2). */
 const idempotent = new Set(["GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"])
 
-/** How long an upstream may take to say 100 (Continue) before the body is sent without it (RFC 9110, 10.1.1). */
-const continueMs = 1000
+/**
+ * How long an upstream may take to say 100 (Continue) before the body is sent without it (RFC 9110, 10.1.1). Many never say it:
+ * one that let it pass is not waited for again, until it says it once.
+ */
+const continueMs = 200
 
 /** One request to an upstream and its answer: which connection, which phase, and how it ends. */
 export class Call implements ConnectionUser, BodySender, AnswerHost {
@@ -85,7 +88,7 @@ export class Call implements ConnectionUser, BodySender, AnswerHost {
       return
     }
     this.#request ??= new RequestBody(x.body, this)
-    this.#awaitsContinue = head.expects && !this.#request.piped
+    this.#awaitsContinue = head.expects && !this.#request.piped && this.#host.saysContinue
     if (this.#awaitsContinue) {
       connection.write(scratch, length)
       connection.limit(continueMs)
@@ -136,12 +139,14 @@ export class Call implements ConnectionUser, BodySender, AnswerHost {
 
   /** 100 opens the body, whose reading makes the listener say 100 itself; other 1xx are passed on (RFC 9110, 15.2). */
   interim(head: ResponseHead): void {
-    if (head.status !== 100) this.#of.x.early(head.status, HeaderList.shared(head.flat))
-    else if (this.#awaitsContinue) this.#sendBody(0)
+    if (head.status !== 100) return this.#of.x.early(head.status, HeaderList.shared(head.flat))
+    this.#host.saysContinue = true
+    if (this.#awaitsContinue) this.#sendBody(0)
   }
 
   switched(head: ResponseHead, rest: Buffer): void {
     if (this.#upgrade === "") return this.#fail("protocol", { message: "it switched protocols unasked" })
+    if (!isAsked(head.upgrade, this.#upgrade)) return this.#fail("protocol", { message: `it switched to ${JSON.stringify(head.upgrade)}, asked for ${JSON.stringify(this.#upgrade)}` })
     const duplex = this.#of.x.upgrade()
     if (duplex === null) return this.#fail("protocol", { message: "the client's connection cannot switch protocols" })
     const connection = this.#connection!
@@ -210,8 +215,10 @@ export class Call implements ConnectionUser, BodySender, AnswerHost {
 
   onTimeout(): void {
     if (!this.#opened) this.#fail("connect_timeout", { message: "no connection in time" })
-    else if (this.#awaitsContinue) this.#sendBody(0)
-    else if (this.#answer.head !== null) this.#fail("read_timeout", { message: "its answer stopped" })
+    else if (this.#awaitsContinue) {
+      this.#host.saysContinue = false
+      this.#sendBody(0)
+    } else if (this.#answer.head !== null) this.#fail("read_timeout", { message: "its answer stopped" })
     else if (!this.#requestSent) this.#fail("send_timeout", { message: "it does not take the request" })
     else this.#fail("head_timeout", { message: "no answer in time" })
   }
@@ -248,6 +255,10 @@ export class Call implements ConnectionUser, BodySender, AnswerHost {
 
   #clientGone(): void {
     if (!this.#over) this.#refuse(new HttpError(499, "the client is gone"))
+  }
+
+  trailers(given: HeaderList | undefined): HeaderList | undefined {
+    return this.#host.head.trailers(this.#of.x, given)
   }
 
   /** The client, not the upstream, broke its body off. */
@@ -289,4 +300,13 @@ export class Call implements ConnectionUser, BodySender, AnswerHost {
     this.#host.ended()
     this.#of.over?.()
   }
+}
+
+/**
+ * RFC 9110, 7.8: to one of those that the client named; several, in layers. Silence is taken for what was asked. Anything else would
+ * carry a protocol that nobody here looked at.
+ */
+function isAsked(got: string, asked: string): boolean {
+  const named = new Set(asked.toLowerCase().split(",").map(one => one.trim()))
+  return got === "" || got.toLowerCase().split(",").every(one => named.has(one.trim()))
 }

@@ -17,10 +17,16 @@ export interface Received {
 }
 
 export function keepForwarded(got: Received, lower: string, value: string): void {
-  if (lower === "x-forwarded-for") got.for = got.for === "" ? value : `${got.for}, ${value}`
+  if (lower === "x-forwarded-for") got.for = joined(got.for, value)
   else if (lower === "x-forwarded-host") got.sentHost ||= value
   else if (lower === "x-forwarded-prefix") got.prefix ||= value
   else if (lower === "forwarded") got.forwarded = got.forwarded === "" ? value : `${got.forwarded}, ${value}`
+}
+
+/** Without the empty members that a careless proxy leaves: whoever counts from the right would count them. */
+function joined(before: string, value: string): string {
+  const clean = /(?:^|,)\s*(?:,|$)/.test(value) ? value.split(",").map(one => one.trim()).filter(one => one !== "").join(", ") : value
+  return before === "" || clean === "" ? before + clean : `${before}, ${clean}`
 }
 
 /** What a trusted proxy said is added to; from anybody else it was dropped and is replaced. */

@@ -40,6 +40,7 @@ export class Http2Upstream {
   readonly #head: RequestHead
   readonly #limits: Limits
   readonly #origin: string
+  readonly #via: string
   readonly #tls: object
   readonly #options: HttpUpstreamOptions
 
@@ -51,6 +52,7 @@ export class Http2Upstream {
     this.#options = options
     this.#h1 = new HttpUpstream(options)
     this.#head = new RequestHead(target, { ...defaultHead, ...options.head })
+    this.#via = options.head?.via ?? ""
     this.#limits = { connectMs: 5000, headMs: 30_000, readMs: 300_000, ...limits }
     const host = target.hostname.includes(":") ? `[${target.hostname}]` : target.hostname
     this.#origin = `https://${host}:${target.port}`
@@ -135,6 +137,7 @@ export class Http2Upstream {
       if (name === "content-length") length = Number(value)
       else if (!ofConnection.has(name)) flat.push(name, value)
     }
+    if (this.#via !== "") flat.push("via", `2 ${this.#via}`)
     const headers = new HeaderList(flat)
     if (x.method === "HEAD" || status === 204 || status === 304 || response.body === null || length === 0) {
       if (length > 0 && (x.method === "HEAD" || status === 304)) headers.append("Content-Length", String(length))

@@ -1,5 +1,4 @@
 import { chunkOverhead, encodeChunk, lastChunk, writeChunk } from "../codec/chunked.ts"
-import { validName, validValue } from "../codec/fields.ts"
 import type { HeaderList } from "../headers.ts"
 import type { ByteSink, ByteStream } from "../stream.ts"
 import { scratch, type UpstreamConnection } from "./connection.ts"
@@ -10,6 +9,8 @@ export interface BodySender {
   requestSent(): void
   /** The client, not the upstream, broke the body off. */
   requestBroken(error: Error): void
+  /** Those that go on. */
+  trailers(given: HeaderList | undefined): HeaderList | undefined
 }
 
 /** Bytes of body up to which it is kept, so that a request on a connection that turned out dead can be sent again. */
@@ -137,7 +138,7 @@ export class RequestBody implements ByteSink {
     if (this.#left > 0) return this.#break(new Error("the body is shorter than its Content-Length"))
     this.ended = true
     this.#trailers = trailers
-    if (this.#chunked) this.#writeEnd(lastChunk(sendable(trailers)))
+    if (this.#chunked) this.#writeEnd(lastChunk(this.#sender.trailers(trailers)))
     this.#uncork()
     this.#sender.requestSent()
   }
@@ -167,10 +168,4 @@ export class RequestBody implements ByteSink {
     this.#body.cancel(error)
     this.#sender.requestBroken(error)
   }
-}
-
-function sendable(trailers: HeaderList | undefined): HeaderList | undefined {
-  if (trailers === undefined) return undefined
-  for (const [name, value] of trailers) if (!validName(name) || !validValue(value)) return undefined
-  return trailers
 }

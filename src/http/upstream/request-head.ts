@@ -1,7 +1,9 @@
 import { isPlain } from "../codec/alike.ts"
 import { validName, validValue } from "../codec/fields.ts"
+import { sendableTrailers, trailerNames } from "../codec/trailers.ts"
 import { HttpError } from "../errors.ts"
 import type { Connection, Exchange } from "../exchange.ts"
+import type { HeaderList } from "../headers.ts"
 import { type ForwardedKind, forwarding, forwardingFields, keepForwarded, type Received } from "./forwarding-fields.ts"
 import type { UpstreamTarget } from "./target.ts"
 import { Template } from "./template.ts"
@@ -15,14 +17,17 @@ export interface HeadRules {
   readonly remove: readonly string[]
   /** Who is told of the client: by X-Forwarded-*, by Forwarded (RFC 7239), by both, or not at all. */
   readonly forwarded: ForwardedKind
+  /** Our name in Via, of requests and answers (RFC 9110, 7.6.3); "" for no Via. */
+  readonly via: string
 }
 
-export const defaultHead: HeadRules = { host: "client", set: [], remove: [], forwarded: "x-forwarded" }
+export const defaultHead: HeadRules = { host: "client", set: [], remove: [], forwarded: "x-forwarded", via: "" }
 
 /** The header section of a request but for its framing, and what was seen on the way. */
 interface Section {
   readonly conn: Connection
   readonly prefix: string
+  readonly version: Exchange["httpVersion"]
   readonly text: string
   /** The protocol to switch to, or "". */
   readonly upgrade: string
@@ -32,6 +37,8 @@ interface Section {
   readonly hasLength: boolean
   /** The client takes trailers. */
   readonly trailers: boolean
+  /** The trailers that it announces itself. */
+  readonly announces: string
 }
 
 /**
@@ -51,6 +58,7 @@ export class RequestHead {
   #dynamic: readonly Template[] = []
   #forwarded: ForwardedKind
   #drop: ReadonlySet<string> | null
+  #via: string
   /** Clients repeat their fields word for word, and the listener then gives the same array: it is written only once. */
   #known = new WeakMap<object, Section>()
 
@@ -58,6 +66,7 @@ export class RequestHead {
     this.#target = target
     this.#host = rules.host
     this.#forwarded = rules.forwarded
+    this.#via = rules.via
     if (!validValue(rules.host)) throw new Error(`"${rules.host}" cannot be a Host`)
     const drop = new Set(rules.remove.map(name => name.toLowerCase()))
     for (const [name, value] of rules.set) {
@@ -79,6 +88,13 @@ export class RequestHead {
     return `${x.method} ${this.#path(x)} HTTP/1.1\r\n${section.text}${this.#dynamic.length > 0 ? this.#fill(x) : ""}${this.#framing(x, section)}\r\n`
   }
 
+  /** Those of a request that go on; a name that `set` or `remove` has is not the client's. */
+  trailers(x: Exchange, given: HeaderList | undefined): HeaderList | undefined {
+    const kept = sendableTrailers(given, x.headers)
+    for (const name of this.#drop ?? []) kept?.deleteAlike(name)
+    return kept
+  }
+
   #fill(x: Exchange): string {
     let text = ""
     for (const template of this.#dynamic) text += template.line(x)
@@ -89,7 +105,7 @@ export class RequestHead {
     if (x.headers.changed) return this.#writeSection(x)
     const key = x.headers.flat
     let section = this.#known.get(key)
-    if (section === undefined || section.conn !== x.conn || section.prefix !== x.prefix) {
+    if (section === undefined || section.conn !== x.conn || section.prefix !== x.prefix || section.version !== x.httpVersion) {
       section = this.#writeSection(x)
       this.#known.set(key, section)
     }
@@ -105,6 +121,7 @@ export class RequestHead {
     let expects = false
     let hasLength = false
     let trailers = false
+    let announces = ""
     let text = ""
     for (let i = 0; i < flat.length; i += 2) {
       const name = flat[i]!
@@ -116,6 +133,7 @@ export class RequestHead {
         if (lower === "host") got.host ||= value
         else if (lower === "content-length") hasLength = true
         else if (lower === "expect") expects = value.toLowerCase() === "100-continue"
+        else if (lower === "trailer") announces = announces === "" ? value : `${announces}, ${value}`
         else if (lower === "te") trailers ||= /(?:^|[,\s])trailers/i.test(value)
         else if (lower === "upgrade") upgrade = upgrade === "" ? value : `${upgrade}, ${value}`
       } else if (forwarding.has(lower)) {
@@ -131,7 +149,9 @@ export class RequestHead {
       if (!validValue(value)) throw new HttpError(400, `the request field ${name} cannot be sent on`)
       if (drop?.has(name.toLowerCase()) !== true) text += `${name}: ${value}\r\n`
     }
-    return { conn: x.conn, prefix: x.prefix, text: text + this.#extra, upgrade, expects, hasLength, trailers }
+    if (this.#via !== "" && drop?.has("via") !== true) text += `Via: ${x.httpVersion} ${this.#via}\r\n`
+    const { conn, prefix, httpVersion: version } = x
+    return { conn, prefix, version, text: text + this.#extra, upgrade, expects, hasLength, trailers, announces: trailerNames(announces) }
   }
 
   #hostFor(sent: string): string {
@@ -158,6 +178,7 @@ export class RequestHead {
     let text = ""
     if (x.body !== null) {
       text = x.body.length >= 0 ? `Content-Length: ${x.body.length}\r\n` : "Transfer-Encoding: chunked\r\n"
+      if (x.body.length < 0 && section.announces !== "") text += `Trailer: ${section.announces}\r\n`
       if (this.expects) text += "Expect: 100-continue\r\n"
     } else if (section.hasLength || x.method === "POST" || x.method === "PUT" || x.method === "PATCH") {
       text = "Content-Length: 0\r\n"

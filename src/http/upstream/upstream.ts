@@ -40,6 +40,7 @@ export class HttpUpstream implements CallHost {
   readonly heads: ResponseHeadReader
   /** Exchanges on it now, tunnels too. */
   active = 0
+  saysContinue = true
   /** Set by whoever watches its health. */
   down = false
   #options: HttpUpstreamOptions
@@ -56,7 +57,7 @@ export class HttpUpstream implements CallHost {
     this.weight = options.weight ?? 1
     this.limits = { ...defaults, ...options.limits }
     this.head = new RequestHead(options.target, { ...defaultHead, ...options.head })
-    this.heads = new ResponseHeadReader(this.limits)
+    this.heads = new ResponseHeadReader(this.limits, options.head?.via)
     this.#connector = new Connector(options.target, { tls: options.tls ?? {}, most: options.maxConnecting ?? 1024 })
     // One connection speaks for one client.
     this.#keepIdle = options.proxyProtocol === undefined ? (options.keepIdle ?? 64) : 0
