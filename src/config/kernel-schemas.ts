@@ -32,8 +32,8 @@ export const limits = v.strictObject({
   drain: v.pipe(v.optional(size(), "64kb"), say("An unread rest of a body up to it is dropped to keep the connection")),
   pipeline: v.pipe(v.optional(size(), "64kb"), say("Bytes of further requests that are held while one is answered")),
   half_close: v.pipe(
-    v.optional(duration(), "10s"),
-    say("A client that closed its side is taken for gone when its answer has not begun by then"),
+    v.optional(duration(), "0s"),
+    say("A client that closed its side is taken for gone when its answer has not begun by then; 0s: at once, what runs for it is cancelled"),
   ),
   connections: v.pipe(v.optional(count({ min: 0 }), 0), say("Connections open at once, for each address and front; more are closed at once. 0: no limit")),
   connections_per_ip: v.pipe(

@@ -26,6 +26,9 @@ import type { ByteDuplex } from "./stream.ts"
 /** What to do with a connection whose client starts in HTTP/2. One function for all: there are many idle connections. */
 export type ToHttp2 = (socket: Socket<unknown>, from: { readonly facts: ConnectionFacts; readonly chunk: Buffer }) => void
 
+/** How often a connection that is not read is looked at: has its client left? */
+const peekMs = 1000
+
 /**
  * One HTTP/1.1 connection (RFC 9112). Requests are answered one after the other: what a client pipelines waits as
  * bytes, so answers are in order, a handler never runs ahead of the one before, and memory is bounded.
@@ -108,7 +111,10 @@ export class Http1 implements Accepted, TurnHost, BodyHost, TunnelHost {
     this.#proceed()
   }
 
-  /** The client closed its side. It may still read: an answer under way is completed. */
+  /**
+   * The client closed its side. Nearly always it is gone, and nobody would read what is still asked for; one that only
+   * half-closed (RFC 9112, 9.6) is waited for where `halfCloseMs` says so.
+   */
   end(): void {
     this.#link.inputEnded = true
     if (this.#tunnel !== undefined) {
@@ -120,8 +126,16 @@ export class Http1 implements Accepted, TurnHost, BodyHost, TunnelHost {
     if (body !== undefined && !body.complete) {
       body.break(new HttpError(400, "the body ended early", { close: true }))
       this.#closing = true
-    } else if (this.#free && !this.#input.empty) this.#reject(400, "the head ended early")
+      if (this.#turn?.waiting === false && this.#host.limits.halfCloseMs === 0) return this.#left()
+    } else if (this.#turn !== undefined && this.#host.limits.halfCloseMs === 0) return this.#left()
+    else if (this.#free && !this.#input.empty) this.#reject(400, "the head ended early")
     this.#settle()
+  }
+
+  /** A client that is gone as far as we are concerned: who works for it is told now, not when a write fails. */
+  #left(): void {
+    this.#link.close()
+    this.gone()
   }
 
   /** The socket is closed; nothing can be sent any more. */
@@ -360,6 +374,7 @@ export class Http1 implements Accepted, TurnHost, BodyHost, TunnelHost {
     const { bodyRate, halfCloseMs } = this.#host.limits
     const receiving = body !== undefined && !body.complete && (body.wanted || this.#turn === undefined)
     if (receiving) this.#patience.startBody(bodyRate.overMs, this.#link.paused)
+    else if (this.#link.paused && halfCloseMs === 0) this.#patience.startOnce(Wait.Peek, peekMs)
     else if (this.#link.inputEnded && this.#turn?.waiting === true) this.#patience.startOnce(Wait.HalfClosed, halfCloseMs)
     else this.#patience.none()
   }
@@ -385,6 +400,7 @@ export class Http1 implements Accepted, TurnHost, BodyHost, TunnelHost {
       this.#reject(408, "the head took too long")
       this.#settle()
     } else if (wait === Wait.Body) this.#lookAtRate()
+    else if (wait === Wait.Peek) this.#peek()
     else if (wait === Wait.Send || wait === Wait.Linger) this.destroy()
     else this.#link.close()
   }
@@ -397,6 +413,12 @@ export class Http1 implements Accepted, TurnHost, BodyHost, TunnelHost {
       if (this.#turn === undefined) this.#body = undefined
     }
     this.#settle()
+  }
+
+  /** The end of the client's side stands behind bytes that nobody wants yet. */
+  #peek(): void {
+    if (this.#link.paused && this.#link.peerClosed) this.#left()
+    else this.#settle()
   }
 
   /** Says that no more comes, and reads on a little, so that the client is not reset before it has read the answer. */

@@ -20,7 +20,7 @@ export interface Limits {
   readonly drainBytes: number
   /** Bytes of further requests that are held while one is answered; past it the socket is paused. */
   readonly pipelineBytes: number
-  /** A client that closed its side is taken for gone when its answer has not begun by then. */
+  /** A client that closed its side is taken for gone when its answer has not begun by then; 0: at once, also in an answer. */
   readonly halfCloseMs: number
   /** Connections that may be open at once, for each address and front; 0 for no limit. */
   readonly connections: number
@@ -43,7 +43,7 @@ export const defaultLimits: Limits = {
   lingerMs: 5000,
   drainBytes: 65_536,
   pipelineBytes: 65_536,
-  halfCloseMs: 10_000,
+  halfCloseMs: 0,
   connections: 0,
   connectionsPerIp: 0,
   underscores: false,

@@ -14,6 +14,7 @@ export const servers: Record<string, Limits> = {
     lingerMs: 300,
     halfCloseMs: 100,
   },
+  half: { ...defaultLimits, halfCloseMs: 10_000 },
   underscores: { ...defaultLimits, underscores: true, server: "wire" },
 }
 
@@ -28,6 +29,9 @@ idle_timeout = "1s"
 send_timeout = "1s"
 linger = "300ms"
 half_close = "100ms"
+`,
+  half: `[server.limits]
+half_close = "10s"
 `,
   underscores: `[server]
 header = "wire"

@@ -1,5 +1,6 @@
 import type { Socket } from "bun"
 import { Output } from "./output.ts"
+import { peerClosed } from "./peer-closed.ts"
 
 /** Silence after which TCP asks whether the peer is still there; the system decides how often before it gives up. */
 const probeMs = 60_000
@@ -28,6 +29,11 @@ export class Link {
     if (on) this.socket.pause()
     else this.socket.resume()
     return true
+  }
+
+  /** The client closed its side, although we do not read. */
+  get peerClosed(): boolean {
+    return !this.closed && peerClosed((this.socket as Socket<unknown> & { readonly fd: number }).fd)
   }
 
   /** A peer that vanished without a word is found by TCP within some minutes: a tunnel may be silent for days. */

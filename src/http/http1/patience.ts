@@ -9,6 +9,7 @@ export const enum Wait {
   Send,
   Linger,
   HalfClosed,
+  Peek,
 }
 
 /** An object and not a function: a closure for each of many idle connections would be memory for nothing. */
