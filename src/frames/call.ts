@@ -21,6 +21,9 @@ export class WorkerLost extends HttpError {
   }
 }
 
+/** Largest number in a frame. */
+const mostMs = 0x7fff_ffff
+
 export interface CallOptions {
   readonly id: number
   readonly link: Link
@@ -222,11 +225,16 @@ export class Call {
     if (this.#answered && this.#timeoutMs !== Infinity) this.#deadline = performance.now() + this.#timeoutMs
     this.#requestOver = true
     this.#request?.stop()
-    if (this.#sent) this.#link.writer.frame(CANCEL, { id: this.#id })
+    if (this.#sent) this.#link.writer.frame(CANCEL, { id: this.#id, head: this.#leftMs })
     else {
       this.#responseOver = true
       this.#finish()
     }
+  }
+
+  /** What is left to the deadline, which the app has to end by itself once it is told. */
+  get #leftMs(): number {
+    return this.#deadline === Infinity ? mostMs : Math.min(mostMs, Math.max(0, Math.ceil(this.#deadline - performance.now())))
   }
 
   /** What still comes for a cancelled answer: granted back, so that the worker gets to its END. */

@@ -142,7 +142,7 @@ function payloadLength(bytes: Buffer, at: number): number {
   if (length > 0 && (rule & 4) === 0) throw new FrameError(`payload on frame type ${type}`)
   if (length > maxPing && (type === PING || type === PONG)) throw new FrameError("ping is too long")
   const head = readU32(bytes, at + 8)
-  if (head > ((rule & 8) !== 0 ? length : type === CREDIT ? 0x7fffffff : 0)) throw new FrameError("head is too long")
+  if (head > ((rule & 8) !== 0 ? length : type === CREDIT || type === CANCEL ? 0x7fffffff : 0)) throw new FrameError("head is too long")
   return length
 }
 
@@ -196,7 +196,7 @@ export class FrameWriter {
     return this.#blocked && this.pending > highWater
   }
 
-  /** A frame without a head; `head` is the number granted by CREDIT. */
+  /** A frame without a head; `head` is the number granted by CREDIT, the milliseconds left of CANCEL. */
   frame(type: number, fields: { id?: number; end?: boolean; head?: number; payload?: Uint8Array }): void {
     const payload = fields.payload ?? empty
     const at = this.#reserve(headerBytes + payload.length)

@@ -29,7 +29,7 @@ function someFrame(next: (below: number) => number): Buffer {
   const frame = Buffer.concat([Buffer.alloc(16), body])
   frame.writeUInt32LE(body.length, 0)
   frame.writeUInt32LE([1, 8, 9, 11, 12].includes(type) ? 0 : 1 + next(4), 4)
-  frame.writeUInt32LE([2, 3, 10].includes(type) ? next(body.length + 1) : type === 7 ? next(100_000) : 0, 8)
+  frame.writeUInt32LE([2, 3, 10].includes(type) ? next(body.length + 1) : type === 7 || type === 5 ? next(100_000) : 0, 8)
   frame[12] = type
   frame[13] = [2, 3, 4, 6].includes(type) ? next(2) : 0
   if (next(10) === 0) frame[next(16)] = next(256)
@@ -50,7 +50,7 @@ function simplyRead(bytes: Buffer): { frames: string[]; bad: boolean } {
       (type !== 6 && (id === 0) !== about) ||
       (length > 0 && [5, 7, 12].includes(type)) ||
       (length > 64 && [8, 9].includes(type)) ||
-      ([2, 3, 10].includes(type) ? head > length : type === 7 ? head > 0x7fffffff : head !== 0)
+      ([2, 3, 10].includes(type) ? head > length : type === 7 || type === 5 ? head > 0x7fffffff : head !== 0)
     if (bad) return { frames, bad }
     if (bytes.length - at - 16 < length) break
     frames.push(`${type} ${id} ${head} ${flags} ${bytes.toString("hex", at + 16, at + 16 + length)}`)

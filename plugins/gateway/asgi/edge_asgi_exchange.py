@@ -8,8 +8,10 @@ import traceback
 from edge_boot import exit_code, leave, log
 from edge_frames import CREDIT, CREDIT_STEP, END, ERROR, FIRST_CREDIT
 
-# An app that does not end by itself after its client has gone is cancelled then.
+# An app that does not end by itself by its deadline, with its client or without, is cancelled so long after.
 CANCEL_SECONDS = 5.0
+# That there is no deadline.
+FOREVER = 0x7FFFFFFF
 # With eager start an app that never waits answers without a round of the loop.
 EAGER = sys.version_info >= (3, 12)
 
@@ -78,13 +80,14 @@ class Exchange:
         self.done = True
         self.front.emit(self, ERROR, END, text.encode("utf-8", "replace")[:1024])
 
-    def cancel(self):
-        """The client is gone, or the front."""
+    def cancel(self, left_ms=0):
+        """The client is gone, or the front, or the deadline passed. The app is told, and may end what it does by then."""
         if self.cancelled:
             return
         self.cancelled = True
         self.ring()
-        self.front.server.loop.call_later(CANCEL_SECONDS, self.give_up)
+        if left_ms != FOREVER:
+            self.front.server.loop.call_later(left_ms / 1000 + CANCEL_SECONDS, self.give_up)
 
     def give_up(self):
         if self.task is not None and not self.done:

@@ -92,8 +92,8 @@ class FrontProtocol(Front, asyncio.BufferedProtocol):
             raise ProtocolError("MESSAGE for an HTTP exchange")
         x.message(payload)
 
-    def cancel(self, x):
-        x.cancel()
+    def cancel(self, x, left_ms):
+        x.cancel(left_ms)
 
     # Out
 

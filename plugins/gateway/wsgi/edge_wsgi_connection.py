@@ -103,7 +103,7 @@ class Connection(Front):
             x.begun = True
             return not x.done
 
-    def cancel(self, x):
+    def cancel(self, x, left_ms=0):
         x.cancelled = True
         if self.drop_waiting(x):
             # Answered at once although every thread may be stuck.

@@ -12,7 +12,7 @@ RECEIVE = 262144
 class Front:
     """
     The runtime's part: `request(id, head, body, ended)`, `data(id, body, ended)`, `message(id, payload)`,
-    `cancel(exchange)`, and `write(*parts)`, which queues bytes for the front.
+    `cancel(exchange, left_ms)`, and `write(*parts)`, which queues bytes for the front.
     """
 
     def __init__(self, rest):
@@ -97,7 +97,7 @@ class Front:
         elif kind == CANCEL or (kind == ERROR and id != 0):
             x = self.live.get(id)
             if x is not None:
-                self.cancel(x)
+                self.cancel(x, extra)
         elif kind == PING:
             self.write(pack(len(payload), 0, 0, PONG, 0, self.depth()) + payload)
         elif kind == ERROR:
