@@ -1,14 +1,16 @@
 /** What a CGI-like server is told of a request, by the names of RFC 3875 and as nginx's fastcgi_params and uwsgi_params set them. */
+import { HttpError } from "../http/errors.ts"
 import type { Exchange } from "../http/exchange.ts"
-import { encodePath } from "../http/path.ts"
+import { encodePath, pathBytes } from "../http/path.ts"
 import { edgeVersion } from "../version.ts"
 
 /** name, value, ...; values are Latin-1: one character a byte. */
 export type Params = string[]
 
 export interface ScriptFacts {
-  /** As UTF-8 text; "" when the server decides itself. */
+  /** In normal form (http/path.ts); "" when the server decides itself. */
   readonly scriptName: string
+  /** Decoded, as bytes: one character each. */
   readonly pathInfo: string
   /** Where scripts lie; "" when there is no such place. */
   readonly documentRoot: string
@@ -18,6 +20,9 @@ export interface ScriptFacts {
 
 /** `length`: bytes of the body, null for none. */
 export function cgiParams(x: Exchange, { script, length }: { script: ScriptFacts; length: number | null }): Params {
+  const scriptName = pathBytes(encodePath(script.scriptName))
+  // A program in C sees what is before it: `/upload/x.php%00.png` would be another name here than there.
+  if (scriptName.includes("\0") || script.pathInfo.includes("\0")) throw new HttpError(400, "a NUL in a path of CGI")
   const { host, port } = splitHost(x.headers.get("host") ?? x.host, x.scheme)
   const params: Params = [
     "GATEWAY_INTERFACE", "CGI/1.1",
@@ -30,9 +35,9 @@ export function cgiParams(x: Exchange, { script, length }: { script: ScriptFacts
     // What `strip` took off stands in SCRIPT_NAME, and programs take the one from the other.
     "REQUEST_URI", encodePath(x.prefix) + originForm(x.target),
     "QUERY_STRING", x.query,
-    "DOCUMENT_URI", bytes(script.scriptName + script.pathInfo),
-    "SCRIPT_NAME", bytes(script.scriptName),
-    "PATH_INFO", bytes(script.pathInfo),
+    "DOCUMENT_URI", scriptName + script.pathInfo,
+    "SCRIPT_NAME", scriptName,
+    "PATH_INFO", script.pathInfo,
     "DOCUMENT_ROOT", bytes(script.documentRoot),
     "REMOTE_ADDR", x.ip,
     "REMOTE_PORT", x.conn.peerPort > 0 ? String(x.conn.peerPort) : "",

@@ -2,6 +2,7 @@
 import { realpathSync, statSync } from "node:fs"
 import { join, sep } from "node:path"
 import { HttpError } from "../http/errors.ts"
+import { encodePath, pathBytes, textOfPath } from "../http/path.ts"
 import type { ScriptFacts } from "./params.ts"
 
 export interface ScriptRules {
@@ -34,7 +35,7 @@ export class Scripts {
     const named = this.#script.exec(path)?.[0] ?? (path.endsWith("/") ? path + index : undefined)
     if (named !== undefined) {
       const file = this.#fileOf(named)
-      if (file !== undefined) return this.#facts(named, { file, prefix, pathInfo: path.slice(named.length) })
+      if (file !== undefined) return this.#facts(named, { file, prefix, pathInfo: pathBytes(encodePath(path.slice(named.length))) })
     }
     const file = fallback === "" ? undefined : this.#fileOf(fallback)
     if (file === undefined) throw new HttpError(404, `no script answers ${path}`)
@@ -48,8 +49,9 @@ export class Scripts {
   /** Undefined when there is no such file, or not one that may run: `/.git/hook.php`, a link to a file outside. */
   #fileOf(script: string): string | undefined {
     const { root, check } = this.#rules
-    if (script.includes("/.") || script.includes("\\")) return undefined
-    const path = join(root, script)
+    const name = textOfPath(script)
+    if (name === null || name.includes("/.") || name.includes("\\")) return undefined
+    const path = join(root, name)
     if (!check) return path
     try {
       // Links in the root itself are the owner's way to switch releases: looked at anew each time.

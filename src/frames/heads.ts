@@ -7,6 +7,7 @@ import { HeaderList } from "../http/headers.ts"
 import { HttpError } from "../http/errors.ts"
 import { FrameError } from "./codec.ts"
 import type { HeadBytes } from "./codec.ts"
+import { normalizePath, pathBytes } from "../http/path.ts"
 import { Recent } from "./recent.ts"
 
 /** What a worker knows of a request. */
@@ -14,7 +15,7 @@ export interface RequestHead {
   readonly method: string
   /** As the client wrote it. */
   readonly target: string
-  /** In normal form, prefix taken off. */
+  /** In normal form, prefix taken off: found here, for the wire has it as the client wrote it. */
   readonly path: string
   readonly query: string
   readonly prefix: string
@@ -43,6 +44,8 @@ export interface ResponseHead {
 }
 
 const requestFields = 12
+/** Place of the decoded path, which may have line breaks in it (%0A). */
+const pathField = 2
 
 /**
  * Throws HttpError 400, here or when it is written, when a field cannot be carried (wider than Latin-1, NUL, a line break).
@@ -54,7 +57,7 @@ export function encodeRequestHead(x: Exchange, socket = false): HeadBytes {
     [
       x.method,
       x.target,
-      latin1Path(x.path),
+      carried(pathBytes(x.target)),
       x.query,
       x.prefix === "" ? "" : latin1Path(x.prefix),
       socket ? (x.scheme === "https" ? "wss" : "ws") : x.scheme,
@@ -93,7 +96,7 @@ class EncodedRequest implements HeadBytes {
       if (i > 0) buffer[at++] = 0
       for (let j = 0; j < field.length; j++) {
         const c = field.charCodeAt(j)
-        if (c > 255 || c === 0 || c === 10 || c === 13) throw cannotCarry("the request line")
+        if (c > 255 || c === 0 || ((c === 10 || c === 13) && i !== pathField)) throw cannotCarry("the request line")
         buffer[at++] = c
       }
     }
@@ -146,7 +149,7 @@ export function decodeRequestHead(bytes: Buffer, at: { start: number; stop: numb
   return {
     method: f[0]!,
     target: f[1]!,
-    path: utf8Path(f[2]!),
+    path: normalOf(f[1]!),
     query: f[3]!,
     prefix: utf8Path(f[4]!),
     scheme: f[5] === "https" ? "https" : "http",
@@ -237,6 +240,16 @@ function badAnswer(what: string): HttpError {
 const unsafe = /[\0\r\n\u0100-\uffff]/
 const lineBreak = /[\r\n]/
 const token = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
+
+/** Without NUL, which separates the fields: a path that has one is left to be read from the target. */
+function carried(path: string): string {
+  return path.includes("\0") ? "" : path
+}
+
+function normalOf(target: string): string {
+  const mark = target.indexOf("?")
+  return normalizePath(mark < 0 ? target : target.slice(0, mark)) ?? target
+}
 
 const ascii = /^[\x20-\x7e]*$/
 

@@ -238,7 +238,6 @@ describe("Exchange -> Request", () => {
     ["/a/../b", "/b", "/b"],
     ["/a/%2e%2e/b", "/b", "/b"],
     ["//a//b", "/a/b", "//a//b"],
-    ["/x\\..\\admin", "/x\\..\\admin", "/x%5C..%5Cadmin"],
     ["/%c5%bc", "/ż", "/%c5%bc"],
     ["/a%2Fb", "/a%2Fb", "/a%2Fb"],
     ["/a%20b", "/a b", "/a%20b"],

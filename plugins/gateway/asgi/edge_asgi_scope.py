@@ -1,9 +1,13 @@
 """The scope of a connection (ASGI 3, HTTP and WebSocket 2.4) from the head of a REQUEST frame."""
 
+from urllib.parse import quote, unquote_to_bytes
+
 from edge_heads import TABLE_SIZE, split_host
 
 HTTP = {"version": "3.0", "spec_version": "2.4"}
 LIFESPAN = {"version": "3.0", "spec_version": "2.0"}
+# What may stand in a path as it is (RFC 3986, 3.3).
+SAFE = "/!$&'()*+,;=:@-._~"
 EXTENSIONS = {"http.response.early_hint": {}}
 SOCKET_EXTENSIONS = {"websocket.http.response": {}}
 
@@ -21,11 +25,17 @@ class Scopes:
     def make(self, head):
         method, target, path, query, prefix, scheme, version, host, ip, port, local, _ = head[:12]
         # The path holds the root path (ASGI 3): both are bytes of UTF-8 as Latin-1.
+        raw_path = target.partition("?")[0]
+        if not path:
+            # It has a NUL, which no field of a head can carry.
+            path = unquote_to_bytes(raw_path).decode("latin-1")
+        if prefix:
+            # As uvicorn: what the client wrote, the root path included.
+            raw_path = quote(prefix.encode("latin-1"), SAFE) + raw_path
         full = prefix + path
         if not full.isascii():
             full = full.encode("latin-1").decode("utf-8", "replace")
             prefix = prefix.encode("latin-1").decode("utf-8", "replace")
-        raw_path = target.partition("?")[0]
         server = self.servers.get((host, scheme)) or self.server(host, scheme, local)
         scope = {
             "type": "http",

@@ -1,6 +1,6 @@
 import { resolve } from "node:path"
 import type { AppSpec, Exchange, Logger, WorkerInfo } from "edge"
-import { CgiUpstream, parseTarget, Scripts } from "edge"
+import { CgiUpstream, parseTarget, pathBytes, Scripts } from "edge"
 
 /** Options of runtime "fastcgi" that a front needs. */
 interface FastcgiOptions {
@@ -32,5 +32,5 @@ export function openCgi({ app, worker, log }: { app: AppSpec; worker: WorkerInfo
 
 /** The whole path is the program's own business (PEP 3333: SCRIPT_NAME is where it is mounted). */
 function whole(x: Exchange) {
-  return { scriptName: x.prefix, pathInfo: x.path, documentRoot: "" }
+  return { scriptName: x.prefix, pathInfo: pathBytes(x.target), documentRoot: "" }
 }

@@ -1,6 +1,7 @@
 """The environ of a request (PEP 3333), as Gunicorn builds it, from the head of a REQUEST frame."""
 
 import sys
+from urllib.parse import quote, unquote_to_bytes
 
 from edge_heads import TABLE_SIZE, split_host
 
@@ -24,6 +25,8 @@ class Environs:
         # Header name as received -> key.
         self.keys = {}
         self.bases = {}
+        # SCRIPT_NAME -> as it stands in a URI.
+        self.raw_prefixes = {}
         self.common = {
             "wsgi.version": (1, 0),
             "wsgi.errors": sys.stderr,
@@ -47,8 +50,10 @@ class Environs:
             base = self.make_base(prefix, scheme, version, host, local)
         environ = base.copy()
         environ["REQUEST_METHOD"] = method
-        environ["RAW_URI"] = environ["REQUEST_URI"] = target
-        environ["PATH_INFO"] = path
+        # As gunicorn: the whole of what the client asked for, SCRIPT_NAME included.
+        environ["RAW_URI"] = environ["REQUEST_URI"] = self.raw_prefix(prefix) + target if prefix else target
+        # Empty when it has a NUL, which no field of a head can carry.
+        environ["PATH_INFO"] = path or unquote_to_bytes(target.partition("?")[0]).decode("latin-1")
         environ["QUERY_STRING"] = query
         environ["REMOTE_ADDR"] = ip
         if port:
@@ -64,6 +69,13 @@ class Environs:
             else:
                 environ[key] = head[i + 1]
         return environ
+
+    def raw_prefix(self, prefix):
+        raw = self.raw_prefixes.get(prefix)
+        if raw is None:
+            # One for each `strip` of the config.
+            raw = self.raw_prefixes[prefix] = quote(prefix.encode("latin-1"), "/!$&'()*+,;=:@-._~")
+        return raw
 
     def add_rare(self, environ, name, value):
         """A header whose name is new, or is not for the app, or came before (RFC 9110, 5.2 and RFC 6265, 5.4)."""

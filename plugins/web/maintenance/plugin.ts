@@ -1,5 +1,5 @@
 import { readFileSync, statSync } from "node:fs"
-import { cidr, definePlugin, duration, forThisClient, HttpError, path, Prepared, trustedPeers, type Context, type Handler } from "edge"
+import { cidr, definePlugin, duration, forThisClient, HttpError, inEveryReading, path, Prepared, trustedPeers, type Context, type Handler } from "edge"
 import * as v from "valibot"
 
 const schema = v.strictObject({
@@ -31,7 +31,7 @@ export default definePlugin({
     return {
       part: (next: Handler): Handler =>
         function maintenance(x) {
-          if (!isOn() || excepted(x.path)) return next(x)
+          if (!isOn() || inEveryReading(x, excepted)) return next(x)
           // What those see who may look all the same is not for the others, who would get it from a cache.
           forThisClient(x)
           if (allowed(x.ip)) return next(x)

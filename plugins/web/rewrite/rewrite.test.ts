@@ -38,10 +38,9 @@ describe("as a redirect", () => {
   test.each([
     [{ from: "^/old/(.*)", to: "/new/$1", status: 301 }, "/old/%c3%a4?b=c", "301 /new/%C3%A4?b=c"],
     [{ from: "^/old/?(.*)", to: "/$1/x", status: 302 }, "/old/", "302 /x"],
-    [{ from: "^/old(.*)", to: "/x$1", status: 302 }, "/old%0dSet-Cookie", "refused"],
+    [{ from: "^/old(.*)", to: "/x$1", status: 302 }, "/old%0dSet-Cookie", "302 /x%0DSet-Cookie"],
   ])("%j of %s is %s", async (options, target, expected) => {
-    if (expected === "refused") await expect(rewritten(options, target)).rejects.toThrow("an engine refuses")
-    else expect(await rewritten(options, target)).toBe(expected)
+    expect(await rewritten(options, target)).toBe(expected)
   })
 })
 

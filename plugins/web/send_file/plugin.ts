@@ -1,6 +1,6 @@
 import { sep } from "node:path"
 import type { Context, Exchange, Handler, Reply } from "edge"
-import { after, asReply, ByteStream, definePlugin, HttpError, normalizePath, PASS } from "edge"
+import { after, asReply, ByteStream, definePlugin, headerText, HttpError, PASS, pathOfText, resolveDots } from "edge"
 import * as v from "valibot"
 
 /**
@@ -40,11 +40,11 @@ function sendInstead(x: Exchange, reply: Reply, { roots, ctx }: { roots: readonl
   if (file === null) return reply
   discard(reply)
   const found = redirect === null ? byFolder(file, roots) : byPrefix(file, roots)
-  if (found === null) {
+  if (found.length === 0) {
     ctx.log.warn("an app asked to send a file that is in no root of send_file", { file, target: x.target })
     throw new HttpError(502, "the file is in no root of send_file")
   }
-  return send(x, reply, found)
+  return sendFirst(x, reply, found)
 }
 
 interface FoundFile {
@@ -53,26 +53,44 @@ interface FoundFile {
   readonly path: string
 }
 
-/** A URL path, percent-encoded as URLs are. */
-function byPrefix(target: string, roots: readonly SendRoot[]): FoundFile | null {
-  const path = normalizePath(encodeURI(decodeSafely(target.split("?")[0]!)))
+/** A URL path, percent-encoded as URLs are or not, as nginx takes it; "%2F" is a slash. */
+function byPrefix(target: string, roots: readonly SendRoot[]): FoundFile[] {
+  const path = toPath(unquote(target.split("?")[0]!))
   const root = path === null ? undefined : roots.find(({ prefix }) => path.startsWith(prefix))
-  return root === undefined ? null : { root, path: path!.slice(root.prefix.length - 1) }
+  return root === undefined ? [] : [{ root, path: path!.slice(root.prefix.length - 1) }]
 }
 
-/** An absolute file name; `static` then refuses what leads out of its root by a link. */
-function byFolder(file: string, roots: readonly SendRoot[]): FoundFile | null {
-  const path = normalizePath(encodeURI(file).replaceAll("?", "%3F").replaceAll("#", "%23"))
-  const root = path === null ? undefined : roots.find(({ folder }) => path.startsWith(folder + sep))
-  return root === undefined ? null : { root, path: path!.slice(root.folder.length) }
+/**
+ * An absolute file name: as it is (uWSGI, lighttpd), or percent-encoded where there is no such file (Apache's
+ * XSendFileUnescape). `static` then refuses what leads out of its root by a link.
+ */
+function byFolder(file: string, roots: readonly SendRoot[]): FoundFile[] {
+  return [...new Set([file, unquote(file)])].flatMap(name => {
+    const path = toPath(name)
+    const root = path === null ? undefined : roots.find(({ folder }) => path.startsWith(pathOfText(folder) + sep))
+    return root === undefined ? [] : [{ root, path: path!.slice(pathOfText(root.folder).length) }]
+  })
 }
 
-function decodeSafely(text: string): string {
-  try {
-    return decodeURI(text)
-  } catch {
-    return text
+/** Bytes of a header line, one character each. */
+function unquote(bytes: string): string {
+  return bytes.replace(/%[0-9a-f]{2}/gi, escape => String.fromCharCode(Number.parseInt(escape.slice(1), 16)))
+}
+
+/** The normal form of a path that is not encoded; null where it is none or leads above the root. */
+function toPath(bytes: string): string | null {
+  return bytes.startsWith("/") && !bytes.includes("\0") ? resolveDots(pathOfText(headerText(bytes))) : null
+}
+
+async function sendFirst(x: Exchange, reply: Reply, found: readonly FoundFile[]): Promise<Reply> {
+  for (const [i, file] of found.entries()) {
+    try {
+      return await send(x, reply, file)
+    } catch (error) {
+      if (i === found.length - 1 || !(error instanceof HttpError && error.status === 404)) throw error
+    }
   }
+  throw new HttpError(404, "no such file")
 }
 
 /** The app's lines stay, other than those about its own body; the file's say what the app's do not. */

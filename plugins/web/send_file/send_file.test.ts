@@ -8,9 +8,14 @@ import { folder } from "../../../test/kit/served.ts"
 import statics from "../static/plugin.ts"
 import plugin from "./plugin.ts"
 
-const dir = folder({ "private/a b.pdf": "0123456789", "private/sub/100%.txt": "odd", "secret.txt": "SECRET", "private2/x": "SECRET", "deep/y.txt": "deep" })
+const dir = folder({ "private/x, y (1) #2 ?.txt": "reserved", "private/sub/a+b&c=d;e.txt": "more", "private/zażółć.pdf": "wide", "private/100%25.txt": "literal", "private/a b.pdf": "0123456789", "private/sub/100%.txt": "odd", "secret.txt": "SECRET", "private2/x": "SECRET", "deep/y.txt": "deep" })
 symlinkSync("../secret.txt", join(dir, "private", "out"))
 afterAll(() => rmSync(dir, { recursive: true }))
+
+/** As an app's header line comes: UTF-8, one character a byte. */
+function bytes(text: string): string {
+  return Buffer.from(text).toString("latin1")
+}
 
 const ctx = () => new TestContext({ dir, plugins: [statics] as never })
 const roots = { "/protected/": "private", "/protected/deep/": "deep" }
@@ -26,6 +31,17 @@ test.each([
   ["X-Accel-Redirect", "/protected/a b.pdf", "0123456789"],
   ["X-Accel-Redirect", "/protected/sub/100%25.txt?x", "odd"],
   ["x-accel-redirect", "/protected/deep/y.txt", "deep"],
+  ["X-Accel-Redirect", "/protected/" + encodeURIComponent("x, y (1) #2 ?.txt"), "reserved"],
+  ["X-Accel-Redirect", "/protected/sub%2F" + encodeURIComponent("a+b&c=d;e.txt"), "more"],
+  ["X-Accel-Redirect", "/protected/sub/a+b&c=d;e.txt", "more"],
+  ["X-Accel-Redirect", "/protected/" + encodeURIComponent("zażółć.pdf"), "wide"],
+  ["X-Accel-Redirect", "/protected/" + bytes("zażółć.pdf"), "wide"],
+  ["X-Accel-Redirect", "/protected/sub/100%.txt", "odd"],
+  ["X-Sendfile", join(dir, "private/") + "x, y (1) #2 ?.txt", "reserved"],
+  ["X-Sendfile", join(dir, "private/") + encodeURIComponent("x, y (1) #2 ?.txt"), "reserved"],
+  ["X-Sendfile", join(dir, "private/") + bytes("zażółć.pdf"), "wide"],
+  ["X-Sendfile", join(dir, "private/") + encodeURIComponent("zażółć.pdf"), "wide"],
+  ["X-Sendfile", join(dir, "private/100%25.txt"), "literal"],
   ["X-Sendfile", join(dir, "private/a b.pdf"), "0123456789"],
   ["X-Sendfile", join(dir, "private/sub/100%.txt"), "odd"],
 ])("%s: %s", async (name, file, text) => {
@@ -48,7 +64,11 @@ test.each([
   ["X-Accel-Redirect", "/other/a", 502],
   ["X-Accel-Redirect", "/protected/../secret.txt", 502],
   ["X-Accel-Redirect", "/protected/%2e%2e/secret.txt", 502],
-  ["X-Accel-Redirect", "/protected/..%2fsecret.txt", 404],
+  ["X-Accel-Redirect", "/protected/..%2fsecret.txt", 502],
+  ["X-Accel-Redirect", "/protected/a%20b.pdf%00.txt", 502],
+  ["X-Accel-Redirect", "/protected/sub%5C..%5Ca b.pdf", 404],
+  ["X-Accel-Redirect", "/protected/%ff", 404],
+  ["X-Sendfile", `${dir}/private/%2e%2e/secret.txt`, 404],
   ["X-Accel-Redirect", "/protected/out", 404],
   ["X-Accel-Redirect", "/protected/none", 404],
   ["X-Accel-Redirect", "relative", 502],

@@ -1,7 +1,7 @@
 /** A folder as a page. */
 import { lstat, readdir, realpath, stat } from "node:fs/promises"
 import type { Exchange, Reply } from "edge"
-import { Prepared } from "edge"
+import { Prepared, textOfPath } from "edge"
 import type { Root } from "./root.ts"
 
 /** More would be a page nobody reads, and a way to keep a server busy. */
@@ -48,8 +48,8 @@ export class Listings {
 
   async #make(path: string, title: string): Promise<Prepared | null> {
     const { root, hidden } = this.#options
-    const folder = root.path + path
-    if (!root.mayList(folder)) return null
+    const folder = root.locate(path)
+    if (folder === null || !root.mayList(folder)) return null
     const names = (await readdir(folder)).filter(name => hidden || !name.startsWith(".")).toSorted()
     const items: Item[] = []
     for (let i = 0; i < Math.min(names.length, MAX_ENTRIES); i += 64) {
@@ -57,7 +57,7 @@ export class Listings {
       for (const item of await Promise.all(batch)) if (item !== null) items.push(item)
     }
     items.sort((a, b) => Number(b.folder) - Number(a.folder))
-    const html = page({ path: title, items, more: Math.max(0, names.length - MAX_ENTRIES) })
+    const html = page({ path: textOfPath(title) ?? title, items, more: Math.max(0, names.length - MAX_ENTRIES) })
     return new Prepared(200, ["Content-Type", "text/html; charset=utf-8", "Cache-Control", "no-cache"], html)
   }
 }

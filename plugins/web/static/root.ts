@@ -1,7 +1,7 @@
 /** The folder that is served, and the rules of what in it may be. */
 import { closeSync, constants, fstatSync, openSync, readlinkSync, realpathSync, statSync } from "node:fs"
 import { sep } from "node:path"
-import { HttpError } from "edge"
+import { HttpError, textOfPath } from "edge"
 
 /** What tells one state of a file from another; ctime, because `touch -d` cannot set it back. */
 export interface Stamp {
@@ -39,12 +39,15 @@ export class Root {
 
   /** Absolute name of a path in normal form (it begins with "/" and has no dot segments); null where none may be. */
   locate(path: string): string | null {
-    // %2F in a name: no file can have it, and decoding it here would make "a%2F..%2Fb" a way out.
-    if (path.includes("%2F") || path.includes("\\") || path.includes("\0")) return null
-    if (!this.#options.hidden && isHidden(path)) return null
+    // A name that C ends there: as nginx.
+    if (path.includes("%00")) throw new HttpError(400, "a NUL in the name of a file")
+    // %2F and the like: no file has them in its name, and "a%2F..%2Fb" would be a way out.
+    const name = textOfPath(path)
+    if (name === null || name.includes("\\") || name.includes("\0")) return null
+    if (!this.#options.hidden && isHidden(name)) return null
     // Alternate streams, drives, devices, and names that Windows shortens.
-    if (windows && (/[:*?"<>|~]|[. ](?:\/|$)/.test(path) || /\/(?:con|prn|aux|nul|com\d|lpt\d)(?:[./]|$)/i.test(path))) return null
-    return this.path + path
+    if (windows && (/[:*?"<>|~]|[. ](?:\/|$)/.test(name) || /\/(?:con|prn|aux|nul|com\d|lpt\d)(?:[./]|$)/i.test(name))) return null
+    return this.path + name
   }
 
   stat(file: string): { stamp: Stamp; kind: "file" | "folder" } | null {

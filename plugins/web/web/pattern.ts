@@ -1,3 +1,5 @@
+import { decodeSegments } from "edge"
+
 /** A path of a route as written, taken apart. */
 export interface Pattern {
   readonly text: string
@@ -22,14 +24,22 @@ export function parsePattern(text: string): Pattern {
   if (star < 0) return { text, kind: "exact", segments: all.map(toSegment), text2: "" }
   const segments = all.slice(0, -1).map(toSegment)
   if (last === "*") return { text, kind: "below", segments, text2: "" }
-  return { text, kind: "stem", segments, text2: last.slice(0, -1) }
+  return { text, kind: "stem", segments, text2: toNormal(last.slice(0, -1)) }
 }
 
 function toSegment(segment: string, i: number, all: readonly string[]): string | { param: string } {
   if (segment === "" && i < all.length - 1) throw new Error('a path must not have "//"')
   if (segment === "." || segment === "..") throw new Error('a path must not have "." or ".." segments')
-  if (!segment.startsWith(":")) return segment
+  if (!segment.startsWith(":")) return toNormal(segment)
   const param = segment.slice(1)
   if (!/^[A-Za-z_]\w*$/.test(param)) throw new Error(`":${param}" is no parameter; a name has letters, digits and "_"`)
   return { param }
+}
+
+/** As paths of requests come: `/caf%C3%A9` is `/café`, and "%25" stays. */
+function toNormal(segment: string): string {
+  if (segment.includes("\\")) throw new Error('a path must not have "\\"; requests have it as %5C')
+  const decoded = decodeSegments(segment)
+  if (decoded === null) throw new Error(`"${segment}": "%" begins an escape; for itself it is %25`)
+  return decoded
 }

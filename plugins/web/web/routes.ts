@@ -5,7 +5,8 @@
  * costs as much as one or two segments do.
  */
 import type { Answer, Awaitable, Exchange, Handler } from "edge"
-import { encodePath, HeaderList, PASS, Reply } from "edge"
+import { encodePath, HeaderList, mayReadOtherwise, PASS, Reply } from "edge"
+import { agreed } from "./agreed.ts"
 import { Attempt, chain, type Entry, inOrder, noParams } from "./chain.ts"
 import type { Pattern } from "./pattern.ts"
 
@@ -86,7 +87,9 @@ export class RouteTree {
     else this.#suffixes.set(pattern.text2, [...(this.#suffixes.get(pattern.text2) ?? []), named])
   }
 
-  readonly handle: Handler = x => {
+  readonly handle: Handler = x => this.#route(mayReadOtherwise(x) ? agreed(x, path => this.#routesOf(x, path)) : x)
+
+  #route(x: Exchange): Awaitable<Answer> {
     const { path } = x
     if (this.#suffixes.size > 0 && this.#suffixed(path) !== undefined) return this.#runAll(x)
     let node = this.#root
@@ -102,6 +105,14 @@ export class RouteTree {
     }
   }
 
+  /** Which routes are tried for a path, and which would be for the path with a slash at its end. */
+  #routesOf(x: Exchange, path: string): string {
+    const { found, bare } = this.#find(path)
+    const as = path === x.path ? x : x.with({ path })
+    const orders = (entries: Entry[]): number[] => inOrder(entries).filter(({ match }) => match === null || match(as)).map(entry => entry.order)
+    return `${orders(found).join()}/${orders(bare).join()}`
+  }
+
   #suffixed(path: string): Named[] | undefined {
     const dot = path.lastIndexOf(".")
     return dot > path.lastIndexOf("/") ? this.#suffixes.get(path.slice(dot)) : undefined
@@ -109,12 +120,17 @@ export class RouteTree {
 
   /** The general way, where parameters, stems or suffixes are met: all that match, then in order. */
   #runAll(x: Exchange): Awaitable<Answer> {
-    const found: Entry[] = []
-    const bare: Entry[] = []
-    new Walk(x.path, { found, bare }).below(this.#root, 1)
-    if (this.#suffixes.size > 0) for (const named of this.#suffixed(x.path) ?? []) found.push(named.plain)
+    const { found, bare } = this.#find(x.path)
     const answer = new Attempt(x, found.length > 1 ? inOrder(found) : found).from(0)
     return bare.length === 0 ? answer : orSlash(x, { answer, bare })
+  }
+
+  #find(path: string): { found: Entry[]; bare: Entry[] } {
+    const found: Entry[] = []
+    const bare: Entry[] = []
+    new Walk(path, { found, bare }).below(this.#root, 1)
+    if (this.#suffixes.size > 0) for (const named of this.#suffixed(path) ?? []) found.push(named.plain)
+    return { found, bare }
   }
 }
 

@@ -15,16 +15,32 @@ export function stripped(prefix: string, handler: Handler): Handler {
 }
 
 /**
- * The raw target without the prefix, so that upstreams get the client's own spelling; but only where that is surely
- * the same path: with dot segments or "//" in it, `/api/../x` would come out as `/../x`. Then the normal form is sent.
+ * The raw target without the prefix, so that what is behind gets the client's own spelling: `//` and escapes too. Only with
+ * dot segments in it (`/api/../api/x`, which would come out as `/../api/x`) the normal form is sent.
  */
 function stripTarget(x: Exchange, { prefix, rest }: { prefix: string; rest: string }): string {
   const raw = x.target
-  const query = x.query === "" ? "" : `?${x.query}`
-  if (raw.startsWith(prefix) && !/\/\/|\/\.|\/%2e/i.test(raw)) {
+  if (raw.startsWith(prefix) && !dots.test(raw)) {
     const cut = raw.slice(prefix.length)
     if (cut.startsWith("/")) return cut
     if (cut === "" || cut.startsWith("?")) return `/${cut}`
   }
-  return encodePath(rest) + query
+  const mark = raw.indexOf("?")
+  const path = mark < 0 ? raw : raw.slice(0, mark)
+  const cut = dots.test(path) ? undefined : withoutSegments(path, prefix.split("/").length - 1)
+  return (cut ?? encodePath(rest)) + (mark < 0 ? "" : raw.slice(mark))
+}
+
+const dots = /\/(?:\.|%2e)/i
+
+/** Without its first segments, empty ones in front of and between them too; without dots that is the same path. */
+function withoutSegments(path: string, count: number): string {
+  let at = 0
+  for (let i = 0; i < count; i++) {
+    while (path.charCodeAt(at) === 47) at++
+    const slash = path.indexOf("/", at)
+    if (slash < 0) return "/"
+    at = slash
+  }
+  return path.slice(at)
 }

@@ -2,6 +2,7 @@ import { isToken } from "./fields.ts"
 import { HeaderBlock, HeadError, readBlock } from "./header-block.ts"
 import type { HeadRules, Window } from "./header-block.ts"
 import { parseHost } from "./host.ts"
+import { checkAuthority, escapeHigh, isTarget } from "./target.ts"
 
 /** Bytes turned into text at first: nearly every head is shorter, and a batch of pipelined ones is not copied n times. */
 const firstWindow = 2048
@@ -89,10 +90,10 @@ export class RequestHeadReader {
     }
     const methodEnd = i++
     const targetAt = i
-    let c = 0
-    while (i < n && (c = text.charCodeAt(i)) > 32 && c < 127 && c !== 35) i++
+    let seen = 0
+    for (let c = 0; i < n && isTarget[(c = text.charCodeAt(i))] === 1; i++) seen |= c
     if (i === n) return -1
-    if (i === targetAt || c !== 32) throw new HeadError(400, i === targetAt ? "no target" : "a forbidden byte in the target")
+    if (i === targetAt || text.charCodeAt(i) !== 32) throw new HeadError(400, i === targetAt ? "no target" : "a forbidden byte in the target")
     const targetEnd = i++
     if (text.startsWith("HTTP/1.1\r\n", i)) this.minor = 1
     else if (text.startsWith("HTTP/1.0\r\n", i)) this.minor = 0
@@ -100,6 +101,7 @@ export class RequestHeadReader {
     else this.minor = otherVersion(text, i)
     this.method = text.charCodeAt(start) === 71 && methodEnd - start === 3 && text.startsWith("GET", start) ? "GET" : text.slice(start, methodEnd)
     this.target = text.slice(targetAt, targetEnd)
+    if (seen > 127) this.target = escapeHigh(this.target)
     return i + 10
   }
 
@@ -114,7 +116,7 @@ export class RequestHeadReader {
     if (block.expect === "other" && minor === 1) throw new HeadError(417, "an unknown expectation")
     const first = this.target.charCodeAt(0)
     if (this.method === "CONNECT") {
-      if (parseHost(this.target) === null || !/:\d+$/.test(this.target)) throw new HeadError(400, "CONNECT without host:port")
+      checkAuthority(this.target)
     } else if (first !== 47) this.#otherTarget()
   }
 
