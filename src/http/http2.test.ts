@@ -104,7 +104,7 @@ for (const [way, version] of [["h2", "2"], ["h2c", "2"], ["tls", "1.1"]] as cons
     const secure = way !== "h2c"
     const got = await curl(way, "/x/../sho%77?q=%20", "-H", "X-Forwarded-For: 1.2.3.4", "-H", "X_A: b", "-H", "Proxy: x", "-H", "X-B: 1")
     const lines = got.split("\n")
-    expect(lines[0]).toMatch(/^GET \/\S+\?q=%20 \/show a\.test/)
+    expect(lines[0]).toMatch(/^GET \/x\/\.\.\/sho%77\?q=%20 \/show a\.test/)
     expect(lines[0]).toEndWith(` ${secure ? "https" : "http"} ${version} 127.0.0.1 true ${secure ? `a.test ${way === "h2" ? "h2" : "http/1.1"}` : "undefined undefined"}`)
     expect(got.toLowerCase()).toContain("x-b: 1\n")
     expect(got).not.toMatch(/x-forwarded-for|x_a|proxy/i)
@@ -126,8 +126,9 @@ for (const [way, version] of [["h2", "2"], ["h2c", "2"], ["tls", "1.1"]] as cons
     expect(await curl(way, "/throw")).toBe(`500 Internal Server Error\n 500 ${version} 0`)
     expect(await curl(way, "/split")).toBe(`502 Bad Gateway\n 502 ${version} 0`)
     expect(await curl(way, "/%zz")).toContain(` 400 ${version} 0`)
-    // Over HTTP/2 Bun resolves dot segments before we see them: such a target is served as the path inside the root.
-    expect(await curl(way, "/%2e%2e/x")).toContain(way === "tls" ? " 400 " : " 200 ")
+    for (const target of ["/%2e%2e/x", "/a\\b", "/x#y", "/x?y#z"]) {
+      expect(await curl(way, "/", "--path-as-is", "--request-target", target)).toContain(` 400 ${version}`)
+    }
     expect(await curl(way, "/short")).not.toEndWith(" 0")
     expect(await curl(way, "/", "-H", "Host: a b")).toContain(" 400 ")
   })

@@ -7,13 +7,14 @@ import { ownReply, plainReply, release } from "../own-replies.ts"
 import { logProblem, reportEnd } from "../protocol-host.ts"
 import type { ProtocolHost, Sent } from "../protocol-host.ts"
 import { Reply } from "../reply.ts"
-import { LimitedBody } from "./limited-body.ts"
 import { RequestCarrier, toExchange } from "./request.ts"
 import { clientGone, toResponse } from "./response.ts"
 
 /** Counts what is under way on one connection. */
 export interface StreamCounter {
   begun(): void
+  /** The answer of a stream is a 204. */
+  noContent(stream: number): void
   ended(): void
 }
 
@@ -37,14 +38,13 @@ export class Adapter {
     } catch (error) {
       this.#counter.ended()
       if (!(error instanceof HttpError)) throw error
-      return new Response(`${error.status} ${error.message}\n`, { status: error.status })
+      return toResponse(plainReply(error.status), { isHead: request.method === "HEAD", server: this.#host.limits.server, onSent() {} })
     }
-    const response = this.#handle(x)
-    return x.body instanceof LimitedBody ? afterBody(response, x.body) : response
+    return this.#handle(x)
   }
 
   #handle(x: Exchange): Response | Promise<Response> {
-    if (x.method === "TRACE" || x.method === "CONNECT") return this.#respond(x, ownReply(x.method, x.target)!)
+    if (x.path === "" || x.method === "TRACE") return this.#respond(x, ownReply(x.method, x.target) ?? plainReply(400))
     let answer
     try {
       answer = this.#host.handler(x)
@@ -101,6 +101,7 @@ export class Adapter {
       this.#ended(x, { status, bytesOut, error, headers })
     }
     try {
+      if (reply.status === 204 && x.carrier instanceof RequestCarrier) this.#counter.noContent(x.carrier.stream)
       return toResponse(reply, { isHead: x.method === "HEAD", server: this.#host.limits.server, onSent })
     } catch (error) {
       if (!(error instanceof BadReply)) throw error
@@ -117,10 +118,4 @@ export class Adapter {
   #problem(x: Exchange, message: string, error: unknown): void {
     logProblem(this.#host, x, { message, error })
   }
-}
-
-async function afterBody(response: Response | Promise<Response>, body: LimitedBody): Promise<Response> {
-  const ready = await response
-  await body.skipRest()
-  return ready
 }

@@ -5,9 +5,6 @@ import type { Limits } from "../limits.ts"
 import { ByteStream } from "../stream.ts"
 import type { ByteSink } from "../stream.ts"
 
-/** An answer waits so long for the rest of a body that nobody reads. */
-const restMs = 500
-
 /** The body of a request of Bun.serve, bounded by what its exchange allows. */
 export class LimitedBody extends ByteStream {
   readonly length: number
@@ -21,7 +18,6 @@ export class LimitedBody extends ByteStream {
   #dropping = false
   #dropped = 0
   #over = false
-  #rest: (() => void) | undefined
 
   constructor(request: Request, limits: Limits) {
     super()
@@ -40,7 +36,7 @@ export class LimitedBody extends ByteStream {
       end: trailers => this.#end(trailers),
       fail: error => {
         if (!this.#dropping) sink.fail(error)
-        this.#finish()
+        this.#over = true
       },
     })
   }
@@ -57,23 +53,6 @@ export class LimitedBody extends ByteStream {
     this.#inner.resume()
   }
 
-  /**
-   * Before an answer that did not need the body: Bun ends the stream with it by RST_STREAM, which RFC 9113, 8.1 allows,
-   * and after which curl forgets the answer while it still sends. So the rest of a small body is awaited and dropped.
-   */
-  async skipRest(): Promise<void> {
-    if (this.#over || (this.#sink !== undefined && !this.#dropping)) return
-    const { promise, resolve } = Promise.withResolvers<void>()
-    this.#rest = resolve
-    this.#dropping = true
-    if (this.#sink === undefined) this.pipe({ data() {}, end() {}, fail() {} })
-    else this.#inner.resume()
-    const timer = setTimeout(resolve, restMs)
-    await promise
-    clearTimeout(timer)
-    if (!this.#over) this.#inner.cancel()
-  }
-
   get #limit(): number {
     const own = this.x?.bodyLimit ?? -1
     return own >= 0 ? own : this.#limits.bodyBytes
@@ -87,7 +66,7 @@ export class LimitedBody extends ByteStream {
     this.#dropped += chunk.byteLength
     if (this.#dropped <= this.#limits.drainBytes) return
     this.#inner.cancel()
-    this.#finish()
+    this.#over = true
   }
 
   #end(trailers: HeaderList | undefined): void {
@@ -95,17 +74,12 @@ export class LimitedBody extends ByteStream {
       if (this.length >= 0 && this.#size !== this.length) this.#sink!.fail(new HttpError(400, "a body of another length"))
       else this.#sink!.end(trailers)
     }
-    this.#finish()
+    this.#over = true
   }
 
   #refuse(): void {
     if (this.#dropping) return
     this.#dropping = true
     this.#sink!.fail(new HttpError(413, "the body is too long"))
-  }
-
-  #finish(): void {
-    this.#over = true
-    this.#rest?.()
   }
 }

@@ -8,35 +8,35 @@ import { HeaderList } from "../headers.ts"
 import type { Limits } from "../limits.ts"
 import { normalizePath } from "../path.ts"
 import type { ByteDuplex } from "../stream.ts"
+import { headField, readHead } from "./head-translator.ts"
 import { LimitedBody } from "./limited-body.ts"
 
 /** A request of Bun.serve as an Exchange, with the same rules as over HTTP/1.1 wherever Bun lets us see enough. */
 export function toExchange(request: Request, conn: Connection, limits: Limits): Exchange {
-  const url = splitUrl(request)
+  const authority = authorityOf(request)
   const headers = readHeaders(request, conn.trusted, limits)
   const sent = request.headers.get("host")
-  const host = parseHost(url.authority)
+  const host = parseHost(authority)
   // RFC 9113, 8.3.1: :authority is what counts; a Host beside it must say the same, or somebody behind us is misled.
-  if (host === null || (sent !== null && sent.toLowerCase() !== url.authority.toLowerCase() && parseHost(sent) !== host)) {
+  if (host === null || (sent !== null && sent.toLowerCase() !== authority.toLowerCase() && parseHost(sent) !== host)) {
     throw new HttpError(400, "a bad host")
   }
-  const path = normalizePath(url.path)
-  if (path === null) throw new HttpError(400, "a bad path")
+  const head = readHead(request.headers.get(headField) ?? "")
+  if (head === null || head.target === null) throw new HttpError(400, "a bad target")
+  const { method, target, stream } = head
+  const mark = target.indexOf("?")
+  // "": `OPTIONS *`, CONNECT.
+  const path = normalizePath(mark < 0 ? target : target.slice(0, mark))
+  if (path === null && target !== "*") throw new HttpError(400, "a bad path")
   const body = request.body === null ? null : new LimitedBody(request, limits)
-  const target = url.query === "" ? url.path : `${url.path}?${url.query}`
-  const x = new Exchange(request.method, target, path, url.query, host, headers, "2", conn, new RequestCarrier(request), body, performance.now())
+  const query = mark < 0 ? "" : target.slice(mark + 1)
+  const x = new Exchange(method, target, path ?? "", query, host, headers, "2", conn, new RequestCarrier(request, stream), body, performance.now())
   if (body !== null) body.x = x
   return x
 }
 
-interface Url {
-  authority: string
-  path: string
-  query: string
-}
-
-/** "http://authority/path?query", as Bun puts it together; reading it throws when there is no valid authority. */
-function splitUrl(request: Request): Url {
+/** Of "http://authority/", as Bun puts it together; reading it throws when there is no valid authority. */
+function authorityOf(request: Request): string {
   let url: string
   try {
     url = request.url
@@ -46,12 +46,7 @@ function splitUrl(request: Request): Url {
   const from = url.indexOf("://") + 3
   const slash = url.indexOf("/", from)
   if (from < 3 || slash < 0) throw new HttpError(400, "no authority")
-  const mark = url.indexOf("?", slash)
-  return {
-    authority: url.slice(from, slash),
-    path: mark < 0 ? url.slice(slash) : url.slice(slash, mark),
-    query: mark < 0 ? "" : url.slice(mark + 1),
-  }
+  return url.slice(from, slash)
 }
 
 /** Names that only HTTP/1.1 has (RFC 9113, 8.2.2) are malformed here; Bun should have refused them. */
@@ -63,6 +58,7 @@ function readHeaders(request: Request, trusted: boolean, limits: Limits): Header
   const fields = request.headers.toJSON() as Record<string, string>
   for (const name in fields) {
     const value = String(fields[name])
+    if (name === headField) continue
     if (hopByHop.has(name)) throw new HttpError(400, "a field of HTTP/1.1")
     const field = fieldOf(name)
     if (field === Field.Forbidden || (!limits.underscores && name.includes("_"))) continue
@@ -87,8 +83,10 @@ function fieldOf(name: string): Field {
 
 export class RequestCarrier implements Carrier {
   readonly #request: Request
-  constructor(request: Request) {
+  readonly stream: number
+  constructor(request: Request, stream: number) {
     this.#request = request
+    this.stream = stream
   }
   /** The client is. */
   get gone(): boolean {

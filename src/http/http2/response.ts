@@ -29,15 +29,21 @@ export function toResponse(reply: Reply, o: { isHead: boolean; server: string | 
     const shown = declared >= 0 || body === null ? declared : length
     release(reply)
     o.onSent(0)
+    // Made a 204 again behind Bun, which would give it a Content-Length.
+    if (status === 204) return new Response(null, { status: 304, headers })
     return new Response(null, { status, headers: shown >= 0 && (o.isHead || status === 304) ? withLength(headers, shown) : headers })
   }
-  if (body === null || typeof body === "string" || body instanceof Uint8Array) {
-    // Text would get a Content-Type of Bun's.
+  // Without a type bytes would get one of Bun's; a stream does not.
+  if (body === null || ((typeof body === "string" || body instanceof Uint8Array) && (length === 0 || headers.has("content-type")))) {
     const bytes = typeof body === "string" ? Buffer.from(body) : body
     o.onSent(length)
     return new Response(bytes as BodyInit | null, { status, headers })
   }
   const expected = declared >= 0 ? declared : length
+  if (typeof body === "string" || body instanceof Uint8Array) {
+    o.onSent(length)
+    return new Response(wholeStream(typeof body === "string" ? Buffer.from(body) : body), { status, headers })
+  }
   const stream = body instanceof ByteStream ? countedStream(body, { expected, onSent: o.onSent }) : fileStream(body, o.onSent)
   return new Response(stream, { status, headers: expected >= 0 ? withLength(headers, expected) : headers })
 }
@@ -133,6 +139,15 @@ function countedStream(body: ByteStream, o: { expected: number; onSent: OnSent }
     },
     { highWaterMark: 1 },
   )
+}
+
+function wholeStream(bytes: Uint8Array): ReadableStream<Uint8Array> {
+  return new ReadableStream({
+    start(controller) {
+      controller.enqueue(bytes)
+      controller.close()
+    },
+  })
 }
 
 /** Bytes per read. */

@@ -1,0 +1,72 @@
+import { type FrameHead, frameHead, readFrameHead } from "./frame.ts"
+
+/** Finds the frames in a stream of bytes that comes in pieces. */
+export abstract class FrameScanner {
+  #left = 0
+  #head = new Uint8Array(frameHead)
+  #have = 0
+  #passes = true
+  #out: Uint8Array[] = []
+
+  /** Nothing of a frame is under way: another may be put in here. */
+  get between(): boolean {
+    return this.#left === 0 && this.#have === 0
+  }
+
+  /** What goes on of these bytes; null when the connection is to be cut. */
+  scan(bytes: Uint8Array): Uint8Array[] | null {
+    const out: Uint8Array[] = (this.#out = [])
+    let run = 0
+    let i = 0
+    for (;;) {
+      if (this.#left > 0 || this.#have === frameHead) {
+        const piece = Math.min(this.#left, bytes.length - i)
+        this.#left -= piece
+        const ended = this.#left === 0
+        if (!this.#passes) {
+          this.payload(bytes.subarray(i, i + piece), ended)
+          run = i + piece
+        } else if (piece > 0) this.passed(bytes, i, piece)
+        i += piece
+        if (!ended) break
+        this.#have = 0
+        continue
+      }
+      if (i >= bytes.length) break
+      const whole = this.#have === 0 && bytes.length - i >= frameHead
+      if (!whole) {
+        if (this.#have === 0 && i > run) out.push(bytes.subarray(run, i))
+        const piece = Math.min(frameHead - this.#have, bytes.length - i)
+        this.#head.set(bytes.subarray(i, i + piece), this.#have)
+        this.#have += piece
+        i += piece
+        run = i
+        if (this.#have < frameHead) return out
+      }
+      const head = whole ? readFrameHead(bytes, i) : readFrameHead(this.#head, 0)
+      const verdict = this.begin(head)
+      if (verdict === "cut") return null
+      this.#passes = verdict === "pass"
+      this.#left = head.length
+      this.#have = frameHead
+      if (whole) {
+        if (!this.#passes && i > run) out.push(bytes.subarray(run, i))
+        i += frameHead
+        if (!this.#passes) run = i
+      } else if (this.#passes) out.push(this.#head.slice())
+    }
+    if (bytes.length > run) out.push(bytes.subarray(run))
+    return out
+  }
+
+  /** Puts bytes into what goes on, behind what has been passed. */
+  protected put(bytes: Uint8Array): void {
+    this.#out.push(bytes)
+  }
+
+  protected abstract begin(head: FrameHead): "pass" | "take" | "cut"
+  /** Of a frame that was taken. */
+  protected abstract payload(bytes: Uint8Array, ended: boolean): void
+  /** Of a frame that passes: `size` bytes of `bytes` from `at`. */
+  protected passed(_bytes: Uint8Array, _at: number, _size: number): void {}
+}
