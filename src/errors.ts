@@ -140,6 +140,10 @@ export const errors = {
     message: `edge has a ${kind} ${quote(name)} of its own; choose another name`,
   }),
   noTests: (): Said => ({ code: "usage/no-tests", message: "there is no *.test.ts here or below" }),
+  testDatabase: (app: string): Said => ({
+    code: "test/database",
+    message: `app "${app}" has its data in PostgreSQL: a test of the whole site needs an empty database of its own, start("site.toml", { env: { DATABASE_URL: "postgres://..." } })`,
+  }),
   usage: (why: string): Said => ({ code: "usage", message: why }),
   exists: (path: string): Said => ({ code: "usage/exists", message: `${path} exists already; choose another name` }),
 } as const

@@ -9,6 +9,7 @@ interface CommandFile<O = Record<string, unknown>> {
 
 /** Processes that edge starts of itself; they skip the command line parser, as every millisecond of a front counts. */
 const hidden: Readonly<Record<string, () => Promise<{ run(argv: readonly string[]): Promise<number> }>>> = {
+  __apart: () => import("./processes/apart.ts"),
   __certificates: () => import("./processes/certificates.ts"),
   __check: () => import("./processes/check.ts"),
   __exec: () => import("./processes/exec.ts"),

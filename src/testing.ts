@@ -25,6 +25,8 @@ export function takeTests(): readonly Test[] {
 export interface TestServer extends AsyncDisposable {
   /** URLs of the config's addresses. */
   readonly urls: readonly string[]
+  /** Where it keeps what it writes: databases, uploads, mails, logs. Gone when it stops. */
+  readonly folder: string
   /** Asks the first address; redirects are not followed. */
   fetch(path: string, init?: RequestInit): Promise<Response>
   stop(): Promise<void>
@@ -34,13 +36,18 @@ export interface TestServer extends AsyncDisposable {
 const START_MS = 30_000
 
 /**
- * Starts edge with a config and resolves when it serves. `PORT` is 0 in its environment unless `env` says otherwise, so
- * `listen = ["127.0.0.1:${PORT:-8080}"]` takes a free port. Rejects with what edge said when it does not start.
+ * Starts edge with a config and resolves when it serves, apart from the server that may be running with it: free ports,
+ * and a folder of its own for the shared state, the databases of TypeScript apps (their migrations are applied), uploads,
+ * mails, logs and caches. Daemons and cron jobs of the apps are left out. What a program of another language, an upstream
+ * or a plugin's store opens by itself is told by `env`, which wins over the config's variables. Rejects with what edge
+ * said when it does not start.
  */
 export async function start(config: string, options: { env?: Readonly<Record<string, string>> } = {}): Promise<TestServer> {
+  for (const key of Object.keys(options)) if (key !== "env") throw new TypeError(`start(): no option "${key}"; there is env`)
   const folder = await mkdtemp(join(tmpdir(), "edge-test-"))
-  const child = Bun.spawn([...selfArgv("run"), "--config", resolve(config), "--control", join(folder, "control.sock")], {
-    env: { ...cleanEnv(), PORT: "0", ...options.env },
+  const given = options.env ?? {}
+  const child = Bun.spawn([...selfArgv("__apart"), resolve(config), folder, ...Object.keys(given)], {
+    env: { ...cleanEnv(), PORT: "0", ...given },
     stdout: "pipe",
     stderr: "pipe",
   })
@@ -55,7 +62,8 @@ export async function start(config: string, options: { env?: Readonly<Record<str
     if (urls.length === 0) throw new Error(`edge did not start:\n${await words}`)
     return {
       urls,
-      fetch: (path, init) => fetch(new URL(path, urls[0]), { redirect: "manual", ...init }),
+      folder,
+      fetch: (path, init) => ask(new URL(path, urls[0]), init),
       stop,
       [Symbol.asyncDispose]: stop,
     }
@@ -63,6 +71,16 @@ export async function start(config: string, options: { env?: Readonly<Record<str
     await stop()
     throw error
   }
+}
+
+/** A name of the config need not be one of the network: everything listens here. */
+function ask(url: URL, init: RequestInit = {}): Promise<Response> {
+  const { host, hostname, protocol } = url
+  if (protocol !== "http:" || /^(?:[\d.]+|\[.*\]|localhost)$/.test(hostname)) return fetch(url, { redirect: "manual", ...init })
+  const headers = new Headers(init.headers)
+  if (!headers.has("host")) headers.set("host", host)
+  url.hostname = "127.0.0.1"
+  return fetch(url, { redirect: "manual", ...init, headers })
 }
 
 /** The lines `serving URL` come together, when everything listens. [] when edge ended instead. */

@@ -1,5 +1,6 @@
 /** `edge run`, also without its name: serve in the foreground. */
 import { resolve } from "node:path"
+import type { Apart } from "../config/apart.ts"
 import { createLogger } from "../log/logger.ts"
 import { Supervisor } from "../supervisor/supervisor.ts"
 
@@ -13,10 +14,10 @@ export function run(options: Options): Promise<number> {
 }
 
 /** Resolves with the exit code when edge has stopped. */
-export function serve({ config, control }: Options, { dev, text }: { dev: boolean; text?: string }): Promise<number> {
+export function serve({ config, control }: Options, { dev, text, apart }: { dev: boolean; text?: string; apart?: Apart }): Promise<number> {
   const file = resolve(config)
   const supervisor = new Supervisor({
-    source: text === undefined ? { file } : { file, text },
+    source: { file, ...(text !== undefined && { text }), ...(apart !== undefined && { apart }) },
     dev,
     ...(control !== undefined && { control: resolve(control) }),
     log: createLogger({ level: "info", format: "text" }),

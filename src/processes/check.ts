@@ -1,4 +1,5 @@
 /** `edge __check`: the short-lived child that reads a config, sets everything up once, and says what the supervisor needs. */
+import { setApart } from "../config/apart.ts"
 import { configFromText, loadConfig } from "../config/load.ts"
 import { EdgeError, reason } from "../errors.ts"
 import { setUp } from "../generation/generation.ts"
@@ -24,7 +25,8 @@ export async function run(): Promise<number> {
 
 /** Reading is ours and may need root's rights; what is set up afterwards may be a third party's. */
 async function plan({ source, dev }: PlanRequest): Promise<Plan> {
-  const config = source.text === undefined ? await loadConfig(source.file) : await configFromText(source.text, { file: source.file })
+  const read = source.text === undefined ? await loadConfig(source.file) : await configFromText(source.text, { file: source.file })
+  const config = source.apart === undefined ? read : await setApart(read, source.apart)
   const { user, group } = config.readKernel().kernel.server
   if (user !== undefined && isRoot()) {
     keepPrivateFiles(readPrivateFiles(config))

@@ -1,4 +1,5 @@
 /** Config in, plan out: read and validated in a short-lived child, so that no third-party code runs in the supervisor. */
+import type { Apart } from "../config/apart.ts"
 import { EdgeError } from "../errors.ts"
 import type { Plan } from "../generation/plan.ts"
 import { selfArgv } from "./self.ts"
@@ -7,6 +8,8 @@ import { selfArgv } from "./self.ts"
 export interface ConfigSource {
   readonly file: string
   readonly text?: string
+  /** For a test: nothing of what the running server uses. */
+  readonly apart?: Apart
 }
 
 /** What the child is asked. */

@@ -16,6 +16,9 @@ export function databaseUrl(app: AnyApp, boot: Boot): string {
 /** Opens the app's database. One that is behind the app's migrations is an error here, not at the first query. */
 export async function openDatabase(app: AnyApp, boot: Boot): Promise<Database> {
   const url = databaseUrl(app, boot)
+  if (boot.env.EDGE_TEST !== undefined && url.startsWith("sqlite:") && app.given.database?.startsWith("postgres") === true) {
+    throw new Error(`the app is for PostgreSQL: a test of the whole site needs an empty database of it, start("site.toml", { env: { DATABASE_URL: "postgres://..." } })`)
+  }
   keepPrivate(url, boot.dir)
   const database = new Database(url, { dir: boot.dir, ...(boot.dev && { onQuery: noteQuery }) })
   if (boot.command === true) return database
@@ -51,7 +54,8 @@ async function checkMigrations(database: Database, app: AnyApp, boot: Boot): Pro
     return
   }
   // In dev a file is applied as soon as it is there; another server's database is left to the one who writes the app.
-  if (boot.dev && database.dialect === "sqlite") return applyAll(waiting, database, boot)
+  // A test's database is empty (config/apart.ts).
+  if ((boot.dev && database.dialect === "sqlite") || boot.env.EDGE_TEST !== undefined) return applyAll(waiting, database, boot)
   if (!boot.dev) throw new Error(behind(waiting.map(m => m.name), boot.name))
 }
 
