@@ -28,7 +28,7 @@ listen = ["0.0.0.0:80", ":443", "http://*:8080", "[::]:81", "unix:run/x.sock", "
 tls = { cert = "c", key = "k" }
 [[site]]
 listen = [":443"]
-tls = { cert = "d", key = "l" }
+tls = "auto"
 [[site]]
 `)
   const [plain, secure, written, v6, unix, free] = site[0].listen
@@ -38,7 +38,8 @@ tls = { cert = "d", key = "l" }
   expect(v6).toMatch(/^\[::1\]:\d+$/)
   expect(unix).toStartWith(`unix:${folder}/`)
   expect(free).toBe("127.0.0.1:0")
-  expect(site[1].listen).toEqual([secure])
+  expect(site[1]).toMatchObject({ listen: [secure], tls: "internal" })
+  expect(site[0].tls).toEqual({ cert: "c", key: "k" })
   expect(site[2].listen[0]).toMatch(/^127\.0\.0\.1:\d+$/)
   expect(new Set([plain, secure, written, v6, site[2].listen[0]].map(address => /\d+$/.exec(address)![0])).size).toBe(5)
 })
