@@ -20,6 +20,8 @@ export class AppHost {
   readonly #module: AppModule
   readonly #options: AppHostOptions
   readonly #later = new Set<Promise<unknown>>()
+  /** Names that the log was told of; the first two are what examples of event streams set. */
+  readonly #dropped = new Set(["connection", "keep-alive"])
   #server = new AppServer()
   #sockets: AppSockets | undefined
 
@@ -57,13 +59,22 @@ export class AppHost {
       const { request } = x
       const answer = this.#module.fetch(request, new Facts(x, { server: this.#server, request, later: this.later }))
       if (!(answer instanceof Promise)) {
-        const reply = toReply(answer)
+        const reply = this.#toReply(answer)
         return reply instanceof Promise ? reply.catch((error: unknown) => this.failed(error, x)) : reply
       }
-      return answer.then(toReply).catch((error: unknown) => this.failed(error, x))
+      return answer.then(this.#toReply).catch((error: unknown) => this.failed(error, x))
     } catch (error) {
       return this.failed(error, x)
     }
+  }
+
+  readonly #toReply = (response: Response): Awaitable<Reply> => toReply(response, this.#warnOnce)
+
+  /** In the words of Python's workers (edge_heads.py). */
+  readonly #warnOnce = (name: string): void => {
+    if (this.#dropped.has(name)) return
+    this.#dropped.add(name)
+    this.#options.log.warn(`edge fetch: the app sets ${name}, which belongs to the connection (RFC 9110, 7.6.1): left out; said once`)
   }
 
   /** The answer to what the app threw. */

@@ -17,13 +17,16 @@ const NativeResponse = globalThis.Response
 const nativeFetch = globalThis.fetch
 
 setRequestBridge(lazyRequest)
-setResponseBridge(toReply)
+setResponseBridge(response => toReply(response))
 
 /** Answers of fetch whose body is still encoded as their Content-Encoding says. */
 const encoded = new WeakSet<Response>()
 
-/** Takes status, headers and body as they are now. Synchronous for text, JSON, redirects and empty bodies. */
-export function toReply(response: Response): Awaitable<Reply> {
+/**
+ * Takes status, headers and body as they are now. Synchronous for text, JSON, redirects and empty bodies. `dropped` is told the
+ * name of each field that belongs to the connection, in lower case: it is left out.
+ */
+export function toReply(response: Response, dropped?: (name: string) => void): Awaitable<Reply> {
   if (!(response instanceof NativeResponse)) throw new TypeError(`expected a Response, got ${describe(response)}`)
   if (response.bodyUsed) throw usedTwice()
   const text = KnownResponse.take(response)
@@ -33,7 +36,7 @@ export function toReply(response: Response): Awaitable<Reply> {
   const { status } = response
   if (status < 200 || status > 599) throw new TypeError(`a Response with status ${status} cannot be sent`)
   const bodiless = status === 204 || status === 205 || status === 304
-  const reply = new Reply(status, listOf(response, typeof text === "string" && !bodiless))
+  const reply = new Reply(status, listOf(response, { text: typeof text === "string" && !bodiless, dropped }))
   // Of fetch's answer it was the other server's word about another connection.
   if (response.url === "" && response.headers.has("connection")) reply.closes = saysClose("connection", response.headers.get("connection")!)
   const { statusText } = response
@@ -86,14 +89,18 @@ function isFile(whole: Blob | true): whole is Bun.BunFile {
 }
 
 /** With `text` the body is known: it says its length itself, and has a type if the app gave none. */
-function listOf(response: Response, text: boolean): HeaderList {
+function listOf(response: Response, { text, dropped }: { text: boolean; dropped: ((name: string) => void) | undefined }): HeaderList {
   const flat: string[] = []
   const all = response.headers.toJSON() as Record<string, string | string[]>
   let typed = !text
   for (const name in all) {
     const value = all[name]!
     // Of the connection, and the time, which are the engine's: the same from a worker (frames/heads.ts).
-    if ((isHopByHop(name) && !(name === "upgrade" && response.status === 426)) || name === "date") continue
+    if (name === "date") continue
+    if (isHopByHop(name) && !(name === "upgrade" && response.status === 426)) {
+      dropped?.(name)
+      continue
+    }
     if (typeof value !== "string") for (const one of value) flat.push(name, one)
     else if (!text || name !== "content-length") {
       flat.push(name, value)

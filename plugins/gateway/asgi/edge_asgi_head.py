@@ -2,11 +2,10 @@
 
 import re
 
-from edge_heads import FORBIDDEN, LENGTH, PLAIN, TABLE_SIZE, HeadError, header_kind
+from edge_heads import LENGTH, PLAIN, TABLE_SIZE, HeadError, header_kind, one_length, passes
 
 # CR and LF would split the answer; NUL separates the fields of a frame's head.
 controls = re.compile(b"[\x00-\x08\x0a-\x1f\x7f]").search
-digits = re.compile(b"[0-9]{1,18}\\Z").match
 
 
 class Names(dict):
@@ -38,13 +37,12 @@ def check_head(status, headers, least=200):
                 raise HeadError("control character in header %r" % (name,))
             if kind is not PLAIN:
                 if kind is LENGTH:
-                    if length >= 0 or not digits(value):
-                        raise HeadError("bad Content-Length %r" % (value,))
-                    length = int(value)
-                elif kind is FORBIDDEN:
-                    # Frameworks that speak HTTP themselves pass these on; here the front frames the body.
-                    continue
-                else:
+                    before = length
+                    length = one_length(str(value, "latin-1"), before)
+                    if before >= 0:
+                        continue
+                    value = b"%d" % length
+                elif not passes("asgi", kind, status, str(name, "latin-1"), str(value, "latin-1")):
                     continue
             fields.append(name)
             fields.append(value)

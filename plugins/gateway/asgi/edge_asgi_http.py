@@ -98,6 +98,8 @@ class HttpExchange(Exchange):
             if more:
                 self.respond(body, 0)
             else:
+                # As far as it goes, like WSGI: the end says that it is not all.
+                self.respond(body, 0)
                 self.too_short(size)
         else:
             if size > self.length:

@@ -23,6 +23,8 @@ class SocketExchange(Exchange):
     state = CONNECTING
     connect_given = False
     disconnect = None
+    # Code and reason of the app's own close: its receive() then says the same.
+    closed_with = None
     # Parts of a message that has not ended.
     parts_size = 0
     length = -1
@@ -38,7 +40,9 @@ class SocketExchange(Exchange):
         if not self.connect_given:
             self.connect_given = True
             return {"type": "websocket.connect"}
-        while not self.messages:
+        while not self.messages or self.closed_with is not None:
+            if self.closed_with is not None:
+                return {"type": "websocket.disconnect", "code": self.closed_with[0], "reason": self.closed_with[1]}
             if self.disconnect is not None:
                 return {"type": "websocket.disconnect", "code": self.disconnect[0], "reason": self.disconnect[1]}
             if self.cancelled or self.state == CLOSED:
@@ -126,6 +130,7 @@ class SocketExchange(Exchange):
     def close(self, code, reason):
         # No character is cut in two.
         reason = reason.encode("utf-8")[:123].decode("utf-8", "ignore").encode("utf-8")
+        self.closed_with = (code, reason.decode("utf-8"))
         self.front.emit(self, MESSAGE, 0, struct.pack(">BH", CLOSE, code) + reason)
         self.front.emit(self, DATA, END, b"")
         self.end()

@@ -183,8 +183,8 @@ test.each(bad)("an answer with %s is 500", async query => {
   expect(answer.headers).toEqual(["Content-Type", "text/plain; charset=utf-8", "Content-Length", "22"])
 })
 
-test("the front's headers are dropped, the others kept as they are", async () => {
-  expect((await get("/drops")).headers).toEqual(["set-cookie", "a=1", "set-cookie", "b=2", "x-l", "café", "Content-Length", "1"])
+test("the front's headers are dropped but for the wish to close, the others kept as they are", async () => {
+  expect((await get("/drops")).headers).toEqual(["connection", "close", "set-cookie", "a=1", "set-cookie", "b=2", "x-l", "café", "Content-Length", "1"])
 })
 
 test("early hints", async () => {

@@ -21,7 +21,7 @@ def environ_key(name):
 class Environs:
     """Makes environs. What is the same for many requests is kept in one dict per (prefix, scheme, version, host)."""
 
-    def __init__(self, threads, file_wrapper):
+    def __init__(self, threads, multiprocess, file_wrapper):
         # Header name as received -> key.
         self.keys = {}
         self.bases = {}
@@ -31,7 +31,7 @@ class Environs:
             "wsgi.version": (1, 0),
             "wsgi.errors": sys.stderr,
             "wsgi.multithread": threads > 1,
-            "wsgi.multiprocess": True,
+            "wsgi.multiprocess": multiprocess,
             "wsgi.run_once": False,
             "wsgi.file_wrapper": file_wrapper,
             # The stream ends where the body ends: reading on gives b"" (Werkzeug and others ask for this).
@@ -81,6 +81,9 @@ class Environs:
         """A header whose name is new, or is not for the app, or came before (RFC 9110, 5.2 and RFC 6265, 5.4)."""
         key = environ_key(name)
         if key is None:
+            if value == "0" and name.lower() == "content-length":
+                # Said of no body, which has no length in the frame's head.
+                environ.setdefault("CONTENT_LENGTH", "0")
             return
         if len(self.keys) >= TABLE_SIZE:
             self.keys.clear()

@@ -5,8 +5,8 @@ import traceback
 from collections import deque
 
 from edge_boot import log
-from edge_frames import CREDIT, CREDIT_STEP, DATA, END, ERROR, FIRST_CREDIT
-from edge_wsgi_head import check_head
+from edge_frames import CREDIT, CREDIT_STEP, DATA, EARLY, END, ERROR, FIRST_CREDIT
+from edge_wsgi_head import check_head, interim_head
 from edge_wsgi_input import BodyStream, ClientGone
 
 # Largest piece of a body in one frame; not above FIRST_CREDIT.
@@ -82,6 +82,15 @@ class Exchange:
             raise AssertionError("start_response was called before; only an error may replace the headers")
         self.code, self.answer, self.length = check_head(status, headers)
         return self.write
+
+    def early_hints(self, headers):
+        """wsgi.early_hints, as Gunicorn has it: 103 with these headers, now; nothing once the answer has begun."""
+        if self.started or self.done or self.cancelled:
+            return
+        pairs = [tuple(part.decode("latin-1") if isinstance(part, bytes) else part for part in pair) for pair in headers]
+        head = interim_head(pairs)
+        self.connection.emit(self, EARLY, 0, head, len(head))
+        self.connection.flush()
 
     def write(self, data):
         """Sends one piece of body at once."""

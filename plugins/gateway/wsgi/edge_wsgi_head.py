@@ -2,12 +2,12 @@
 
 import re
 
-from edge_heads import FORBIDDEN, LENGTH, PLAIN, TABLE_SIZE, HeadError, header_kind, standard_reasons
+from edge_boot import warn_once
+from edge_heads import LENGTH, PLAIN, TABLE_SIZE, HeadError, header_kind, one_length, passes, standard_reasons
 
 # CR and LF would split the answer; NUL separates the fields of a frame's head.
 controls = re.compile("[\x00-\x08\x0a-\x1f\x7f]").search
-digits = re.compile("[0-9]{1,18}\\Z").match
-status_line = re.compile(r"[2-9][0-9][0-9] [^\x00-\x08\x0a-\x1f\x7f]*\Z").match
+status_line = re.compile(r"[2-9][0-9][0-9](?: [^\x00-\x08\x0a-\x1f\x7f]*)?\Z").match
 
 
 class Statuses(dict):
@@ -17,6 +17,8 @@ class Statuses(dict):
         if type(status) is not str or not status_line(status):
             raise HeadError("status must be like '200 OK', not %r" % (status,))
         code = int(status[:3])
+        if len(status) == 3:
+            warn_once("edge wsgi: the app answers with the status %r; PEP 3333 asks for a reason: '200 OK'; said once" % (status,))
         reason = status[4:]
         value = (code, status[:3] + "\0" + ("" if reason == standard_reasons.get(code) else reason))
         if len(self) >= TABLE_SIZE:
@@ -46,8 +48,8 @@ def check_head(status, headers):
     code, start = statuses[status]
     fields = [start]
     length = -1
-    if type(headers) is not list:
-        raise HeadError("headers must be a list, not %s" % type(headers).__name__)
+    if isinstance(headers, (str, bytes, dict)):
+        raise HeadError("headers must be pairs of str, not a %s" % type(headers).__name__)
     try:
         for name, value in headers:
             kind = names[name]
@@ -56,10 +58,12 @@ def check_head(status, headers):
                 raise HeadError("control character in header %r" % (name,))
             if kind is not PLAIN:
                 if kind is LENGTH:
-                    length = one_length(value, length)
-                elif kind is FORBIDDEN:
-                    raise HeadError("hop-by-hop header %r is the server's" % (name,))
-                else:
+                    before = length
+                    length = one_length(value, before)
+                    if before >= 0:
+                        continue
+                    value = str(length)
+                elif not passes("wsgi", kind, code, name, value):
                     continue
             fields.append(name)
             fields.append(value)
@@ -72,9 +76,7 @@ def check_head(status, headers):
         raise HeadError("headers must be pairs of str: %s" % error) from None
 
 
-def one_length(value, before):
-    if not digits(value):
-        raise HeadError("bad Content-Length %r" % (value,))
-    if before >= 0:
-        raise HeadError("two Content-Length")
-    return int(value)
+def interim_head(headers):
+    """Head of an EARLY frame with status 103 (RFC 8297)."""
+    _, head, _ = check_head("200 OK", headers)
+    return b"103" + head[3:]

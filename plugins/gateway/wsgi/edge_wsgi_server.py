@@ -31,11 +31,11 @@ class Server:
     # We are a child that the app forked.
     forked = False
 
-    def __init__(self, app, threads, dev):
+    def __init__(self, app, threads, multiprocess, dev):
         self.app = app
         self.threads = threads
         self.dev = dev
-        self.environs = Environs(threads, FileWrapper)
+        self.environs = Environs(threads, multiprocess, FileWrapper)
         self.connections = {}
         # Connections that Control hands over, and those whose kernel buffer is full: the wake pipe rings for both.
         self.adopted = deque()
@@ -208,6 +208,7 @@ class Server:
         try:
             environ = self.environs.make(x.head)
             environ["wsgi.input"] = x.open_input()
+            environ["wsgi.early_hints"] = x.early_hints
             result = self.app(environ, x.start_response)
             kind = type(result)
             if (kind is list or kind is tuple) and not x.started:

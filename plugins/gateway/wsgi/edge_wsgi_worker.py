@@ -10,7 +10,7 @@ from edge_frames import Control, hello, inherited_listener
 from edge_wsgi_server import Server
 
 
-def run(entry, directory, threads):
+def run(entry, directory, threads, workers):
     redirect_streams()
     enable_faulthandler()
     listener = inherited_listener()
@@ -20,7 +20,7 @@ def run(entry, directory, threads):
     # What was made at boot stays: the collector need not look at it again.
     gc.collect()
     gc.freeze()
-    server = Server(app, threads, os.environ.get("EDGE_DEV") == "1")
+    server = Server(app, threads, workers != "1", os.environ.get("EDGE_DEV") == "1")
     greeting = hello("wsgi", threads)
     server.control = Control(listener, greeting, server.adopt, server.drain, lambda: stacks(server.doing), depth=server.depth)
     server.control.start()

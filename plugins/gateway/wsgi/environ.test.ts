@@ -40,6 +40,7 @@ test("everything that PEP 3333 and Gunicorn give", async () => {
     "wsgi.url_scheme": "http",
     "wsgi.input": "BytesIO",
     "wsgi.errors": "TextIOWrapper",
+    "wsgi.early_hints": "method",
     "wsgi.multithread": false,
     "wsgi.multiprocess": true,
     "wsgi.run_once": false,

@@ -39,7 +39,7 @@ export default definePlugin({
       part: {
         concurrency: config.threads,
         launch: app => ({
-          argv: [python, "{run}/worker.py", config.entry, app.dir, String(config.threads)],
+          argv: [python, "{run}/worker.py", config.entry, app.dir, String(config.threads), mostWorkers(app.options.gateway.workers)],
           cwd: app.dir,
           env: ctx.dev ? { ...app.env, EDGE_DEV: "1" } : app.env,
           transport: "frames",
@@ -51,3 +51,9 @@ export default definePlugin({
     }
   },
 })
+
+/** How many there may be, for wsgi.multiprocess: of a gateway that does not say so, many. */
+function mostWorkers(workers: unknown): string {
+  const most = typeof workers === "object" && workers !== null && "max" in workers ? workers.max : workers
+  return typeof most === "number" ? String(most) : "many"
+}

@@ -65,12 +65,23 @@ def log(text, level=3):
 
 def take_arguments():
     """
-    (entry, directory, number) of worker.py's command line. The app sees what a server's users see, its own name and the
+    (entry, directory, number, ...) of worker.py's command line. The app sees what a server's users see, its own name and the
     entry, and no more: programs take sys.argv[1] for theirs.
     """
-    _, entry, directory, number = sys.argv
+    _, entry, directory, number, *more = sys.argv
     sys.argv[1:] = [entry]
-    return entry, directory, int(number)
+    return (entry, directory, int(number), *more)
+
+
+warned = set()
+
+
+def warn_once(text):
+    """A warning that would else come with every request."""
+    # Bounded: apps may make texts of what clients send.
+    if text not in warned and len(warned) < 100:
+        warned.add(text)
+        log(text, 4)
 
 
 class BootError(Exception):

@@ -216,7 +216,7 @@ BAD = {
     "value_split": (200, [(b"A", b"b\r\nSet-Cookie: x=y")]),
     "value_nul": (200, [(b"A", b"b\0C")]),
     "length_word": (200, [(b"content-length", b"many")]),
-    "length_two": (200, [(b"content-length", b"1"), (b"content-length", b"1")]),
+    "length_two": (200, [(b"content-length", b"1"), (b"content-length", b"2")]),
 }
 
 

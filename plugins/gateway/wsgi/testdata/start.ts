@@ -4,9 +4,9 @@ import { PythonWorker, systemPython } from "../../../../test/kit/python-worker.t
 import plugin from "../plugin.ts"
 
 /** A worker that runs `entry` of this folder. */
-export async function startWsgi(entry: string, options: { threads?: number; dev?: boolean; env?: Record<string, string> } = {}) {
+export async function startWsgi(entry: string, options: { threads?: number; workers?: number | { max: number }; dev?: boolean; env?: Record<string, string> } = {}) {
   const config = { entry, python: systemPython, threads: options.threads ?? 1 }
   const runtime = await setUp(plugin, config, new TestContext({ dir: import.meta.dir, dev: options.dev ?? false }))
-  const app = { name: "test", dir: import.meta.dir, env: {}, concurrency: runtime.concurrency } as unknown as AppSpec
+  const app = { name: "test", dir: import.meta.dir, env: {}, concurrency: runtime.concurrency, options: { gateway: { workers: options.workers ?? 2 } } } as unknown as AppSpec
   return new PythonWorker(runtime.launch(app), options.env)
 }
