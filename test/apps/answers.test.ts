@@ -110,20 +110,20 @@ describe.each([
       expect(times(new RegExp(said, "gi"))).toBe(1)
     },
   )
-
-  // The length of a Response with a text is counted, whatever its headers say.
-  test.skipIf(runtime === "fetch")("a body shorter than its Content-Length goes as far as it goes, and does not look whole", async () => {
-    const text = await get(`${prefix}?Content-Length=9`)
-    expect(text).toStartWith("HTTP/1.1 200 OK\r\n")
-    expect(text).toEndWith("\r\n\r\nxxxxx")
-    expect(text.toLowerCase()).toContain("content-length: 9\r\n")
-  })
 })
 
 describe.each([
   ["wsgi", "/"],
   ["asgi", "/a/"],
 ])("%s: Content-Length of the app", (_, prefix) => {
+  // Not of fetch: the length of a Response with a text is counted, whatever its headers say.
+  test("a body shorter than its Content-Length goes as far as it goes, and does not look whole", async () => {
+    const text = await get(`${prefix}?Content-Length=9`)
+    expect(text).toStartWith("HTTP/1.1 200 OK\r\n")
+    expect(text).toEndWith("\r\n\r\nxxxxx")
+    expect(text.toLowerCase()).toContain("content-length: 9\r\n")
+  })
+
   test.each(["Content-Length=5&Content-Length=5", "Content-Length=%205%20", "Content-Length=05"])("%s is 5", async query => {
     const text = await get(`${prefix}?${query}`)
     expect([...text.matchAll(/^content-length:.*$/gim)].map(([line]) => line.toLowerCase().trim())).toEqual(["content-length: 5"])
