@@ -25,6 +25,11 @@ export function decimalSize(options: { readonly scale?: number; readonly digits?
   return { digits, scale }
 }
 
+/** numeric(15 + scale, scale) unless the field says its digits: what stood there before fields could say. */
+export function postgresDigits(options: { readonly digits?: number; readonly scale?: number }): number {
+  return options.digits ?? WHOLE + decimalSize(options).scale
+}
+
 /** `units` times 10 to the power of `exponent`, without trailing zeros. */
 export interface Exact {
   readonly units: bigint

@@ -46,6 +46,8 @@ export function explainConstraint(error: unknown, model: string, keyOf: (column:
     if (keys.length === 1) return new ValidationError(model, { [keys[0]!]: "There is one with this value already." })
     return new ValidationError(model, { "": `There is one with the same ${keys.join(" and ")} already.` })
   }
+  // "index row size 2744 exceeds btree version 4 maximum 2704": PostgreSQL's limit for a value in an index.
+  if (cause.errno === "54000") return new ValidationError(model, { "": "A value is too long for its index." })
   if (cause.message.includes("FOREIGN KEY constraint failed") || cause.errno === "23503") {
     return new InUse(`${model}: another row refers to it, or it refers to a row that is not there`)
   }

@@ -25,16 +25,19 @@ function lastDay(year: number, month: number): number {
 }
 export const day = v.pipe(v.string(), v.check(isDay, "No such day; a day is written as 2026-11-23."))
 
-const FIRST = Date.parse("0001-01-01T00:00:00Z")
-const LAST = Date.parse("9999-12-31T23:59:59.999Z")
+export const FIRST_MOMENT = Date.parse("0001-01-01T00:00:00Z")
+export const LAST_MOMENT = Date.parse("9999-12-31T23:59:59.999Z")
 /** Years that both databases and every form of writing a date have. */
 export function isMoment(date: Date): boolean {
-  return date.getTime() >= FIRST && date.getTime() <= LAST
+  return date.getTime() >= FIRST_MOMENT && date.getTime() <= LAST_MOMENT
 }
 export const moment = v.pipe(v.date(), v.check(isMoment, "No such date; the years 1 to 9999 are kept."))
 
+export function isUuid(text: string): boolean {
+  return /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(text)
+}
 /** Small letters, as PostgreSQL gives it back. */
-export const uuidText = v.pipe(v.string(), v.uuid(), v.toLowerCase())
+export const uuidText = v.pipe(v.string(), v.check(isUuid, "A UUID, as 0a0b0c0d-1111-4222-8333-444455556666."), v.toLowerCase())
 
 /** A decimal in the form that it is kept in: "0.50" of ".5". */
 export function decimalOf(size: DecimalSize) {

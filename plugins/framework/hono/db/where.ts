@@ -1,10 +1,12 @@
-import { and, between, eq, exists, gt, gte, inArray, isNotNull, isNull, lt, lte, or, type SQL, sql } from "drizzle-orm"
+import { and, eq, exists, gt, gte, inArray, isNotNull, isNull, lt, lte, or, type SQL, sql } from "drizzle-orm"
+import { type Bound, type Bounds, boundsOf, canContain } from "./bounds.ts"
 import { Comparison, COMPARISONS, type DefinedIn, Has, shown, type TextMatch } from "./compare.ts"
 import type { Handle } from "./database.ts"
 import { ConditionError } from "./errors.ts"
 import type { Field } from "./field.ts"
 import type { ManyField, ReferenceField } from "./fields.ts"
 import type { AnyModel, Fields, ManyKeys, ReferenceKeys, Row } from "./model.ts"
+import { jsonFault } from "./schemas.ts"
 import { rowKey, type Table, type Tables, target } from "./tables.ts"
 
 /** A value, which must be equal, or a comparison. */
@@ -81,7 +83,12 @@ function one(key: string, test: unknown, site: Site): SQL | undefined {
     const known = Object.keys(site.model.fields).flatMap(k => [k, rowKey(k, site.model.fields[k] as Field)])
     throw new ConditionError(`${site.model.name} has no field "${key}"; it has id, ${[...new Set(known)].join(", ")}`)
   }
-  return compare({ at, name, json: field?.kind === "json", postgres: site.tables.dialect === "postgres" }, test)
+  return compare(placeOf({ at, name, field: fieldOfColumn(site.model, key) }, site), test)
+}
+
+/** A reference is compared by its id, as the id itself. */
+function fieldOfColumn(model: AnyModel, key: string): Field | undefined {
+  return Object.hasOwn(model.fields, key) ? (model.fields[key] as Field) : undefined
 }
 
 /** The column that a key of the row stands for; undefined for any other word, "constructor" and drizzle's own names too. */
@@ -97,8 +104,15 @@ interface Place {
   readonly at: any
   /** "post.title", for messages. */
   readonly name: string
+  readonly field: Field | undefined
   readonly json: boolean
   readonly postgres: boolean
+  readonly bound: Bounds
+}
+
+function placeOf({ at, name, field }: { at: any; name: string; field: Field | undefined }, site: Site): Place {
+  const postgres = site.tables.dialect === "postgres"
+  return { at, name, field, json: field?.kind === "json", postgres, bound: boundsOf(field, name, postgres) }
 }
 
 function compare(place: Place, test: unknown): SQL | undefined {
@@ -108,8 +122,35 @@ function compare(place: Place, test: unknown): SQL | undefined {
 
 function equal(place: Place, value: unknown): SQL {
   if (place.json) return equalJson(place, value)
-  return eq(place.at, scalar(place, value))
+  const bound = boundOf(place, value)
+  return isExact(bound) ? eq(place.at, bound.exact) : NOTHING
 }
+
+function boundOf(place: Place, value: unknown): Bound {
+  return place.bound(scalar(place, value))
+}
+
+function isExact(bound: Bound): bound is { readonly exact: unknown } {
+  return bound !== "apart" && "exact" in bound
+}
+
+/** More or less than a value; one between two that rows may have gives way to its neighbour. */
+function ordered({ at }: Place, operator: "lt" | "lte" | "gt" | "gte", bound: Bound): SQL {
+  if (bound === "apart") return NOTHING
+  if ("exact" in bound) return ORDERED[operator](at, bound.exact)
+  const { below, above } = bound
+  switch (operator) {
+    case "lt":
+      return above === undefined ? isNotNull(at) : lt(at, above)
+    case "lte":
+      return below === undefined ? NOTHING : lte(at, below)
+    case "gt":
+      return below === undefined ? isNotNull(at) : gt(at, below)
+    case "gte":
+      return above === undefined ? NOTHING : gte(at, above)
+  }
+}
+const ORDERED = { lt, lte, gt, gte }
 
 function byOperator(place: Place, { operator, operand }: Comparison<unknown>): SQL | undefined {
   const { at } = place
@@ -119,26 +160,25 @@ function byOperator(place: Place, { operator, operand }: Comparison<unknown>): S
     case "ne":
       return operand === null ? isNotNull(at) : or(sql`not (${equal(place, operand)})`, isNull(at))
     case "lt":
-      return lt(at, scalar(place, operand))
     case "lte":
-      return lte(at, scalar(place, operand))
     case "gt":
-      return gt(at, scalar(place, operand))
     case "gte":
-      return gte(at, scalar(place, operand))
-    case "oneOf":
-      if (values.length === 0) return NOTHING
-      return place.json ? or(...values.map(value => equalJson(place, value))) : inArray(at, values.map(value => scalar(place, value)))
+      return ordered(place, operator, boundOf(place, operand))
+    case "oneOf": {
+      if (place.json) return any(values.map(value => equalJson(place, value)))
+      const some = values.map(value => boundOf(place, value)).filter(isExact)
+      return some.length === 0 ? NOTHING : inArray(at, some.map(({ exact }) => exact))
+    }
     case "between":
-      return between(at, scalar(place, values[0]), scalar(place, values[1]))
+      return and(ordered(place, "gte", boundOf(place, values[0])), ordered(place, "lte", boundOf(place, values[1])))
     case "allOf":
       return and(...values.map(each => byOperator(place, each as Comparison<unknown>)))
     case "contains":
-      return like(place, `%${escapeLike(String(operand))}%`)
+      return like(place, operator, { text: String(operand), pattern: `%${escapeLike(String(operand))}%` })
     case "startsWith":
-      return like(place, `${escapeLike(String(operand))}%`)
+      return like(place, operator, { text: String(operand), pattern: `${escapeLike(String(operand))}%` })
     case "endsWith":
-      return like(place, `%${escapeLike(String(operand))}`)
+      return like(place, operator, { text: String(operand), pattern: `%${escapeLike(String(operand))}` })
   }
 }
 const JSON_TAKES: readonly string[] = ["ne", "oneOf", "allOf"]
@@ -162,12 +202,15 @@ const MEANT: Readonly<Record<string, string | undefined>> = { in: "oneOf([...])"
 function equalJson({ at, name, postgres }: Place, value: unknown): SQL {
   const text = JSON.stringify(value) as string | undefined
   if (text === undefined || Comparison.is(value) || Has.is(value)) throw new ConditionError(`${name} cannot be compared with ${shown(value)}: it is no JSON`)
+  if (jsonFault(value) !== undefined) return NOTHING
   if (postgres) return sql`${at} = ${text}::text::jsonb`
   const leaves = (json: SQL) => sql`(select json_group_array(json_array(fullkey, type, atom)) from (select fullkey, type, atom from json_tree(${json}) order by fullkey))`
   return sql`${leaves(sql`${at}`)} = ${leaves(sql`${text}`)}`
 }
 
-function like({ at, postgres }: Place, pattern: string): SQL {
+function like({ at, name, field, postgres }: Place, operator: string, { text, pattern }: { text: string; pattern: string }): SQL {
+  if (!canContain(field, text, { name, operator })) return NOTHING
+  if (postgres && (field!.kind === "date" || field!.kind === "uuid")) return sql`${at}::text ilike ${pattern} escape '\\'`
   return postgres ? sql`${at} ilike ${pattern} escape '\\'` : sql`${at} like ${pattern} escape '\\'`
 }
 
@@ -185,15 +228,14 @@ interface RelationTest {
 function reference({ key, name, field, test }: RelationTest, site: Site): SQL | undefined {
   const at = site.table[rowKey(key, field)]
   const id = idOf(test)
-  if (id !== undefined) return eq(at, id)
-  if (test === null || Comparison.is(test)) return compare({ at, name, json: false, postgres: site.tables.dialect === "postgres" }, test)
+  if (id !== undefined || test === null || Comparison.is(test)) return compare(placeOf({ at, name, field: undefined }, site), id ?? test)
   return inArray(at, idsOf(field, conditionIn(test, name), site))
 }
 
 function many({ key, name, field, test }: RelationTest, site: Site): SQL | undefined {
   const pairs = site.tables.pairs(site.model, key)
   const id = idOf(test)
-  const right = id === undefined ? inArray(pairs.to, idsOf(field, conditionIn(test, name), site)) : eq(pairs.to, id)
+  const right = id === undefined ? inArray(pairs.to, idsOf(field, conditionIn(test, name), site)) : equal(placeOf({ at: pairs.to, name, field: undefined }, site), id)
   return exists(site.db.select({ one: sql`1` }).from(pairs).where(and(eq(pairs.from, site.table.id), right)))
 }
 

@@ -122,7 +122,7 @@ export class BoundForm<V = any> {
     if (body === undefined || !this.sent) return this
     const given: Record<string, unknown> = {}
     for (const field of source.fields) {
-      const decoded = await decode(field, { body, name: this.nameOf(field.key), lang, timeZone, current: this.#current(field), query: () => this.#query(field) })
+      const decoded = await decode(field, { body, name: this.nameOf(field.key), lang, timeZone, current: this.#current(field), before: this.binding.initial[field.key], query: () => this.#query(field) })
       if ("error" in decoded) this.#errors.set(field.key, decoded.error)
       else given[field.key] = this.#withoutUpload(field, decoded.value)
     }

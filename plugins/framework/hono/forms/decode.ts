@@ -4,7 +4,7 @@ import { extensionOf } from "../files/sniff.ts"
 import type { FormBody } from "./form-body.ts"
 import { accepts, type FormField, type Rows } from "./field.ts"
 import { type MessageCode, say, sizeText } from "./messages.ts"
-import { fromLocal, toLocal } from "./time.ts"
+import { fromLocal, gapAt, toLocal } from "./time.ts"
 import type { Upload } from "./upload.ts"
 
 /** Suffixes of names beside a field's own; keys of models have no underscore. */
@@ -19,6 +19,8 @@ export interface Decoding {
   readonly timeZone: string
   /** file: the key that the row has now. */
   readonly current: string | null
+  /** What the field started with. */
+  readonly before?: unknown
   /** relations: the rows that may be chosen. */
   query(): Rows
 }
@@ -58,8 +60,12 @@ async function decodeOne(field: FormField, text: string, how: Decoding): Promise
     case "maybe":
       return text === "true" || text === "false" ? { value: text === "true" } : bad(how, "choice")
     case "datetime": {
+      // Of the two hours that a clock shows twice it stays the one it was.
+      if (how.before instanceof Date && toLocal(how.before, how.timeZone) === text) return { value: how.before }
       const date = fromLocal(text, how.timeZone)
-      return date === undefined ? bad(how, "datetime") : { value: date }
+      if (date === undefined) return bad(how, "datetime")
+      const gap = gapAt(text, how.timeZone)
+      return gap === undefined ? { value: date } : { error: say(how.lang, "clockGap", { limit: `${gap.from}–${gap.to}` }) }
     }
     case "choice":
       return field.choices.some(choice => choice.value === text) ? { value: text } : bad(how, "choice")

@@ -2,19 +2,53 @@
 
 const LOCAL = /^(\d{4})-(\d{2})-(\d{2})[T ](\d{2}):(\d{2})(?::(\d{2})(?:\.(\d{1,3}))?)?$/
 
-/** "2026-11-23T14:05" of a zone as a Date; undefined when there is no such moment. */
+/**
+ * "2026-11-23T14:05" of a zone as a Date; undefined when it is no date and time. A time that is there twice, when clocks go
+ * back, is the first of the two; one that is not there, when they go forward, is as much later (RFC 5545 section 3.3.5).
+ */
 export function fromLocal(text: string, timeZone: string): Date | undefined {
+  const asUtc = wallClock(text)
+  if (asUtc === undefined) return undefined
+  const [before, after] = around(asUtc, timeZone)
+  const early = asUtc - Math.max(before, after)
+  return new Date(offset(early, timeZone) === Math.max(before, after) ? early : asUtc - Math.min(before, after))
+}
+
+/** The hours that the clocks leave out, when the text names a moment between them: "02:00" and "03:00". */
+export function gapAt(text: string, timeZone: string): { readonly from: string; readonly to: string } | undefined {
+  const asUtc = wallClock(text)
+  if (asUtc === undefined) return undefined
+  const [before, after] = around(asUtc, timeZone)
+  if (after <= before) return undefined
+  let [low, high] = [asUtc - DAY, asUtc + DAY]
+  while (high - low > 1000) {
+    const middle = Math.floor((low + high) / 2)
+    if (offset(middle, timeZone) === before) low = middle
+    else high = middle
+  }
+  const change = Math.round(high / 1000) * 1000
+  if (asUtc < change + before || asUtc >= change + after) return undefined
+  const clock = (ms: number) => new Date(ms).toISOString().slice(11, 16)
+  return { from: clock(change + before), to: clock(change + after) }
+}
+
+const DAY = 86_400_000
+
+/** What the clock shows, as if it were UTC. */
+function wallClock(text: string): number | undefined {
   const match = LOCAL.exec(text)
   if (match === null) return undefined
   const [year, month, day, hour, minute, second = 0, ms = 0] = match.slice(1).map((part, i) => (part === undefined ? undefined : Number(i === 6 ? part.padEnd(3, "0") : part))) as number[]
   const asUtc = Date.UTC(year!, month! - 1, day, hour, minute, second, ms)
   const given = new Date(asUtc)
-  // Date rolls 31 February over.
-  if (given.getUTCMonth() !== month! - 1 || given.getUTCDate() !== day || hour! > 23 || minute! > 59) return undefined
-  if (year! < 100) return undefined
-  // The offset before and after: the first guess may lie on the other side of a change of the clocks.
-  const first = asUtc - offset(asUtc, timeZone)
-  return new Date(asUtc - offset(first, timeZone))
+  // Date rolls 31 February over, and 10:70.
+  if (given.getUTCMonth() !== month! - 1 || given.getUTCDate() !== day || hour! > 23 || minute! > 59 || second > 59) return undefined
+  return year! < 100 ? undefined : asUtc
+}
+
+/** What the clock is ahead of UTC a day before and a day after: between them it changes at most once. */
+function around(asUtc: number, timeZone: string): readonly [before: number, after: number] {
+  return [offset(asUtc - DAY, timeZone), offset(asUtc + DAY, timeZone)]
 }
 
 /** A Date as the value of a datetime-local input; seconds only when there are some. */

@@ -1,7 +1,7 @@
 import type { Field } from "../field.ts"
 import type { AnyModel } from "../model.ts"
 import { column } from "../naming.ts"
-import { decimalSize, MOST_DIGITS } from "../decimal.ts"
+import { decimalSize, MOST_DIGITS, postgresDigits } from "../decimal.ts"
 import { type Dialect, pairColumn, target } from "../tables.ts"
 import { literal } from "./literal.ts"
 
@@ -147,11 +147,6 @@ function formOf(field: Field, dialect: Dialect, name: string): Form {
     default:
       return "text"
   }
-}
-
-/** numeric(15 + scale, scale) unless the field says its digits: what stood there before fields could say. */
-export function postgresDigits(options: { readonly digits?: number; readonly scale?: number }): number {
-  return options.digits ?? 15 + decimalSize(options).scale
 }
 
 /** The default where it is a plain value, else an empty one; undefined where there is none (a reference, a uuid). */

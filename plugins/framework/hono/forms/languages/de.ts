@@ -18,6 +18,7 @@ export const german: Catalogue = {
   tooBig: "Bitte {limit} oder weniger.",
   date: "Bitte geben Sie ein gültiges Datum an.",
   datetime: "Bitte geben Sie Datum und Uhrzeit an.",
+  clockGap: "An diesem Tag werden die Uhren vorgestellt: Die Zeit von {limit} gibt es nicht.",
   time: "Bitte geben Sie eine gültige Uhrzeit an.",
   choice: "Bitte wählen Sie eine der Möglichkeiten.",
   json: "Das ist kein gültiges JSON.",

@@ -17,6 +17,7 @@ export const english = {
   tooBig: "Please give {limit} or less.",
   date: "Please give a valid date.",
   datetime: "Please give a valid date and time.",
+  clockGap: "The clocks go forward on this day: there is no {limit}.",
   time: "Please give a valid time.",
   choice: "Please choose one of the choices.",
   json: "This is not valid JSON.",

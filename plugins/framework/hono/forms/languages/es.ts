@@ -18,6 +18,7 @@ export const spanish: Catalogue = {
   tooBig: "{limit} o menos.",
   date: "Indique una fecha válida.",
   datetime: "Indique una fecha y hora válidas.",
+  clockGap: "Ese día se adelanta el reloj: la hora {limit} no existe.",
   time: "Indique una hora válida.",
   choice: "Elija una de las opciones.",
   json: "No es JSON válido.",

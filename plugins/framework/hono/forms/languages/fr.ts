@@ -18,6 +18,7 @@ export const french: Catalogue = {
   tooBig: "{limit} ou moins.",
   date: "Veuillez donner une date valide.",
   datetime: "Veuillez donner une date et une heure valides.",
+  clockGap: "Ce jour-là, on avance l’heure : {limit} n’existe pas.",
   time: "Veuillez donner une heure valide.",
   choice: "Veuillez choisir une des possibilités.",
   json: "Ce n’est pas du JSON valide.",

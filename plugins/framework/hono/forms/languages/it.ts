@@ -18,6 +18,7 @@ export const italian: Catalogue = {
   tooBig: "{limit} o meno.",
   date: "Inserisci una data valida.",
   datetime: "Inserisci data e ora valide.",
+  clockGap: "In quel giorno l’orologio va avanti: {limit} non esiste.",
   time: "Inserisci un’ora valida.",
   choice: "Scegli una delle possibilità.",
   json: "Non è JSON valido.",

@@ -18,6 +18,7 @@ export const dutch: Catalogue = {
   tooBig: "{limit} of minder.",
   date: "Geef een geldige datum.",
   datetime: "Geef een geldige datum en tijd.",
+  clockGap: "Op deze dag gaat de klok vooruit: {limit} bestaat niet.",
   time: "Geef een geldige tijd.",
   choice: "Kies een van de mogelijkheden.",
   json: "Dit is geen geldige JSON.",

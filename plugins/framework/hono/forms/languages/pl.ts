@@ -18,6 +18,7 @@ export const polish: Catalogue = {
   tooBig: "{limit} lub mniej.",
   date: "Proszę podać poprawną datę.",
   datetime: "Proszę podać poprawną datę i godzinę.",
+  clockGap: "Tego dnia zegary są przestawiane do przodu: nie ma godziny {limit}.",
   time: "Proszę podać poprawną godzinę.",
   choice: "Proszę wybrać jedną z możliwości.",
   json: "To nie jest poprawny JSON.",

@@ -18,6 +18,7 @@ export const portuguese: Catalogue = {
   tooBig: "{limit} ou menos.",
   date: "Indique uma data válida.",
   datetime: "Indique uma data e hora válidas.",
+  clockGap: "Nesse dia o relógio é adiantado: a hora {limit} não existe.",
   time: "Indique uma hora válida.",
   choice: "Escolha uma das opções.",
   json: "Não é JSON válido.",
