@@ -50,8 +50,6 @@ const otherwise: Readonly<Record<string, string>> = {
   paste: "write a module that makes the application, and name it in `entry`",
   raw_paste_global_conf: "write a module that makes the application, and name it in `entry`",
   secure_scheme_headers: "X-Forwarded-Proto and Forwarded of trusted proxies say the scheme",
-  proxy_protocol: "it is not spoken; let the proxy send X-Forwarded-For",
-  proxy_allow_ips: "it is not spoken; let the proxy send X-Forwarded-For",
   ssl_version: "TLS 1.2 and 1.3 are spoken",
   ciphers: "the ciphers are those of the executable",
   cert_reqs: "client certificates are a matter of the site's tls",
@@ -96,6 +94,7 @@ export async function adaptGunicorn(file: ForeignFile): Promise<AdaptedSite> {
   site.apps.push(app)
   site.routes.push(new Map<string, Value>([["app", app.name]]))
   setServer(site, values)
+  tellDefaults(site, values)
   setApp(app, { values, site })
   for (const [name] of values) tellUnmapped(site, name, read.settings[name]!.line)
   for (const { name, line } of read.functions) {
@@ -117,7 +116,7 @@ function tellUnmapped(site: AdaptedSite, setting: string, line: number): void {
 const mapped = new Set([
   "wsgi_app", "bind", "workers", "worker_class", "threads", "worker_connections", "max_requests", "max_requests_jitter", "timeout",
   "graceful_timeout", "keepalive", "limit_request_fields", "limit_request_field_size", "reload", "preload_app", "chdir", "raw_env",
-  "pidfile", "user", "group", "forwarded_allow_ips", "accesslog", "loglevel", "pythonpath", "keyfile", "certfile",
+  "pidfile", "user", "group", "forwarded_allow_ips", "proxy_protocol", "proxy_allow_ips", "accesslog", "loglevel", "pythonpath", "keyfile", "certfile",
 ])
 
 function setServer(site: AdaptedSite, values: Read): void {
@@ -134,8 +133,7 @@ function setServer(site: AdaptedSite, values: Read): void {
   copy(values, "pidfile", { to: server, as: "pid_file" })
   copy(values, "user", { to: server })
   copy(values, "group", { to: server })
-  const trusted = values.get("forwarded_allow_ips")
-  if (trusted !== undefined) server.set("trusted_proxies", trustedProxies(String(trusted)))
+  setTrust(site, values, listen)
   const grace = values.get("graceful_timeout")
   if (grace !== undefined) server.set("grace", seconds(grace))
   const limits: Record<string, Value> = {}
@@ -153,10 +151,58 @@ function setServer(site: AdaptedSite, values: Read): void {
   log.set("access", access === undefined ? { format: "off" } : { path: access, format: "combined" })
 }
 
-/** "127.0.0.1,10.0.0.0/8", or "*" for everybody; over a unix socket Gunicorn believes everybody. */
-function trustedProxies(list: string): string[] {
+/** Gunicorn's default of both lists: without it a site behind a proxy on this machine would redirect to https for ever. */
+const loopback = ["127.0.0.1/32", "::1/128"]
+
+/** Who may say where a request came from, by fields or by the PROXY protocol: here one list for both. */
+function setTrust(site: AdaptedSite, values: Read, listen: readonly string[]): void {
+  const { server, notes } = site
+  const said = trustedPeers(site, values, "forwarded_allow_ips")
+  const proxied = speaksProxy(values.get("proxy_protocol"))
+  const senders = proxied ? trustedPeers(site, values, "proxy_allow_ips") : []
+  const trusted = [...new Set([...said, ...senders])]
+  // Over a unix socket Gunicorn believes everybody.
+  if (listen.some(address => address.startsWith("unix:"))) trusted.push("unix")
+  server.set("trusted_proxies", trusted)
+  if (!proxied) {
+    if (values.has("proxy_allow_ips")) notes.push({ setting: "proxy_allow_ips", why: "not needed: it counts with proxy_protocol only" })
+    return
+  }
+  site.site.set("proxy_protocol", true)
+  notes.push({ setting: "proxy_protocol", why: "peers in trusted_proxies must send the PROXY header here, to Gunicorn they may; and the client that it names is the peer, so X-Forwarded-* beside it count only if the client is in trusted_proxies" })
+  if (trusted.length > said.length || trusted.length > senders.length) {
+    notes.push({ setting: "proxy_allow_ips", why: "it is not forwarded_allow_ips: trusted_proxies has both, for the PROXY header and for X-Forwarded-*" })
+  }
+}
+
+/** True, or since Gunicorn 24 a version. */
+function speaksProxy(value: Value | undefined): boolean {
+  return value !== undefined && value !== false && value !== "off" && value !== ""
+}
+
+/** "127.0.0.1,10.0.0.0/8", or "*" for everybody. */
+function trustedPeers(site: AdaptedSite, values: Read, name: string): string[] {
+  const value = values.get(name)
+  if (value === undefined) return loopback
+  let list = Array.isArray(value) ? value.join(",") : String(value)
+  const variable = /^\$\{(\w+)(?::-(.*))?\}$/.exec(list)
+  if (variable !== null) {
+    list = variable[2] ?? loopback.join(",")
+    site.notes.push({ setting: name, why: `a variable cannot hold a list: what ${variable[1]} says must be written into trusted_proxies` })
+  }
   const entries = list.split(",").map(entry => entry.trim()).filter(Boolean)
-  return [...entries.flatMap(entry => (entry === "*" ? ["0.0.0.0/0", "::/0"] : [entry])), "unix"]
+  return entries.flatMap(entry => (entry === "*" ? ["0.0.0.0/0", "::/0"] : [entry]))
+}
+
+/** What is other than Gunicorn where neither the file nor the config made of it says anything. */
+function tellDefaults(site: AdaptedSite, values: Read): void {
+  const { differs } = site
+  if (!values.has("bind")) differs.push("Gunicorn listens on 0.0.0.0:$PORT where PORT is set")
+  if (!values.has("forwarded_allow_ips")) differs.push("Gunicorn reads FORWARDED_ALLOW_IPS where it is set: write it into trusted_proxies")
+  if (!values.has("keepalive")) differs.push("a kept connection waits 75 s for its next request; Gunicorn 2 s ([server.limits] idle_timeout)")
+  if (!values.has("secure_scheme_headers")) differs.push("X-Forwarded-Protocol and X-Forwarded-Ssl say nothing; X-Forwarded-Proto and Forwarded do")
+  differs.push("a body above 100 MB is answered 413; Gunicorn has no limit ([server.limits] body)")
+  differs.push("REMOTE_ADDR is the client that trusted proxies name; Gunicorn's is the proxy")
 }
 
 function setApp(app: AdaptedApp, { values, site }: { values: Read; site: AdaptedSite }): void {
@@ -169,7 +215,9 @@ function setApp(app: AdaptedApp, { values, site }: { values: Read; site: Adapted
   keys.set("entry", entry ?? "app:application")
   if (entry === undefined) notes.push({ setting: "wsgi_app", why: "the application stands on Gunicorn's command line: write it into `entry`" })
   copy(values, "chdir", { to: keys, as: "dir" })
-  copy(values, "workers", { to: keys })
+  if (values.has("workers")) copy(values, "workers", { to: keys })
+  // Gunicorn's own default.
+  else keys.set("workers", "${WEB_CONCURRENCY:-1}")
   if (asgi) copy(values, "worker_connections", { to: keys, as: "concurrency" })
   else setThreads(app, { values, worker, site })
   copy(values, "max_requests", { to: keys })

@@ -31,10 +31,12 @@ export interface AdaptedSite {
   readonly routes: Table[]
   readonly apps: AdaptedApp[]
   readonly notes: Note[]
+  /** What is other by default: comments at the end of the config. */
+  readonly differs: string[]
 }
 
 export function newSite(from: string): AdaptedSite {
-  return { from, server: new Map(), log: new Map(), site: new Map(), routes: [], apps: [], notes: [] }
+  return { from, server: new Map(), log: new Map(), site: new Map(), routes: [], apps: [], notes: [], differs: [] }
 }
 
 export function newApp(name: string): AdaptedApp {
@@ -56,6 +58,7 @@ export function toToml(site: AdaptedSite): string {
       ...app.cron.map(job => table(`[[app.${key(app.name)}.cron]]`, job)),
     ]),
     site.notes.length === 0 ? "" : ["# Not carried over:", ...site.notes.map(note => `#   ${sayNote(note)}`)].join("\n"),
+    site.differs.length === 0 ? "" : ["# Other by default:", ...site.differs.map(line => `#   ${line}`)].join("\n"),
   ]
   return `${parts.filter(part => part !== "").join("\n\n")}\n`
 }

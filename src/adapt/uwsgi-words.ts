@@ -22,6 +22,7 @@ export const uwsgiNotes: readonly (readonly [names: RegExp, why: string])[] = [
   [/^(?:static-expires.*|static-gzip.*|static-safe|static-skip-ext|mimefile|mime-file|fileserve-mode|static-skip.*)$/, "`static` has precompressed, browse and the like; `use = [{ cache_control = \"7d\" }]` sets expiry"],
   [/^(?:php.*|rack.*|perl.*|psgi|lua.*|jvm.*|cgi.*|rails|go.*|mono.*|v8.*)$/, 'another language: runtime "fastcgi" for PHP, "http" for what speaks HTTP, or "uwsgi" with this uWSGI behind edge'],
   [/^(?:ssl-.*|sni.*|https2?-.*|sslv3.*)$/, "TLS 1.2 and 1.3 are spoken; certificates are the site's tls"],
-  [/^(?:websocket.*|http-stud-prefix|proxy.*|enable-proxy-protocol|http-enable-proxy-protocol)$/, "let a proxy before edge send X-Forwarded-For, and name it in trusted_proxies"],
+  [/^(?:https?-)?enable-proxy-protocol$/, "`proxy_protocol = true` of the site, and the balancer in trusted_proxies (uWSGI believes everybody)"],
+  [/^(?:websocket.*|http-stud-prefix|proxy.*)$/, "let a proxy before edge send X-Forwarded-For, and name it in trusted_proxies"],
   [/^(?:pyargv|py-tracebacker|pymodule-alias|py-sharedarea.*|wsgi-lite|web3|pump|eval|paste.*|paster|ini-paste.*)$/, "write a module that makes the application, and name it in `entry`"],
 ]

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { Edge, edgeArgv } from "../kit/edge.ts"
 import { describeWith } from "../kit/needs.ts"
+import { RawClient } from "../proxy/raw-client.ts"
 
 let folder: string
 let argv: string[]
@@ -112,6 +113,54 @@ not_a_setting = object()
     const bad = await edge("adapt", "bad.py")
     expect([bad.code, bad.err]).toEqual([1, expect.stringMatching(/bad\.py:1: /)])
   })
+})
+
+describe("who is believed about the client", () => {
+  const loopback = ["127.0.0.1/32", "::1/128"]
+  test.each<[string, string, unknown, string[]]>([
+    ["nothing said", "", { trusted: loopback }, []],
+    ["a unix socket", `bind = "unix:/tmp/x.sock"`, { trusted: [...loopback, "unix"] }, []],
+    ["nobody", `forwarded_allow_ips = ""`, { trusted: [] }, []],
+    ["everybody", `forwarded_allow_ips = "*"`, { trusted: ["0.0.0.0/0", "::/0"] }, []],
+    ["a variable", `import os\nforwarded_allow_ips = os.environ.get("WHO", "10.0.0.1,10.0.0.2")`, { trusted: ["10.0.0.1", "10.0.0.2"] }, ["forwarded_allow_ips: a variable cannot hold a list"]],
+    ["the PROXY protocol", `proxy_protocol = True`, { trusted: loopback, proxied: true }, ["proxy_protocol: peers in trusted_proxies must"]],
+    ["a version of it", `proxy_protocol = "v2"`, { trusted: loopback, proxied: true }, ["proxy_protocol: peers"]],
+    ["none of it", `proxy_protocol = "off"\nproxy_allow_ips = "10.0.0.9"`, { trusted: loopback }, ["proxy_allow_ips: not needed"]],
+    ["from others", `proxy_protocol = True\nproxy_allow_ips = "10.0.0.9"`, { trusted: [...loopback, "10.0.0.9"], proxied: true }, ["proxy_allow_ips: it is not forwarded_allow_ips"]],
+  ])("%s", async (_, text, wanted, notes) => {
+    const { toml, err } = await adapt("trust.py", `wsgi_app = "a:b"\n${text}\n`)
+    const { server, site } = toml as unknown as { server: { trusted_proxies: string[] }; site: [{ proxy_protocol?: boolean }] }
+    expect({ trusted: server.trusted_proxies, ...(site[0].proxy_protocol === true && { proxied: true }) }).toEqual(wanted as never)
+    for (const note of notes) expect(err).toContain(note)
+  })
+
+  test("what is other by default is named in the config", async () => {
+    const { text, toml } = await adapt("defaults.py", `wsgi_app = "a:b"\n`)
+    expect(toml).toMatchObject({ app: { a: { workers: "\${WEB_CONCURRENCY:-1}" } } })
+    for (const word of ["$PORT", "FORWARDED_ALLOW_IPS", "100 MB", "REMOTE_ADDR", "X-Forwarded-Ssl", "75 s"]) expect(text.slice(text.indexOf("# Other by default:"))).toContain(word)
+  })
+
+  test("an app that redirects to https does not go round behind a proxy on this machine; a balancer's PROXY header is read", async () => {
+    const app = `
+def application(environ, start_response):
+    if environ["wsgi.url_scheme"] != "https":
+        start_response("301 Moved", [("Location", "https://a/")])
+        return [b""]
+    start_response("200 OK", [])
+    return [environ["REMOTE_ADDR"].encode()]
+`
+    const made = async (text: string) => {
+      writeFileSync(join(folder, "loop.py"), `bind = "127.0.0.1:0"\nwsgi_app = "secure:application"\n${text}`)
+      return (await edge("adapt", "loop.py")).out
+    }
+    await using served = await Edge.start({ config: await made(""), files: { "secure.py": app } })
+    const answer = await fetch(served.url("/"), { headers: { "x-forwarded-proto": "https", "x-forwarded-for": "192.0.2.7" }, redirect: "manual" })
+    expect([answer.status, await answer.text()]).toEqual([200, "192.0.2.7"])
+    await using behind = await Edge.start({ config: await made("proxy_protocol = True\n"), files: { "secure.py": app } })
+    const text = await RawClient.ask(behind.port(), "PROXY TCP4 192.0.2.8 192.0.2.1 5000 443\r\nGET / HTTP/1.1\r\nHost: a\r\nX-Forwarded-Proto: https\r\nConnection: close\r\n\r\n")
+    // The header was read, and the client that it names says nothing about the scheme.
+    expect(text).toMatch(/^HTTP\/1\.1 301 /)
+  }, 60_000)
 })
 
 describe("uwsgi.ini", () => {
