@@ -136,7 +136,7 @@ describe("who is believed about the client", () => {
 
   test("what is other by default is named in the config", async () => {
     const { text, toml } = await adapt("defaults.py", `wsgi_app = "a:b"\n`)
-    expect(toml).toMatchObject({ app: { a: { workers: "\${WEB_CONCURRENCY:-1}" } } })
+    expect(toml).toMatchObject({ app: { a: { workers: "${WEB_CONCURRENCY:-1}" } } })
     for (const word of ["$PORT", "FORWARDED_ALLOW_IPS", "100 MB", "REMOTE_ADDR", "X-Forwarded-Ssl", "75 s"]) expect(text.slice(text.indexOf("# Other by default:"))).toContain(word)
   })
 
