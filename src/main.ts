@@ -141,6 +141,21 @@ const commands: Readonly<Record<string, Entry>> = {
         .option("--from <kind>", "what the file is, when its name does not say it")
         .option("--to <file>", "write it there instead of to standard output"),
   },
+  tls: {
+    load: () => import("./commands/tls.ts"),
+    describe: c =>
+      withConfig(c.description("certificates that edge keeps: see, renew, revoke, export them, import those of certbot or Caddy"))
+        .usage("[list | renew NAME | revoke NAME | export NAME FOLDER | import FOLDER]")
+        .argument("[what]", "one of list, renew, revoke, export, import", "list")
+        .argument("[name]")
+        .argument("[folder]")
+        .option("--reason <reason>", "of a revocation: unspecified, keyCompromise, affiliationChanged, superseded, cessationOfOperation")
+        .option("--json", "the list as JSON"),
+  },
+  trust: {
+    load: () => import("./commands/trust.ts"),
+    describe: c => withConfig(c.description('make this machine trust the authority of tls = "internal"')).option("--print", "print its root and change nothing"),
+  },
   types: {
     load: () => import("./commands/types.ts"),
     describe: c => c.description("type declarations for apps and plugins").option("--to <folder>", "where to", ".edge/types"),

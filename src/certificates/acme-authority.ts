@@ -66,6 +66,11 @@ export class AcmeAuthority implements Authority {
     return { start, end, at, askAgainAt: this.#transport.now + askAgainMs, ...(explanation !== undefined && { explanation }) }
   }
 
+  /** `certificate` is DER; `reason` as RFC 5280, 5.3.1 numbers them. */
+  async revoke(certificate: Uint8Array, reason: number, signal: AbortSignal): Promise<void> {
+    await new Orders(this.#transport, await this.#signer(signal)).revoke(certificate, reason, signal)
+  }
+
   /** The account of this authority, made when there is none. Its key is kept before it is used: no account is ever without. */
   async #signer(signal: AbortSignal): Promise<Required<Signer>> {
     const known = await this.#vault.account(this.id)

@@ -1,6 +1,6 @@
 /** Looks what is due, gets it, and says when to look again. */
 import type { Authority } from "./authority.ts"
-import type { Issued, Wanted } from "./managed.ts"
+import type { Issued, Trouble, Wanted } from "./managed.ts"
 import { AcmeError } from "./acme/problem.ts"
 import { dueOf, troubleAfter } from "./schedule.ts"
 import type { Vault } from "./vault.ts"
@@ -42,6 +42,16 @@ export class Keeper {
     return next
   }
 
+  /** One now, whatever is due. */
+  async obtain(wanted: Wanted, { why, signal }: { why: string; signal: AbortSignal }): Promise<void> {
+    const { vault } = this.#options
+    const done = await vault.alone(wanted, async lost => {
+      const [issued, trouble] = await Promise.all([vault.issued(wanted), vault.trouble(wanted)])
+      return this.#renew(wanted, { issued, trouble, why, signal: AbortSignal.any([signal, lost]) })
+    })
+    if (done === undefined) this.#tell("warn", "somebody else is ordering it at this moment", wanted)
+  }
+
   async #one(wanted: Wanted, signal: AbortSignal): Promise<number> {
     try {
       const { do: what, at } = await this.#due(wanted)
@@ -65,7 +75,10 @@ export class Keeper {
     const { issued, trouble, do: still, at, ...due } = await this.#due(wanted)
     if (still !== what || at > this.#now()) return at
     if (what === "ask") return this.#ask(wanted, issued!, signal)
-    const why = "why" in due ? due.why : ""
+    return this.#renew(wanted, { issued, trouble, why: "why" in due ? due.why : "", signal })
+  }
+
+  async #renew(wanted: Wanted, { issued, trouble, why, signal }: { issued: Issued | undefined; trouble: Trouble | undefined; why: string; signal: AbortSignal }): Promise<number> {
     try {
       const made = await this.#obtain(wanted, { issued, failures: trouble?.failures ?? 0, signal })
       await this.#options.vault.keep(wanted, made)

@@ -1,7 +1,7 @@
 /** Starts the process that gets and renews certificates whenever something is due. */
 import type { Plan } from "../generation/plan.ts"
 import type { Logger } from "../log/logger.ts"
-import type { CertificatesDone, CertificatesStart } from "../processes/certificates.ts"
+import type { CertificatesDone } from "../processes/certificates.ts"
 import { describeExit } from "./front-process.ts"
 import { selfArgv } from "./self.ts"
 
@@ -37,8 +37,7 @@ export class CertificateKeeper {
   }
 
   #begin(): void {
-    const { config, certificates } = this.#plan!
-    const start: CertificatesStart = { config, plan: certificates! }
+    const { config } = this.#plan!
     let done: CertificatesDone | undefined
     try {
       const child = Bun.spawn(selfArgv("__certificates"), {
@@ -46,7 +45,7 @@ export class CertificateKeeper {
         detached: true,
         serialization: "json",
         ipc: message => {
-          if (message === "hello") child.send(start)
+          if (message === "hello") child.send(config)
           else done = message as CertificatesDone
         },
       })

@@ -1,35 +1,13 @@
 /** `tls = "auto"` and `"internal"` through the executable: nothing but names in the config, and HTTPS comes of itself. */
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test"
-import { X509Certificate } from "node:crypto"
 import { writeFileSync } from "node:fs"
 import { join } from "node:path"
-import { connect } from "node:tls"
 import { Edge, until } from "../kit/edge.ts"
 import { describeWith } from "../kit/needs.ts"
 import { freePorts, Pebble } from "../kit/pebble.ts"
+import { shown, site } from "./site.ts"
 
 setDefaultTimeout(60_000)
-
-const site = (o: { hosts: string[]; http?: number; https: number; tls: string; more?: string }): string => `
-[[site]]
-hosts = ${JSON.stringify(o.hosts)}
-listen = [${o.http === undefined ? "" : `"http://127.0.0.1:${o.http}", `}"127.0.0.1:${o.https}"]
-tls = "${o.tls}"
-${o.more ?? ""}
-[[site.route]]
-respond = { status = 200, body = "over {scheme}" }
-`
-
-/** The certificate that a client sees who asks for the name; undefined when the handshake fails. */
-function shown(port: number, name: string, ca?: string): Promise<X509Certificate | undefined> {
-  return new Promise(resolve => {
-    const socket = connect({ port, host: "127.0.0.1", servername: name, rejectUnauthorized: ca !== undefined, ...(ca !== undefined && { ca }) }, () => {
-      resolve(new X509Certificate(socket.getPeerCertificate().raw))
-      socket.destroy()
-    })
-    socket.on("error", () => resolve(undefined))
-  })
-}
 
 describeWith(["pebble", "openssl"], 'tls = "auto"', () => {
   let pebble: Pebble
