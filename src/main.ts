@@ -146,7 +146,7 @@ const commands: Readonly<Record<string, Entry>> = {
     describe: c =>
       withConfig(c.description("certificates that edge keeps: see, renew, revoke, export them, import those of certbot or Caddy"))
         .usage("[list | renew NAME | revoke NAME | export NAME FOLDER | import FOLDER]")
-        .argument("[what]", "one of list, renew, revoke, export, import", "list")
+        .argument("[what]", "list, renew, revoke, import or export", "list")
         .argument("[name]")
         .argument("[folder]")
         .option("--reason <reason>", "of a revocation: unspecified, keyCompromise, affiliationChanged, superseded, cessationOfOperation")
