@@ -1,9 +1,11 @@
 import type { MiddlewareHandler } from "hono"
 import { releaseBody } from "../forms/body.ts"
+import { completeAnswers } from "./answer.ts"
 import type { AnyApp } from "./app.ts"
 import type { AppEnv, Ctx } from "./env.ts"
 import { forbidden } from "./failures.ts"
 import { isSafe, refuse } from "./guard.ts"
+import { isLocation, toLocation } from "./location.ts"
 import { rendererFor } from "./render.tsx"
 import { isSecure, SecurityHeaders } from "./security.ts"
 import { currentTrace, repeated } from "./trace.ts"
@@ -16,6 +18,7 @@ export function middleware(app: AnyApp): MiddlewareHandler<AppEnv> {
   return async function edgeApp(c, next) {
     const vars = new Vars(app, c, isSecure(c))
     giveVars(c, vars)
+    completeAnswers(c)
     c.setRenderer(rendererFor(c, app.given.layout))
     const refusal = isSafe(c.req.method) || isExempt(app, c.req.path) ? undefined : await refuse(c, trusted)
     if (refusal !== undefined) c.res = await forbidden(c, refusal)
@@ -29,6 +32,8 @@ export function middleware(app: AnyApp): MiddlewareHandler<AppEnv> {
     // What failed halfway is not kept.
     if (vars.touched && (c.error === undefined || c.res.status < 500)) await sendCookies(c, vars)
     if (vars.sessionIfAsked !== undefined) keepFromCaches(c, vars.sessionIfAsked.mayExist)
+    const location = c.res.headers.get("Location")
+    if (location !== null && !isLocation(location)) c.res.headers.set("Location", toLocation(location))
     headers ??= new SecurityHeaders(app.given.security ?? {}, app.dev)
     headers.put(c.res.headers, { nonce: vars.nonceIfAsked, secure: vars.secure })
     if (app.dev) warnOfLoops(app, c)
