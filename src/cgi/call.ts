@@ -4,13 +4,13 @@ import { HttpError } from "../http/errors.ts"
 import type { Exchange } from "../http/exchange.ts"
 import type { Reply } from "../http/reply.ts"
 import type { ByteSink, ByteStream } from "../http/stream.ts"
+import { receiveBody } from "../spool/request-spool.ts"
 import { Answer, type AnswerHost } from "../http/upstream/answer.ts"
 import type { ConnectionUser, UpstreamConnection } from "../http/upstream/connection.ts"
 import { UpstreamError, type UpstreamFault } from "../http/upstream/error.ts"
 import { beginRequest, CgiHead, RecordReader, stdin, stdinEnd } from "./fastcgi.ts"
 import { cgiParams } from "./params.ts"
 import type { ScriptFacts } from "./params.ts"
-import { spool } from "./spool.ts"
 import { uwsgiPacket } from "./uwsgi.ts"
 
 export type CgiProtocol = { readonly name: "fastcgi" } | { readonly name: "uwsgi"; readonly modifier1: number }
@@ -40,6 +40,8 @@ export interface CgiCallOf {
 
 /** Bytes of an answer that are taken from the server while the client is slow: its process is soon free again. */
 const holdBytes = 262_144
+/** Of a body without a length, which CGI does not know. */
+const memoryBytes = 65_536
 const idempotent = new Set(["GET", "HEAD", "OPTIONS", "PUT", "DELETE"])
 
 export class CgiCall implements ConnectionUser, AnswerHost, ByteSink {
@@ -86,7 +88,7 @@ export class CgiCall implements ConnectionUser, AnswerHost, ByteSink {
     const { x } = this.#of
     x.carrier.onAbort(() => this.#clientGone())
     try {
-      this.#body = x.body !== null && x.body.length < 0 ? await spool(x.body) : x.body
+      this.#body = x.body !== null && x.body.length < 0 ? await receiveBody(x.body, { memory: memoryBytes }) : x.body
       if (this.#over) return this.#body?.cancel()
       const { options } = this.#host
       const params = cgiParams(x, { script: options.script(x), length: this.#body?.length ?? null })
@@ -130,6 +132,8 @@ export class CgiCall implements ConnectionUser, AnswerHost, ByteSink {
   end(): void {
     if (this.#sent) return
     this.#sent = true
+    // From here on the time is the program's.
+    if (this.#answer.head === null) this.#connection?.limit(this.#host.options.headMs)
     if (this.#cgi !== undefined) this.#connection?.write(stdinEnd())
   }
 
@@ -257,6 +261,8 @@ export class CgiCall implements ConnectionUser, AnswerHost, ByteSink {
 
   onTimeout(): void {
     if (this.#orphan) this.#break(undefined)
+    // The program has all that came: its time has not begun.
+    else if (!this.#sent && this.#body?.hungry === true) this.#connection!.limit(this.#host.options.headMs)
     else if (!this.#opened) this.#fail("connect_timeout", { message: "no connection in time" })
     else this.#fail("head_timeout", { message: "no answer in time" })
   }

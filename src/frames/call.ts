@@ -35,6 +35,9 @@ export interface CallOptions {
   ended(): void
 }
 
+/** More than the time between two looks at the deadlines: they are never early. */
+const graceMs = 200
+
 export class Call {
   readonly x: Exchange
   readonly #id: number
@@ -108,7 +111,7 @@ export class Call {
    */
   expire(now: number): boolean {
     if (this.#late || this.#over || (this.#answered && !this.#cancelled)) return false
-    if (this.#request?.hungry === true) this.#deadline = now + this.#timeoutMs
+    if (this.#request?.hungry === true) this.#deadline = now + this.#timeoutMs + graceMs
     if (now < this.#deadline) return false
     this.#late = true
     this.#give(new HttpError(504, "the app did not answer in time"))

@@ -14,6 +14,14 @@ export interface ByteSink {
 export abstract class ByteStream {
   /** Bytes in all where the sender said so (Content-Length), else -1. */
   abstract readonly length: number
+  /** All of it is here: `pipe` delivers it before it returns. */
+  get ready(): boolean {
+    return false
+  }
+  /** A reader has all that came, and waits for the sender. */
+  get hungry(): boolean {
+    return false
+  }
   abstract pipe(sink: ByteSink): void
   abstract pause(): void
   abstract resume(): void

@@ -32,7 +32,7 @@ export class InlineApp {
     if (this.#host === undefined) throw new HttpError(503, `app ${this.#app.name} is not running`)
     if (this.#road !== undefined && wantsWebSocket(x)) return this.#road.send(x)
     const reply = this.#host.handle(x)
-    return reply instanceof Promise && this.#deadlines !== undefined ? this.#deadlines.within(reply) : reply
+    return reply instanceof Promise && this.#deadlines !== undefined ? this.#deadlines.within(reply, x.body) : reply
   }
 
   async stop(deadline: AbortSignal): Promise<void> {

@@ -5,14 +5,14 @@ import type { Reply } from "edge"
 const sweepMs = 100
 
 interface Waiting {
-  readonly untilMs: number
+  untilMs: number
+  readonly body: ByteStream | null
   expire(): void
 }
 
 /** Answers 504 for what takes too long. One timer for all: a timer for each request costs a microsecond. */
 export class Deadlines {
   readonly #timeoutMs: number
-  /** In the order of their deadlines, since all wait equally long. */
   readonly #waiting = new Set<Waiting>()
   #timer: ReturnType<typeof setInterval> | undefined
 
@@ -20,11 +20,13 @@ export class Deadlines {
     this.#timeoutMs = timeoutMs
   }
 
-  within(reply: Promise<Reply>): Promise<Reply> {
+  /** A body that the app has begun to read and that still comes holds the clock: the client's pace is no fault of the app. */
+  within(reply: Promise<Reply>, body: ByteStream | null): Promise<Reply> {
     return new Promise((resolve, reject) => {
       let late = false
       const waiting: Waiting = {
         untilMs: performance.now() + this.#timeoutMs,
+        body,
         expire: () => {
           late = true
           reject(new HttpError(504, "the app did not answer in time"))
@@ -54,7 +56,9 @@ export class Deadlines {
   #sweep(): void {
     const now = performance.now()
     for (const waiting of this.#waiting) {
-      if (waiting.untilMs > now) return
+      // As late as the next look may be: a deadline is never early.
+      if (waiting.body?.hungry === true) waiting.untilMs = now + this.#timeoutMs + sweepMs
+      if (waiting.untilMs > now) continue
       this.#waiting.delete(waiting)
       waiting.expire()
     }

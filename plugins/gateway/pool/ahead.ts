@@ -18,6 +18,8 @@ export interface AheadHost {
   left(waiter: Waiter): void
   /** Waits again, before all others. */
   back(waiter: Waiter): void
+  /** As for any other answer. */
+  answered(reply: Reply): Reply
   /** What became of it where that was not an answer: a retry, or the error. */
   failed(error: unknown, waiter: Waiter): Promise<Reply>
 }
@@ -191,7 +193,7 @@ export class Ahead {
   #answered(sent: Sent, reply: Reply): void {
     if (sent.state === "recalled") return
     sent.state = "answered"
-    sent.waiter.resolve(reply)
+    sent.waiter.resolve(this.#host.answered(reply))
   }
 
   #failed(sent: Sent, error: unknown): void {

@@ -1,5 +1,6 @@
-import type { AppLink, AppSpec, Handler, Live, RequestNow, WorkerInfo } from "edge"
+import type { AppLink, AppSpec, Exchange, Handler, Live, Reply, RequestNow, WorkerInfo } from "edge"
 import { SlotClaims } from "edge"
+import { Buffers } from "./buffers.ts"
 import { Dispatcher } from "./dispatch.ts"
 import type { Line, LineOptions } from "./line.ts"
 import { openLine } from "./line.ts"
@@ -16,7 +17,7 @@ const firstMs = 5000
 export function connect(app: AppSpec, link: AppLink): Live<Handler> {
   let switchboard: Switchboard | undefined
   return {
-    part: x => switchboard!.dispatcher.handle(x),
+    part: x => switchboard!.handle(x),
     start: async () => {
       const page = link.page()
       if (page === undefined) throw new Error(`app ${app.name} has no shared page`)
@@ -30,6 +31,7 @@ export function connect(app: AppSpec, link: AppLink): Live<Handler> {
 /** Keeps one line to every worker there is. */
 class Switchboard {
   readonly dispatcher: Dispatcher
+  readonly #buffers: Buffers
   readonly #app: AppSpec
   readonly #link: AppLink
   readonly #claims: SlotClaims
@@ -44,7 +46,14 @@ class Switchboard {
     this.#app = app
     this.#link = link
     this.#claims = claims
-    this.dispatcher = new Dispatcher(claims, { options: (app.options.gateway as PoolOptions).queue, log: link.log })
+    this.#buffers = new Buffers({ app, claims, log: link.log, indexes: () => this.dispatcher.lines.map(line => line.index) })
+    const options = (app.options.gateway as PoolOptions).queue
+    this.dispatcher = new Dispatcher(claims, { options, log: link.log, answered: this.#buffers.answer })
+  }
+
+  /** A body that is still on its way is received before the request takes a slot, or a place in the queue. */
+  handle(x: Exchange): Promise<Reply> {
+    return this.#buffers.keeps(x) ? this.#buffers.receive(x).then(this.dispatcher.handle) : this.dispatcher.handle(x)
   }
 
   async start(): Promise<void> {

@@ -19,6 +19,13 @@ const unfairMs = 20
 /** A request whose worker dies is tried so often in all. */
 const mostTries = 3
 
+export interface DispatcherOptions {
+  readonly options: PoolOptions["queue"]
+  readonly log: Logger
+  /** Every answer goes through it. */
+  answered(reply: Reply): Reply
+}
+
 /** Sends each request to a worker with a free slot; with none free it waits its turn. One per app and front. */
 export class Dispatcher {
   readonly #claims: SlotClaims
@@ -31,19 +38,22 @@ export class Dispatcher {
   readonly #urgent = new Queue()
   readonly #ahead: Ahead
   readonly #refusals: Refusals
+  readonly #answered: (reply: Reply) => Reply
   #polling = false
   #polls = 0
 
-  constructor(claims: SlotClaims, { options, log }: { options: PoolOptions["queue"]; log: Logger }) {
+  constructor(claims: SlotClaims, { options, log, answered }: DispatcherOptions) {
     this.#claims = claims
     this.#options = options
     this.#bypass = new Set(options.bypass)
+    this.#answered = answered
     this.#refusals = new Refusals({ waitMs: options.wait, claims, log })
     this.#lines = Array.from({ length: claims.workers })
     this.#ahead = new Ahead(claims, {
       over: (ticket, line) => this.#over(ticket, line),
       left: waiter => this.#uncount(waiter),
       back: waiter => this.#back(waiter),
+      answered,
       failed: async (error, { x }) => this.#failed(error, { x, tries: 1 }),
     })
   }
@@ -88,7 +98,7 @@ export class Dispatcher {
     const line = this.#lines[this.#claims.workerOf(ticket)]!
     return line
       .send(x, () => this.#over(ticket, line))
-      .catch((error: unknown) => this.#failed(error, { x, tries }))
+      .then(this.#answered, (error: unknown) => this.#failed(error, { x, tries }))
   }
 
   #least(): Line | undefined {

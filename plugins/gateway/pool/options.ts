@@ -12,6 +12,19 @@ const range = v.pipe(
   v.check(r => r.min <= r.max, "min is more than max"),
 )
 
+const buffer = v.strictObject({
+  requests: v.pipe(
+    v.optional(v.boolean()),
+    v.description("Receive the whole body before a worker is given the request; default for wsgi, fastcgi, uwsgi"),
+  ),
+  answers: v.pipe(
+    v.optional(v.boolean()),
+    v.description("Receive an answer faster than its client does; default for wsgi, fastcgi, uwsgi; event streams never"),
+  ),
+  memory: v.pipe(v.optional(size({ max: "16mb" }), "1mb"), v.description("Of one body in memory; what is above goes to a file without a name below TMPDIR")),
+  disk: v.pipe(v.optional(size(), "1gb"), v.description("All answers of the app on the disk, in each front; past it the worker waits for its client")),
+})
+
 export const poolOptions = v.strictObject({
   workers: v.pipe(
     v.optional(v.union([v.pipe(some, v.maxValue(1000)), range]), 1),
@@ -42,6 +55,11 @@ export const poolOptions = v.strictObject({
   ahead: v.pipe(
     v.optional(v.pipe(count, v.maxValue(maxAhead)), maxAhead),
     v.description("GET requests sent on to a busy threaded worker before it is free; taken back when it is slow. 0: none"),
+  ),
+  buffer: v.pipe(
+    v.optional(v.union([v.literal(false), buffer]), {}),
+    v.transform(b => (b === false ? { ...v.parse(buffer, {}), requests: false, answers: false } : b)),
+    v.description("Bodies kept for slow clients, so that they hold no worker; false: none"),
   ),
   boot_timeout: v.pipe(v.optional(duration(), "30s"), v.description("How long a worker may take until it answers")),
   drain_timeout: v.pipe(

@@ -33,6 +33,14 @@ export class InputStream extends ByteStream {
     this.length = length
   }
 
+  override get ready(): boolean {
+    return this.complete
+  }
+
+  override get hungry(): boolean {
+    return this.wanted && !this.complete
+  }
+
   /** Somebody reads, and has not asked to wait. */
   get wanted(): boolean {
     return this.sink !== undefined && !this.#paused && !this.dropped

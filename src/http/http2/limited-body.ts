@@ -17,6 +17,7 @@ export class LimitedBody extends ByteStream {
   /** Nobody wants it, or it is refused: its bytes are counted and dropped. */
   #dropping = false
   #dropped = 0
+  #paused = false
   #over = false
 
   constructor(request: Request, limits: Limits) {
@@ -41,10 +42,16 @@ export class LimitedBody extends ByteStream {
     })
   }
 
+  override get hungry(): boolean {
+    return this.#sink !== undefined && !this.#paused && !this.#over && !this.#dropping
+  }
+
   pause(): void {
+    this.#paused = true
     this.#inner.pause()
   }
   resume(): void {
+    this.#paused = false
     this.#inner.resume()
   }
 
