@@ -204,15 +204,15 @@ test("what is made slowly reaches a client that reads at once", async () => {
 }, 60_000)
 
 for (const path of ["/short", "/raises"])
-  test(`${path}: an answer that broke off does not look complete to a slow client, and has what came before`, async () => {
+  test(`${path}: an answer that broke off does not look complete to a slow client`, async () => {
     await using edge = await Edge.start({ config: site(wsgi), files })
     const client = await SlowClient.ask(edge, `${path}?2000`)
     await until(async () => (await quick(edge)) === 200)
     client.read()
     await until(() => client.ended)
-    expect(client.bytes).toBe(2000 * 8192)
-    // Without a length only a chunked answer can show it: HTTP/1.1, see wsgi/answers.test.ts.
-    if (path === "/short") expect(client.head).toContain("Content-Length: 99999999")
+    // Where only the close ends a body it must not look like one: a reset, which takes what was under way with it.
+    if (path === "/raises") expect(client.bytes).toBeWithin(1, 2000 * 8192 + 1)
+    else expect([client.bytes, client.head.includes("Content-Length: 99999999")]).toEqual([2000 * 8192, true])
   }, 60_000)
 
 test("a full disk: nothing is lost, the worker waits for its client, the log says so", async () => {
