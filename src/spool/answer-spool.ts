@@ -141,14 +141,14 @@ export class AnswerSpool extends ByteStream implements ByteSink {
     } catch (error) {
       return this.#noDisk(error as Error)
     }
-    const piece = this.#late.length === 1 ? this.#late[0]! : Buffer.concat(this.#late, bytes)
-    this.#late = [piece]
-    this.#file.append(piece, error => this.#wrote(error))
+    const pieces = this.#late.slice()
+    this.#file.append(pieces, error => this.#wrote(error, { pieces: pieces.length, bytes }))
   }
 
-  #wrote(error: Error | null): void {
+  #wrote(error: Error | null, wrote: { pieces: number; bytes: number }): void {
     if (error !== null) return this.#noDisk(error)
-    this.#lateBytes -= this.#late.shift()!.length
+    this.#late.splice(0, wrote.pieces)
+    this.#lateBytes -= wrote.bytes
     this.#write()
     this.#throttle()
     this.#deliver()

@@ -73,10 +73,10 @@ class RequestSpool implements ByteSink {
       return this.#giveUp(error as Error)
     }
     if (this.#file.writing) return
-    const bytes = this.#held.length === 1 ? this.#held[0]! : Buffer.concat(this.#held, this.#heldBytes)
+    const bytes = this.#heldBytes
+    this.#file.append(this.#held, error => this.#wrote(error, bytes))
     this.#held = []
     this.#heldBytes = 0
-    this.#file.append(bytes, error => this.#wrote(error, bytes.length))
   }
 
   #wrote(error: Error | null, bytes: number): void {

@@ -1,5 +1,5 @@
 /** A file without a name, for bytes that wait for a slow client: it is gone with its last descriptor, however we end. */
-import { closeSync, existsSync, openSync, read, unlinkSync, write } from "node:fs"
+import { closeSync, existsSync, openSync, read, unlinkSync, writev } from "node:fs"
 import { join } from "node:path"
 import { HttpError } from "../http/errors.ts"
 import { tempFolder } from "../system/temp-folder.ts"
@@ -7,6 +7,9 @@ import { tempFolder } from "../system/temp-folder.ts"
 /** Private to the process (0700), below TMPDIR; made when the first body needs it, and again when somebody swept it. */
 let folder: string | undefined
 let made = 0
+
+/** Linux takes 1024 at once. */
+const mostPieces = 1024
 
 /** Grows at its end and is read from its front. One write and one read at a time; reads are of what was written. */
 export class SpoolFile {
@@ -36,19 +39,21 @@ export class SpoolFile {
   }
 
   /** All of it or, with an error, nothing. `done` is not called after `close`. */
-  append(bytes: Uint8Array, done: (error: Error | null) => void): void {
+  append(pieces: readonly Uint8Array[], done: (error: Error | null) => void): void {
     this.writing = true
-    this.#write(bytes, 0, done)
+    // Joining them would cost a copy, and as much memory again until the collector comes.
+    this.#write(pieces.length > mostPieces ? [Buffer.concat(pieces)] : pieces, this.size, done)
   }
 
-  #write(bytes: Uint8Array, from: number, done: (error: Error | null) => void): void {
-    write(this.#fd, bytes, from, bytes.length - from, this.size + from, (error, n) => {
+  #write(pieces: readonly Uint8Array[], at: number, done: (error: Error | null) => void): void {
+    writev(this.#fd, pieces, at, (error, n) => {
+      const rest = error === null ? withoutFirst(pieces, n) : []
       // A disk that fills up takes a part, and says why at the next.
-      if (error === null && from + n < bytes.length && !this.#closed) return this.#write(bytes, from + n, done)
+      if (rest.length > 0 && n > 0 && !this.#closed) return this.#write(rest, at + n, done)
       this.writing = false
       if (this.#closed) return this.close()
-      if (error === null) this.size += bytes.length
-      done(error)
+      if (error === null && rest.length === 0) this.size = at + n
+      done(error ?? (rest.length > 0 ? new Error("the disk takes no more") : null))
     })
   }
 
@@ -71,6 +76,14 @@ export class SpoolFile {
     closeSync(this.#fd)
     this.#fd = -1
   }
+}
+
+function withoutFirst(pieces: readonly Uint8Array[], bytes: number): Uint8Array[] {
+  let at = 0
+  while (at < pieces.length && bytes >= pieces[at]!.length) bytes -= pieces[at++]!.length
+  const rest = pieces.slice(at)
+  if (bytes > 0) rest[0] = rest[0]!.subarray(bytes)
+  return rest
 }
 
 /** What a client is told whose body cannot be kept (RFC 4918, 11.5). */
