@@ -78,6 +78,7 @@ export const errors = {
     message: `no app named ${quote(name)}${didYouMean(name, known, { list: "an app is a table [app.NAME]; known" })}`,
   }),
   appBoot: (why: string): Said => ({ code: "app/boot", message: why }),
+  missingOnDisk: (why: string): Said => ({ code: "check/missing", message: why }),
   notInline: (runtime: string): Said => ({
     code: "app/not-inline",
     message: `this gateway runs the app inside the fronts, which the runtime ${quote(runtime)} cannot`,

@@ -83,6 +83,8 @@ export { KEY_ALGORITHMS } from "./certificates/key-algorithm.ts"
 export type { DnsProvider } from "./certificates/dns-provider.ts"
 export type { Wanted } from "./certificates/managed.ts"
 export type { TlsOptions } from "./http/tls.ts"
+export { isMissing } from "./system/missing.ts"
+export { missingModule } from "./frames/python/module.ts"
 export { readPem, readTlsPair } from "./http/tls-pair.ts"
 export { AccessLog } from "./log/access.ts"
 export type { AccessSettings } from "./log/access.ts"
@@ -143,6 +145,11 @@ export interface Live<T> {
   readonly part: T
   start?(): Awaitable<void>
   stop?(deadline: AbortSignal): Awaitable<void>
+  /**
+   * Asked by `edge check` only: whether what the options name is there (folders, files). Throws `ctx.fail` with the place.
+   * A start does not ask, as what is missing may still come: say it in the log, and go on without.
+   */
+  check?(): Awaitable<void>
   /**
    * Takes a command that came by the control socket, in each front alike, while it serves; undefined when it is for
    * somebody else. Plain data in and out; a throw refuses it.
@@ -349,6 +356,8 @@ export interface Runtime {
   /** Default of an app's `concurrency`. */
   readonly concurrency: number
   launch(app: AppSpec): Launch
+  /** For `edge check`: which key of the app names what is not there, and why. Runs nothing of the app. */
+  check?(app: AppSpec): Awaitable<{ readonly key: string; readonly why: string } | undefined>
   /** True when gateway "inline" can run it inside a front (TypeScript). */
   readonly inline?: boolean
 }

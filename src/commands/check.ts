@@ -3,8 +3,9 @@ import type { Config } from "../config/config.ts"
 import { dumpConfig } from "../config/dump.ts"
 import { loadConfig } from "../config/load.ts"
 import { formatPath } from "../config/path.ts"
-import { ConfigError, errors, reason, showFile } from "../errors.ts"
+import { ConfigError, errors, type Problem, reason, showFile } from "../errors.ts"
 import { type Generation, setUp } from "../generation/generation.ts"
+import { findMissing } from "../generation/missing.ts"
 import { createLogger, type Logger } from "../log/logger.ts"
 import { keepPrivateFiles, readPrivateFiles } from "../processes/private-files.ts"
 import { become, findIdentity, isRoot } from "../supervisor/identity.ts"
@@ -33,7 +34,10 @@ async function check(options: Options): Promise<number> {
   dropRights(config)
   const generation = await setUp(config, { log, dev: false })
   if (options.apps === true) await loadInline(generation, { log, failed })
-  tellFailed(failed, config)
+  // What is printed is the config, and may be of another machine.
+  const missing = options.dump === true ? [] : await findMissing(generation, config)
+  const problems = [...missing, ...bootProblems(failed, config).filter(one => !missing.some(({ at }) => at?.startsWith(`${one.at}.`)))]
+  if (problems.length > 0) throw new ConfigError(problems)
   if (options.dump === true) console.log(dumpConfig(config, generation.parts))
   else if (options.json === true) console.log("[]")
   else console.log(summary(config, generation))
@@ -73,13 +77,13 @@ async function loadInline({ apps }: Generation, { log, failed }: { log: Logger; 
   }
 }
 
-function tellFailed(failed: ReadonlyMap<string, string>, config: Config): void {
-  const problems = [...failed].map(([name, why]) => ({
+/** Those that have something missing are told of that: it says more than the worker's death. */
+function bootProblems(failed: ReadonlyMap<string, string>, config: Config): Problem[] {
+  return [...failed].map(([name, why]) => ({
     ...errors.appBoot(why),
     place: config.placeOf(["app", name], { key: true }),
     at: formatPath(["app", name]),
   }))
-  if (problems.length > 0) throw new ConfigError(problems)
 }
 
 function summary(config: Config, { apps, bindings }: Generation): string {

@@ -3,6 +3,7 @@ import { lchownSync } from "node:fs"
 import { createServer } from "node:net"
 import { join } from "node:path"
 import type { Logger } from "../log/logger.ts"
+import { whyNotStarted } from "../apps/program.ts"
 import type { ExecHow } from "../processes/exec.ts"
 import type { AppSpec, Launch, WorkerProcess } from "../plugin.ts"
 import type { AppLog } from "./app-log.ts"
@@ -222,7 +223,8 @@ export function spawnChild(options: WorkerOptions, port = 0): { readonly child: 
     return { child, places: [...(wantsSocket(launch) ? [path] : []), ...(port > 0 ? [`127.0.0.1:${port}`] : [])] as [string] }
   } catch (error) {
     unlinkQuietly(path)
-    throw new Error(`app ${app.name}: cannot run ${launch.argv[0]}: ${(error as Error).message}`, { cause: error })
+    const start = { dir: fill(launch.cwd), env: launch.env }
+    throw new Error(`app ${app.name}: ${whyNotStarted(launch.argv[0] ?? "", start, error)}`, { cause: error })
   } finally {
     if (listening !== undefined) close(listening)
   }

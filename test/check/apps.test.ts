@@ -46,8 +46,8 @@ entry = "fine.ts"
   expect(told).toHaveLength(5)
   expect(told[0]).toContain("typo.tsx:2:16: Export named 'Honno' not found in module 'hono'; did you mean \"Hono\"?")
   expect(told[1]).toBe("site.toml:8:6: app.inside: throws.ts:2:26: too little\n")
-  expect(told[2]).toMatch(/^site\.toml:12:6: app\.missing: [^]*Cannot find module '\S*none\.ts'\n$/)
-  expect(told[3]).toMatch(/^site\.toml:15:6: app\.python: [^]*no_such_module/)
+  expect(told[2]).toMatch(/^site\.toml:13:9: app\.missing\.entry: there is no file \S*none\.ts\n$/)
+  expect(told[3]).toMatch(/^site\.toml:17:11: app\.python\.entry: there is no module no_such_module, neither in \S+ nor where python3 looks\n$/)
   expect(told[4]).toMatch(/^site\.toml:19:6: app\.program: [^]*exit code 7[^]*I refuse/)
 })
 

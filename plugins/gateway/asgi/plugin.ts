@@ -1,4 +1,4 @@
-import { definePlugin, pythonFrames, pythonOptions } from "edge"
+import { definePlugin, missingModule, pythonFrames, pythonOptions } from "edge"
 import * as v from "valibot"
 import exchange from "./edge_asgi_exchange.py" with { type: "text" }
 import front from "./edge_asgi_front.py" with { type: "text" }
@@ -43,6 +43,10 @@ export default definePlugin({
           preload: config.preload,
           files,
         }),
+        check: app => {
+          const why = missingModule(app, { python, entry: config.entry })
+          return why === undefined ? undefined : { key: "entry", why }
+        },
       },
     }
   },

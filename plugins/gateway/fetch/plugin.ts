@@ -1,4 +1,5 @@
-import { definePlugin, selfArgv } from "edge"
+import { resolve } from "node:path"
+import { definePlugin, isMissing, selfArgv } from "edge"
 import * as v from "valibot"
 
 /** Runs a TypeScript or JavaScript app in worker processes of edge itself. */
@@ -11,11 +12,15 @@ export default definePlugin({
       v.description("the app's module, relative to its dir: .ts, .tsx, .js, .jsx or .mjs"),
     ),
   }),
-  setup(_config, ctx) {
+  setup(config, ctx) {
     return {
       part: {
         concurrency: 100,
         inline: true,
+        check: app => {
+          const file = resolve(app.dir, config.entry)
+          return !isMissing(file) ? undefined : { key: "entry", why: `there is no file ${file}` }
+        },
         launch: app => {
           const order = JSON.stringify({ app, dev: ctx.dev })
           // A name for each content: workers of two configs may start at once.

@@ -1,4 +1,4 @@
-import { definePlugin, pythonFrames, pythonOptions } from "edge"
+import { definePlugin, missingModule, pythonFrames, pythonOptions } from "edge"
 import * as v from "valibot"
 import connection from "./edge_wsgi_connection.py" with { type: "text" }
 import environ from "./edge_wsgi_environ.py" with { type: "text" }
@@ -47,6 +47,10 @@ export default definePlugin({
           preload: config.preload,
           files,
         }),
+        check: app => {
+          const why = missingModule(app, { python, entry: config.entry })
+          return why === undefined ? undefined : { key: "entry", why }
+        },
       },
     }
   },

@@ -1,5 +1,5 @@
 import type { Answer, Awaitable, Context, Exchange, Handler } from "edge"
-import { definePlugin, encodePath, HeaderList, HttpError, PASS, Reply } from "edge"
+import { definePlugin, encodePath, HeaderList, HttpError, isMissing, PASS, Reply } from "edge"
 import { Answers } from "./answer.ts"
 import type { Variant } from "./entry.ts"
 import { type Entry, Files } from "./files.ts"
@@ -13,17 +13,27 @@ export default definePlugin({
   name: "static",
   kind: "handler",
   config: staticSchema,
-  setup: (config, ctx) => ({ part: makeStatic(config, ctx) }),
+  setup: (config, ctx) => {
+    const root = new Root(ctx.resolve(config.root), config)
+    const missing = (): string | undefined => (isMissing(root.path) ? `there is no folder ${root.path}` : root.stat(root.path)?.kind === "file" ? `${root.path} is no folder` : undefined)
+    return {
+      part: makeStatic(config, { ctx, root }),
+      // As nginx: the server starts and answers 404 until the folder is there.
+      start: () => void (missing() && ctx.log.warn(`static: ${missing()}; its files are 404 until there is`)),
+      check: () => {
+        const why = missing()
+        if (why !== undefined) throw ctx.fail(why, ["root"])
+      },
+    }
+  },
 })
 
 /** A changed file is seen within this. */
 const CHECK_MS = 1000
 
-function makeStatic(config: StaticConfig, ctx: Context): Handler {
-  const root = new Root(ctx.resolve(config.root), config)
+function makeStatic(config: StaticConfig, { ctx, root }: { ctx: Context; root: Root }): Handler {
   const types = new Types(config.types, config.charset)
   const files = new Files({ config, root, types, checkMs: ctx.dev ? 0 : CHECK_MS })
-  if (root.stat(root.path)?.kind !== "folder") ctx.log.warn(`static: there is no folder ${root.path}`)
   const spa = config.spa === true ? `/${config.index[0] ?? "index.html"}` : config.spa === false ? null : `/${config.spa}`
   const listings = new Listings({ root, hidden: config.hidden })
   const answers = new Answers(variant => files.open(variant))

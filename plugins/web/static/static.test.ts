@@ -442,6 +442,7 @@ describe("symbolic links", () => {
 test("no folder is a warning at start, and everything passes", async () => {
   const ctx = new TestContext({ dir })
   const handler = await setUp(plugin, { root: "nowhere" }, ctx)
+  await ctx.start()
   expect(ctx.lines.map(line => line.level)).toEqual(["warn"])
   expect(await seen(handler, exchange("/x"))).toBe(null)
   mkdirSync(join(dir, "nowhere"))
