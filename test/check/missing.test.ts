@@ -27,6 +27,8 @@ const missing: readonly (readonly [what: string, config: string, says: RegExp])[
   ["the folder of an app's log", `entry = "good.ts"\nlog = "logs/a.log"\n`, /app\.a\.log: there is no folder \S+\/logs\n$/],
   ["the folder of the pid file", `entry = "good.ts"\n[server]\npid_file = "run/edge.pid"\n`, /server\.pid_file: there is no folder/],
   ["the folder of the control socket", `entry = "good.ts"\n[server]\ncontrol = "run/edge.sock"\n`, /server\.control: there is no folder/],
+  ["the folder of a site's access log", `entry = "good.ts"\n[[site]]\nlisten = ["127.0.0.1:1"]\nlog = "logs/a.log"\n[[site.route]]\nrespond = ""\n`, /there is no folder \S+\/logs for an access log/],
+  ["a site that asks the authority", `entry = "good.ts"\n[tls]\nacme = { email = "me@example.com" }\n`, /^site\.toml:11:8: tls\.acme: no site has tls = "auto": nothing is asked of this authority\n$/],
   ["the folder of the access log", `entry = "good.ts"\n[log]\naccess = { path = "logs/access.log" }\n`, /log\.access\.path: there is no folder/],
 ]
 

@@ -72,6 +72,11 @@ export class KeptCertificates {
     return hosts
   }
 
+  /** Some site has `tls = "auto"`. */
+  get asksAuthority(): boolean {
+    return [...this.#wanted.values()].some(({ issuer }) => issuer === "acme")
+  }
+
   plan(acme: Acme = v.parse(acmeSchema, {})): CertificatePlan | undefined {
     const wanting = acme.challenges?.find(type => (type === "dns-01" || type === "dns-account-01") && acme.dns === undefined)
     if (wanting !== undefined) throw this.#ctx.fail(`${wanting} needs somebody who writes the record: dns = { exec = { command = [...] } } or a provider`, ["tls", "acme", "challenges"])

@@ -1,9 +1,17 @@
-import { definePlugin } from "edge"
+import { dirname } from "node:path"
+import { type Context, definePlugin, isMissing } from "edge"
 import { makeBindings } from "./bindings.ts"
 import { KeptCertificates } from "./certificates.ts"
 import { webSchema } from "./schema.ts"
 import { refuseRouteKeys } from "./site.ts"
 import { SiteLogs } from "./site-log.ts"
+
+/** For `edge check`: an authority that nobody asks is a misunderstanding, and logs are made, their folders are not. */
+function checkSites({ kept, logs, acme, ctx }: { kept: KeptCertificates; logs: SiteLogs; acme: unknown; ctx: Context }): void {
+  if (acme !== undefined && !kept.asksAuthority) throw ctx.fail('no site has tls = "auto": nothing is asked of this authority', ["tls", "acme"])
+  const folder = logs.files.map(file => dirname(file)).find(isMissing)
+  if (folder !== undefined) throw ctx.fail(`there is no folder ${folder} for an access log`)
+}
 
 /** Layer 1: sites by host, routes by path, the middleware around them. */
 export default definePlugin({
@@ -17,6 +25,6 @@ export default definePlugin({
     const bindings = await makeBindings(config, { ctx, logs, kept })
     const certificates = kept.plan(config.tls?.acme)
     const dns = await kept.provider(config.tls?.acme)
-    return { part: { bindings, logFiles: logs.files, ...(certificates !== undefined && { certificates }), ...(dns !== undefined && { dns }) }, start: () => logs.open(), stop: () => logs.close() }
+    return { part: { bindings, logFiles: logs.files, ...(certificates !== undefined && { certificates }), ...(dns !== undefined && { dns }) }, start: () => logs.open(), stop: () => logs.close(), check: () => checkSites({ kept, logs, acme: config.tls?.acme, ctx }) }
   },
 })

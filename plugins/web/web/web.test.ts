@@ -389,7 +389,7 @@ describe("mistakes are errors with their place", () => {
     ["bad path", `[[site]]\n[[site.route]]\npath = "x"\nrespond = "x"\n`, 'site.toml:3:8: site[0].route[0].path: the path "x" must begin with "/"'],
     ["star in the middle", `[[site]]\n[[site.route]]\npath = "/a/*/b"\nrespond = "x"\n`, 'may have "*" only at its end'],
     ["missing error page", `[[site]]\nerrors = { 404 = "no.html" }\n${route}`, "site.toml:2:18: site[0].errors.404"],
-    ["automatic certificates", `[[site]]\ntls = "auto"\n${route}`, 'site.toml:2:7: site[0].tls: tls = "auto" is not available yet'],
+    ["automatic certificates", `[[site]]\ntls = "auto"\n${route}`, 'site.toml:2:7: site[0].tls: tls = "auto" needs names'],
     ["no site", `[server]\n`, "there is no site"],
   ])("%s", async (_, toml, message) => {
     expect(await mistake(toml)).toContain(message)
