@@ -125,6 +125,32 @@ test("a reader that takes nothing is cut", async () => {
   socket.destroy()
 })
 
+test("a reader that takes nothing of a file is cut, one that takes a little now and then is not", async () => {
+  const file = join(folder, "big")
+  writeFileSync(file, new Uint8Array(32 * 1024 * 1024))
+  let closed = 0
+  const handler = () => {
+    const fd = openSync(file, "r")
+    return new Reply(200, undefined, { fd, start: 0, end: 32 * 1024 * 1024, close: () => (closed++, closeSync(fd)) })
+  }
+  const listener = serve(handler, { limits: { ...defaultLimits, sendTimeoutMs: 1000 } })
+  const [idle, slow] = await Promise.all([dial(listener), dial(listener)])
+  idle.pause()
+  idle.write(get("/"))
+  let got = 0
+  slow.on("data", chunk => {
+    got += chunk.length
+    slow.pause()
+    setTimeout(() => slow.resume(), 20)
+  })
+  slow.write(get("/"))
+  await until(() => listener.connections === 1)
+  await until(() => got > 32 * 1024 * 1024)
+  expect(closed).toBe(2)
+  idle.destroy()
+  slow.destroy()
+}, 60_000)
+
 test("a body waits for a slow handler", async () => {
   let body: ByteStream | undefined
   let got = 0

@@ -26,6 +26,8 @@ export class Output {
   #to = 0
   /** Not yet taken by the socket, in order. */
   #tail: Uint8Array[] = noTail
+  /** The socket did not take all that was offered, and its caller keeps the rest. */
+  #full = false
   /** The socket is gone: bytes are dropped. */
   closed = false
   /** `sendFile` may be tried. */
@@ -39,7 +41,7 @@ export class Output {
 
   /** The peer is slow: wait for `drain` to return true. */
   get blocked(): boolean {
-    return this.#tail.length > 0
+    return this.#full || this.#tail.length > 0
   }
 
   get corked(): boolean {
@@ -88,6 +90,7 @@ export class Output {
     this.#flush()
     if (this.closed || this.#tail.length > 0) return 0
     const taken = this.#socket.write(bytes, from, size)
+    this.#full = taken >= 0 && taken < size
     if (taken >= 0) return taken
     this.closed = true
     return 0
@@ -102,6 +105,7 @@ export class Output {
 
   /** The socket can take more; true when nothing waits any longer. */
   drain(): boolean {
+    this.#full = false
     const tail = this.#tail
     let i = 0
     while (i < tail.length) {
