@@ -204,6 +204,17 @@ test("one client's limit is nobody else's", async () => {
   expect((await ask("2.2.2.2", "/c")).status).toBe(200)
 }, 60_000)
 
+test("an error page of one client's refusal is kept for nobody, whatever default_ttl says", async () => {
+  const origin = secrets()
+  const to = `proxy = "http://127.0.0.1:${origin.port}"`
+  const site = `[[site]]\nlisten = ["127.0.0.1:0"]\nerrors = { 403 = "page.html", 429 = "page.html", 503 = "page.html" }\nintercept_errors = true\nuse = [{ cache = { default_ttl = { any = "10m" } } }]\n`
+  const config = `${site}[[site.route]]\npath = "/ip"\nuse = [${checks.ip.use}]\n${to}\n[[site.route]]\npath = "/rate"\nuse = [{ rate_limit = { rate = "1/h" } }]\n${to}\n`
+  const edge = await start(config, { "page.html": "the page" })
+  const ask = async (path: string, from: string) => (await fetch(edge.url(path), { headers: { "x-forwarded-for": from } })).status
+  expect([await ask("/ip", "1.2.3.4"), await ask("/ip", "10.0.0.1"), await ask("/ip", "1.2.3.4")]).toEqual([403, 200, 403])
+  expect([await ask("/rate?a", "1.1.1.1"), await ask("/rate?b", "1.1.1.1"), await ask("/rate?b", "2.2.2.2")]).toEqual([200, 429, 200])
+}, 60_000)
+
 test("a mirror around a check copies only what that lets through", async () => {
   const origin = secrets()
   const shadow = secrets()

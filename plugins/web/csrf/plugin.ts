@@ -1,4 +1,4 @@
-import { definePlugin, type Exchange, HttpError, inEveryReading } from "edge"
+import { definePlugin, type Exchange, forThisClient, HttpError, inEveryReading } from "edge"
 import * as v from "valibot"
 
 const origin = v.pipe(v.string(), v.regex(/^https?:\/\/[a-z0-9.-]+(?::\d+)?$|^https?:\/\/\[[0-9a-f:]+\](?::\d+)?$/, 'must be an origin such as "https://app.example.com", in lower case'))
@@ -29,6 +29,7 @@ export default definePlugin({
       part: next => x => {
         if (safe.has(x.method) && !(websockets && x.headers.get("upgrade")?.toLowerCase() === "websocket")) return next(x)
         if (isFromHere(x) || origins.has(x.headers.get("origin") ?? "") || inEveryReading(x, isExcepted)) return next(x)
+        forThisClient(x)
         throw refusal
       },
     }

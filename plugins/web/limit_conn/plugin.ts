@@ -1,4 +1,4 @@
-import { type Answer, type ClientKey, clientKey, type Context, definePlugin, type Exchange, type Handler, HttpError, PASS, trustedPeers } from "edge"
+import { type Answer, type ClientKey, clientKey, type Context, definePlugin, type Exchange, forThisClient, type Handler, HttpError, PASS, trustedPeers } from "edge"
 import { limitConnSchema, type RuleOptions } from "./schema.ts"
 import { BusyTable, PULSE_MS, REFUSED, wordsFor } from "./table.ts"
 
@@ -67,6 +67,8 @@ function limited(rule: Rule, next: Handler): Handler {
     if (place === REFUSED) {
       rule.refused(x)
       if (options.dry_run) return next(x)
+      // An error page of it, in a cache, would be for all.
+      forThisClient(x)
       throw new HttpError(options.status, `${options.limit} requests are under way already`, { headers: [["Retry-After", "1"]], quiet: true })
     }
     let under = true

@@ -1,4 +1,4 @@
-import { after, type Context, definePlugin, type Exchange, type Handler, HttpError, type Reply } from "edge"
+import { after, type Context, definePlugin, type Exchange, forThisClient, type Handler, HttpError, type Reply } from "edge"
 import { Rule } from "./rule.ts"
 import { rateLimitSchema, type RuleOptions } from "./schema.ts"
 
@@ -64,7 +64,7 @@ function limited(rules: readonly Rule[], next: Handler): Handler {
         rule.refused(x)
         if (rule.options.dry_run) continue
         if (taken !== undefined) giveBack(taken)
-        throw refusal(rule)
+        throw refusal(rule, x)
       }
       if (rule.tells) {
         policies += policies === "" ? rule.policy : `, ${rule.policy}`
@@ -89,7 +89,7 @@ function counted(rule: Rule, next: Handler): Handler {
     const key = rule.key(x)
     if (table.look(key, Date.now()) <= 0) {
       rule.refused(x)
-      if (!rule.options.dry_run) throw refusal(rule)
+      if (!rule.options.dry_run) throw refusal(rule, x)
     }
     const note = (status: number): void => {
       if (counts(status) && table.take(key, Date.now())) sharing?.counted(key)
@@ -126,7 +126,7 @@ async function settle(taken: readonly Taken[], x: Exchange): Promise<void> {
   })
   if (first === undefined) return
   giveBack(taken.filter((_, i) => within[i]))
-  throw refusal(first.rule)
+  throw refusal(first.rule, x)
 }
 
 function giveBack(taken: readonly Taken[]): void {
@@ -137,7 +137,9 @@ function giveBack(taken: readonly Taken[]): void {
 }
 
 /** RFC 6585, 4. */
-function refusal(rule: Rule): HttpError {
+function refusal(rule: Rule, x: Exchange): HttpError {
+  // An error page of it, in a cache, would be for all.
+  forThisClient(x)
   const headers: [string, string][] = [["Retry-After", String(Math.max(1, Math.ceil(rule.table.waitMs / 1000)))]]
   if (rule.options.headers !== "never") headers.push(["RateLimit-Policy", rule.policy], ["RateLimit", rule.left])
   return new HttpError(rule.options.status, `the rate limit "${rule.name}" is reached`, { headers, quiet: true })
