@@ -38,7 +38,7 @@ export function toReply(response: Response, dropped?: (name: string) => void): A
   const bodiless = status === 204 || status === 205 || status === 304
   const reply = new Reply(status, listOf(response, { text: typeof text === "string" && !bodiless, dropped }))
   // Of fetch's answer it was the other server's word about another connection.
-  if (response.url === "" && response.headers.has("connection")) reply.closes = saysClose("connection", response.headers.get("connection")!)
+  if (closing && response.url === "") reply.closes = true
   const { statusText } = response
   if (statusText !== "") reply.reason = statusText
   if (bodiless) {
@@ -88,9 +88,13 @@ function isFile(whole: Blob | true): whole is Bun.BunFile {
   return whole !== true && "exists" in whole && typeof (whole as Bun.BunFile).name === "string"
 }
 
+/** What the last `listOf` found: the app wants the connection closed. */
+let closing = false
+
 /** With `text` the body is known: it says its length itself, and has a type if the app gave none. */
 function listOf(response: Response, { text, dropped }: { text: boolean; dropped: ((name: string) => void) | undefined }): HeaderList {
   const flat: string[] = []
+  closing = false
   const all = response.headers.toJSON() as Record<string, string | string[]>
   let typed = !text
   for (const name in all) {
@@ -98,6 +102,7 @@ function listOf(response: Response, { text, dropped }: { text: boolean; dropped:
     // Of the connection, and the time, which are the engine's: the same from a worker (frames/heads.ts).
     if (name === "date") continue
     if (isHopByHop(name) && !(name === "upgrade" && response.status === 426)) {
+      closing ||= saysClose(name, String(value))
       dropped?.(name)
       continue
     }

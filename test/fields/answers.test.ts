@@ -13,15 +13,35 @@ export default { fetch: request => {
   const headers = new Headers(lines[kind])
   return new Response("ok", { status: kind === "upgrade" ? 426 : 200, headers })
 } }`,
+  "w.py": `
+import json
+lines = json.loads('''${json}''')
+def app(environ, start_response):
+    kind = environ["QUERY_STRING"][2:]
+    start_response("426 Upgrade Required" if kind == "upgrade" else "200 OK", [(k, v) for k, v in lines[kind]] + [("Content-Length", "2")])
+    return [b"ok"]
+`,
+  "a.py": `
+import json
+lines = json.loads('''${json}''')
+async def app(scope, receive, send):
+    if scope["type"] != "http": return
+    kind = scope["query_string"].decode()[2:]
+    headers = [(k.lower().encode(), v.encode()) for k, v in lines[kind]]
+    await send({"type": "http.response.start", "status": 426 if kind == "upgrade" else 200, "headers": headers + [(b"content-length", b"2")]})
+    await send({"type": "http.response.body", "body": b"ok"})
+`,
   "php/index.php": `<?php foreach (json_decode('${json}')->{$_GET["k"]} as [$k, $v]) header("$k: $v"); if ($_GET["k"] === "upgrade") http_response_code(426); header("Content-Length: 2"); echo "ok";`,
 }
+
+const kinds = ["fetch", "inline", "wsgi", "asgi", "php"]
 
 describeWith(["php-fpm"], "an app's word about the connection", () => {
   let edge: Edge
   beforeAll(async () => {
     const php = `[app.php]\nruntime = "fastcgi"\nroot = "php"\n${process.getuid!() === 0 ? `user = "www-data"\n` : ""}`
-    const apps = `[app.fetch]\nentry = "f.ts"\nworkers = 1\n[app.inline]\nentry = "f.ts"\ngateway = "inline"\n${php}`
-    const routes = ["fetch", "inline", "php"].map(name => `[[site.route]]\npath = "/${name}"\napp = "${name}"\n`)
+    const apps = `[app.fetch]\nentry = "f.ts"\nworkers = 1\n[app.inline]\nentry = "f.ts"\ngateway = "inline"\n[app.wsgi]\nruntime = "wsgi"\nentry = "w:app"\nworkers = 1\n[app.asgi]\nruntime = "asgi"\nentry = "a:app"\nworkers = 1\n${php}`
+    const routes = kinds.map(name => `[[site.route]]\npath = "/${name}"\napp = "${name}"\n`)
     edge = await Edge.start({ config: `[server]\nfronts = 1\n[log]\naccess = { format = "off" }\n[[site]]\nlisten = ["127.0.0.1:0"]\n${routes.join("")}${apps}`, files })
   }, 60_000)
   afterAll(() => edge?.[Symbol.asyncDispose]())
@@ -38,12 +58,12 @@ describeWith(["php-fpm"], "an app's word about the connection", () => {
     return { head, went: client.text.split("HTTP/1.1 ").length === 3 }
   }
 
-  test.each(["fetch", "inline", "php"])("%s closes", async name => {
+  test.each(kinds)("%s closes", async name => {
     const close = await two(name, "close")
     expect([close.went, close.head.match(/^connection: .*$/gm)]).toEqual([false, ["connection: close"]])
   })
 
-  test.each(["fetch", "inline", "php"])("%s: the rest is the engine's", async name => {
+  test.each(kinds)("%s: the rest is the engine's", async name => {
     const keep = await two(name, "keep")
     expect(keep.went).toBe(true)
     expect(keep.head).not.toMatch(/^(?:connection|keep-alive|trailer|upgrade):/m)

@@ -92,7 +92,8 @@ async function ask(path: string, init: RequestInit = {}): Promise<{ response: Re
 test("target, Host, fields and forwarding as over HTTP/1.1; many requests on one connection", async () => {
   const { response, seen } = await ask("/a%2Fb//c?d=%20", { headers: { "X-B": "1", "X-Drop": "2", Connection: "X-Hop", "X-Hop": "3", "User-Agent": "t" } })
   expect(seen.url).toBe("https://example.com/a%2Fb//c?d=%20")
-  expect(seen.headers).toMatchObject({ "x-b": "1", "x-set": "1", "user-agent": "t", "x-forwarded-for": "127.0.0.1", "x-forwarded-proto": "http", "x-forwarded-host": "example.com" })
+  expect(seen.headers).toMatchObject({ "x-b": "1", "x-set": "1", "user-agent": "t", "x-forwarded-for": "127.0.0.1", "x-forwarded-proto": "http", "x-forwarded-host": "example.com", via: "1.1 edge" })
+  expect(response.headers.get("via")).toBe("2 edge")
   for (const name of ["x-drop", "x-hop", "connection"]) expect(seen.headers[name]).toBeUndefined()
   expect([response.headers.getSetCookie(), response.headers.get("x-a")]).toEqual([["a=1", "b=2"], "b"])
   ports.clear()
