@@ -155,6 +155,22 @@ function suite(setup: () => Promise<Setup>): void {
     expect((await Promise.all(codes)).toSorted()).toEqual([303, 422, 422, 422])
   })
 
+  test("an address of an internationalised domain signs up once, however it is typed, and gets its mail", async () => {
+    await using edge = await served(await setup())
+    const igor = new Browser(edge)
+    expect((await igor.post("/signup", { name: "Игорь", email: "Info@Почта.рф", password: GOOD })).status).toBe(200)
+    expect((await igor.post(await mailed(edge, "/verify"), {})).status).toBe(303)
+    expect(await igor.who()).toBe("info@xn--80a1acny.xn--p1ai")
+    const mails = readdirSync(join(edge.dir, "mails")).map(name => readFileSync(join(edge.dir, "mails", name), "utf8"))
+    expect(mails.filter(text => /^To: info@xn--80a1acny\.xn--p1ai$/m.test(text))).toHaveLength(1)
+    for (const email of ["info@почта.рф", "info@xn--80a1acny.xn--p1ai"]) {
+      const again = new Browser(edge)
+      expect((await again.login(GOOD, email)).status).toBe(303)
+      expect(await again.who()).toBe("info@xn--80a1acny.xn--p1ai")
+    }
+    expect((await new Browser(edge).post("/signup", { name: "x", email: "почта@почта.рф", password: GOOD })).status).toBe(422)
+  })
+
   test("brute force on all workers at once gets no more tries than the limit; unlock lets in", async () => {
     await using edge = await served(await setup())
     const origin = new URL(edge.url("/")).origin

@@ -1,6 +1,7 @@
 /** People and their passwords. Everything that changes a password, an address or a right of entry goes through here. */
 import { endSessionsOf } from "../app/session.ts"
 import { database, transaction } from "../db/database.ts"
+import { toEmail } from "../db/email-address.ts"
 import { ValidationError } from "../db/errors.ts"
 import { Hashing } from "./hashing.ts"
 import { Password, User, type UserRow } from "./models.ts"
@@ -21,7 +22,7 @@ export interface NewUser {
 
 /** As addresses are kept and compared. */
 export function normalEmail(email: string): string {
-  return email.trim().toLowerCase()
+  return toEmail(email).toLowerCase()
 }
 
 /** What sessions of a user are filed under. */

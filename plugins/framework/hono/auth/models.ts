@@ -1,4 +1,5 @@
 import * as v from "valibot"
+import { emailAddress } from "../db/email-address.ts"
 import { boolean, datetime, email, integer, json, many, references, text } from "../db/fields.ts"
 import { model } from "../db/model.ts"
 
@@ -16,7 +17,7 @@ export const Group = model(
 )
 
 /** Small letters: `Ann@x.org` and `ann@x.org` are one mailbox with every provider that people use. */
-const address = v.pipe(v.string(), v.trim(), v.toLowerCase(), v.email(), v.maxLength(254))
+const address = v.pipe(emailAddress, v.toLowerCase())
 
 /** One line: a name goes into mails and pages, where a line end could begin something else. */
 const oneLine = v.pipe(v.string(), v.trim(), v.minLength(1), v.maxLength(150), v.regex(/^\P{Cc}*$/u, "Has a character that a name cannot have."))

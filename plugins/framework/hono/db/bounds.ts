@@ -5,6 +5,7 @@
  */
 import { shown } from "./compare.ts"
 import { decimalSize, exactOf, floorUnits, postgresDigits, textOf, unitsOf } from "./decimal.ts"
+import { toEmail } from "./email-address.ts"
 import { ConditionError } from "./errors.ts"
 import type { Field, FieldKind } from "./field.ts"
 import { FIRST_MOMENT, isDay, isStorable, isUuid, LAST_MOMENT } from "./schemas.ts"
@@ -41,6 +42,8 @@ export function boundsOf(field: Field | undefined, name: string, postgres: boole
       return value => (typeof value === "string" ? only(isDay(value), value) : wrong('a day as text, "2026-11-23"', value))
     case "uuid":
       return value => (typeof value === "string" ? only(isUuid(value), value.toLowerCase()) : wrong("a text", value))
+    case "email":
+      return value => (typeof value === "string" ? only(isStorable(value), toEmail(value)) : wrong("a text", value))
     default:
       return value => (typeof value === "string" ? only(isStorable(value), value) : wrong("a text", value))
   }

@@ -1,6 +1,7 @@
 import * as v from "valibot"
 import type { Field, FieldKind, FieldOptions } from "./field.ts"
 import { decimalSize } from "./decimal.ts"
+import { emailAddress } from "./email-address.ts"
 import type { AnyModel } from "./model.ts"
 import { words } from "./naming.ts"
 import { day, decimalOf, jsonValue, moment, storable, uuidText } from "./schemas.ts"
@@ -41,8 +42,9 @@ export function slug<const O extends FieldOptions<string> & { from?: string; max
   return make("slug", schema, options)
 }
 
+/** An e-mail address; its domain is kept in ASCII ("info@xn--80a1acny.xn--p1ai" for info@почта.рф), and compared so. */
 export function email<const O extends FieldOptions<string>>(options?: O): Made<string, O> {
-  return make("email", v.pipe(storable, v.trim(), v.email(), v.maxLength(254)), options)
+  return make("email", emailAddress, options)
 }
 
 /** An absolute http or https URL: `javascript:` in a link is the attack. */

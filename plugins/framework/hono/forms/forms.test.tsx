@@ -8,7 +8,8 @@ import * as v from "valibot"
 import { describeWith } from "../../../../test/kit/needs.ts"
 import { Postgres } from "../../../../test/kit/postgres.ts"
 import { Database, useDatabase } from "../db/database.ts"
-import { boolean, choice, datetime, decimal, integer, json, many, markdown, references, slug, text, url } from "../db/fields.ts"
+import { emailAddress } from "../db/email-address.ts"
+import { boolean, choice, datetime, decimal, email, integer, json, many, markdown, references, slug, text, url } from "../db/fields.ts"
 import { readMigrations, writeMigration } from "../db/migrate/files.ts"
 import { makeMigration } from "../db/migrate/make.ts"
 import { runnerFor } from "../db/migrate/runner.ts"
@@ -58,6 +59,19 @@ const Contact = form(
   }),
   { fields: { size: { widget: "radio" } }, check: values => (values.name === "root" ? { name: "Not you.", "": "Go away." } : undefined) },
 )
+
+test("addresses with internationalised domains, of a model and of a schema", async () => {
+  const Reader = model("reader", { address: email() })
+  const both = [form(Reader), form(v.object({ address: emailAddress }))]
+  for (const one of both) {
+    for (const typed of ["info@почта.рф", " info@xn--80a1acny.xn--p1ai "]) {
+      const bound = await one.check(body({ address: typed }))
+      expect([bound.errors, bound.values]).toEqual([{}, { address: "info@xn--80a1acny.xn--p1ai" }] as never)
+    }
+    expect((await one.check(body({ address: "info@почта" }))).errors).toEqual({ address: "Please give a valid e-mail address." } as never)
+    expect(await drawn(<FormView form={one.blank()} />)).toContain('type="email"')
+  }
+})
 
 describe("of a schema", () => {
   const good = { name: " Ann ", email: "ann@example.com", colours: ["red", "blue"], size: "small", terms: "on", on: "2026-02-03T04:05", unknown: "x" }

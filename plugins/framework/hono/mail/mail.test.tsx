@@ -84,6 +84,16 @@ describe("back ends", () => {
     expect(heard.messages.join("")).not.toContain("hidden@")
   })
 
+  test("SMTP: an internationalised domain goes out in ASCII", async () => {
+    const { port, heard } = smtpServer()
+    await started({ MAIL_URL: `smtp://127.0.0.1:${port}`, MAIL_FROM: "news@münchen.example" })
+    await mail.send({ ...hello, to: { name: "Почта", address: "info@почта.рф" }, replyTo: "ann@例え.テスト" })
+    expect(heard.commands).toContain("MAIL FROM:<news@xn--mnchen-3ya.example>")
+    expect(heard.commands).toContain("RCPT TO:<info@xn--80a1acny.xn--p1ai>")
+    expect(heard.messages[0]).toContain("<info@xn--80a1acny.xn--p1ai>")
+    expect(heard.messages[0]).toContain("Reply-To: ann@xn--r8jz45g.xn--zckzah")
+  })
+
   test("SMTP: what the server refuses is an error of send", async () => {
     const { port } = smtpServer({ RCPT: "550 no such mailbox" })
     await started({ MAIL_URL: `smtp://127.0.0.1:${port}` })

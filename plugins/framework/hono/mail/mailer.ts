@@ -1,5 +1,6 @@
 import type { AnyApp } from "../app/app.ts"
 import { currentApp } from "../app/current.ts"
+import { withAsciiDomain } from "../db/email-address.ts"
 import { type Address, checkLetter, type Letter, type Message } from "./message.ts"
 import { textOf } from "./text-of.ts"
 import { type Transport, transportFor } from "./transports.ts"
@@ -43,11 +44,11 @@ export class Mailer {
   async send(message: Message): Promise<void> {
     const html = message.body === undefined ? message.html : String(await message.body)
     const letter: Letter = {
-      from: message.from ?? this.from,
-      to: Array.isArray(message.to) ? message.to : [message.to as Address],
-      cc: message.cc ?? [],
-      bcc: message.bcc ?? [],
-      ...(message.replyTo !== undefined && { replyTo: message.replyTo }),
+      from: reachable(message.from ?? this.from),
+      to: (Array.isArray(message.to) ? message.to : [message.to as Address]).map(reachable),
+      cc: (message.cc ?? []).map(reachable),
+      bcc: (message.bcc ?? []).map(reachable),
+      ...(message.replyTo !== undefined && { replyTo: reachable(message.replyTo) }),
       subject: message.subject,
       text: message.text ?? (html === undefined ? "" : await textOf(html)),
       ...(html !== undefined && { html }),
@@ -74,6 +75,11 @@ export class Mailer {
   #env(name: string): string | undefined {
     return (this.#app.isBooted ? this.#app.booted.env[name] : undefined) || undefined
   }
+}
+
+/** Mail servers are found by the ASCII form of a domain. */
+function reachable(address: Address): Address {
+  return typeof address === "string" ? withAsciiDomain(address) : { ...address, address: withAsciiDomain(address.address) }
 }
 
 const mailers = new WeakMap<AnyApp, Mailer>()
