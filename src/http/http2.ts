@@ -162,6 +162,8 @@ export class Http2 implements Accepted, StreamCounter, Timed {
         },
       })
     } catch (error) {
+      // A client that was cut or left meanwhile took its server with it.
+      if (this.#closed) return
       this.#host.log.error("the HTTP/2 server of a connection cannot be reached", { error })
       this.destroy()
     }
