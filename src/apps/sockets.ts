@@ -4,6 +4,7 @@
  */
 import { chmodSync } from "node:fs"
 import { AppServer, Facts } from "./facts.ts"
+import { encodeRequestHead } from "../frames/heads.ts"
 import type { Exchange } from "../http/exchange.ts"
 import { HeaderList } from "../http/headers.ts"
 import type { Reply } from "../http/reply.ts"
@@ -58,21 +59,22 @@ export class AppSockets {
   }
 }
 
-/** The front's way to AppSockets: the upgrade is answered by the app, then bytes flow both ways. */
+/** The front's way to AppSockets and to those of Python workers: the upgrade is answered by the app, then bytes flow both ways. */
 export class SocketRoad {
   readonly #upstream: HttpUpstream
+  readonly #head: boolean
 
-  constructor(path: string, options: { timeoutMs?: number } = {}) {
+  /** `head`: the worker is sent the head of a REQUEST frame in place of the client's fields. */
+  constructor(path: string, options: { timeoutMs?: number; head?: boolean } = {}) {
     const target = { id: `unix:${path}`, hostname: "", port: 0, unix: path, secure: false, prefix: "", authority: "localhost" }
+    this.#head = options.head ?? false
     // One connection per WebSocket: nothing is kept, so that a closed worker is seen at once.
     this.#upstream = new HttpUpstream({ target, keepIdle: 0, limits: { headMs: options.timeoutMs || Infinity } })
   }
 
   /** `over` is called once, when the WebSocket is closed or was refused. */
   send(x: Exchange, over?: () => void): Promise<Reply> {
-    const headers = HeaderList.from(x.headers)
-    headers.set(factsHeader, JSON.stringify([x.ip, x.conn.peerPort, x.scheme, x.prefix]).replace(/[^\x20-\x7e]/g, escapeWide))
-    return this.#upstream.send(x.with({ headers }), over)
+    return this.#upstream.send(x.with({ headers: this.#head ? headOf(x) : factsOf(x) }), over)
   }
 
   get active(): number {
@@ -92,6 +94,20 @@ export function wantsWebSocket(x: Exchange): boolean {
   if (x.method !== "GET" || x.httpVersion !== "1.1" || x.body !== null) return false
   if (x.headers.get("upgrade")?.toLowerCase() !== "websocket") return false
   return x.headers.get("connection")?.toLowerCase().split(",").some(option => option.trim() === "upgrade") === true
+}
+
+function factsOf(x: Exchange): HeaderList {
+  const headers = HeaderList.from(x.headers)
+  headers.set(factsHeader, JSON.stringify([x.ip, x.conn.peerPort, x.scheme, x.prefix]).replace(/[^\x20-\x7e]/g, escapeWide))
+  return headers
+}
+
+/** Nothing of the client's beside it: the worker reads this one field. */
+function headOf(x: Exchange): HeaderList {
+  const head = encodeRequestHead(x)
+  const bytes = Buffer.allocUnsafe(head.length)
+  head.write(bytes, 0)
+  return HeaderList.shared(["Connection", "Upgrade", "Upgrade", "websocket", "Edge-Head", bytes.toString("base64")])
 }
 
 function escapeWide(c: string): string {

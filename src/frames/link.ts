@@ -15,6 +15,8 @@ export interface Hello {
   readonly concurrency?: number
   /** Unix socket that takes WebSockets as raw HTTP upgrades. */
   readonly ws?: string
+  /** There it wants the head of a REQUEST frame, in the field edge-head (base64). */
+  readonly head?: boolean
   /** It takes WebSockets as MESSAGE frames. */
   readonly messages?: boolean
 }

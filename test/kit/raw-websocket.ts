@@ -117,6 +117,12 @@ export class RawWebSocket {
     return this.#bytes.toString()
   }
 
+  /** The first `n` bytes of what comes, as text; less at the end of the connection. */
+  async bytes(n: number): Promise<string> {
+    await this.#until(() => this.#bytes.length >= n || this.ended)
+    return this.#bytes.toString("latin1", 0, n)
+  }
+
   pause(): void {
     this.#socket.pause()
   }

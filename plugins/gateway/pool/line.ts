@@ -79,11 +79,11 @@ class FrameLine implements Line {
   readonly #road: SocketRoad | undefined
 
   constructor(client: FrameClient, { app, worker }: LineOptions) {
-    const { ws, messages } = client.hello
+    const { ws, head, messages } = client.hello
     this.index = worker.index
     this.serial = worker.serial
     this.#client = client
-    this.#road = ws === undefined ? undefined : new SocketRoad(ws, { timeoutMs: app.timeoutMs })
+    this.#road = ws === undefined ? undefined : new SocketRoad(ws, { timeoutMs: app.timeoutMs, head: head === true })
     this.sockets = ws !== undefined ? "road" : messages === true ? "slot" : "none"
   }
 

@@ -28,6 +28,8 @@ TURN_SECONDS = 0.001
 class Server:
     # Set before run().
     control = None
+    # WebSockets; None: the app has none.
+    sockets = None
     # We are a child that the app forked.
     forked = False
 
@@ -82,12 +84,20 @@ class Server:
             timer.start()
         self.wake()
 
+    def terminate(self):
+        """SIGTERM: the supervisor's patience is over, with WebSockets too."""
+        self.drain("SIGTERM")
+        if self.sockets is not None:
+            self.sockets.cut()
+
     def depth(self):
         """Exchanges that run or wait, also those whose front is gone."""
         return len(self.running) + (len(self.waiting) if self.threads == 1 else self.tasks.qsize())
 
     def doing(self, ident):
         x = self.running.get(ident)
+        if x is None and self.sockets is not None:
+            return self.sockets.doing(ident)
         return "" if x is None else "%s for %.3f s" % (x.name(), monotonic() - x.since)
 
     # The main thread
@@ -177,6 +187,9 @@ class Server:
         connection.close()
 
     def may_end(self):
+        # How long open WebSockets last is for the supervisor to say (tunnel_grace).
+        if self.sockets is not None and self.sockets.open:
+            return False
         if self.running or any(connection.live or connection.out for connection in self.connections.values()):
             self.idle_since = None
             return False
@@ -269,7 +282,7 @@ class Server:
 
     def listen_to_signals(self):
         signal.set_wakeup_fd(self.wake_write, warn_on_full_buffer=False)
-        signal.signal(signal.SIGTERM, lambda *_: self.drain("SIGTERM"))
+        signal.signal(signal.SIGTERM, lambda *_: self.terminate())
         # A terminal's Ctrl-C reaches the whole group; the supervisor then drains its workers.
         signal.signal(signal.SIGINT, lambda *_: None)
 
@@ -287,3 +300,5 @@ class Server:
         os.close(self.wake_read)
         os.close(self.wake_write)
         self.control.forget()
+        if self.sockets is not None:
+            self.sockets.forget()

@@ -1,5 +1,5 @@
 """
-A WSGI worker of edge: worker.py ENTRY DIR THREADS WORKERS, with a listening unix socket as descriptor 3.
+A WSGI worker of edge: worker.py ENTRY DIR THREADS WORKERS WEBSOCKETS; descriptor 3 is a listening unix socket.
 It speaks the worker protocol, version 1. Python 3.9 or newer, and nothing beside it.
 
 It is the `__main__` of the app, which multiprocessing runs once more (as `__mp_main__`) in every process that it spawns
