@@ -197,9 +197,12 @@ class Handshake:
         try:
             result = self.server.app(environ, self.start_response)
             if not self.sock.taken:
-                for chunk in result:
-                    self.write(chunk)
-                self.finish()
+                if type(result) is list or type(result) is tuple:
+                    self.whole(b"".join(result))
+                else:
+                    for chunk in result:
+                        self.write(chunk)
+                    self.finish()
         except BaseException as error:
             if self.server.forked:
                 raise
@@ -217,8 +220,7 @@ class Handshake:
             return
         text = traceback.format_exc() if self.server.dev else "Internal Server Error\n"
         self.code, self.answer, self.length = 500, b"500\0\0Content-Type\0text/plain; charset=utf-8", -1
-        self.write(text.encode("utf-8", "replace"))
-        self.finish()
+        self.whole(text.encode("utf-8", "replace"))
 
     # An ordinary answer
 
@@ -233,6 +235,13 @@ class Handshake:
             raise AssertionError("start_response was called before; only an error may replace the headers")
         self.code, self.answer, self.length = check_head(status, headers)
         return self.write
+
+    def whole(self, body):
+        if self.answer is not None and not self.started and self.length < 0 and self.code not in (204, 304):
+            self.length = len(body)
+            self.answer += b"\0Content-Length\0%d" % self.length
+        self.write(body)
+        self.finish()
 
     def write(self, data):
         if self.sock.taken or not data:

@@ -42,7 +42,7 @@ describe("control", () => {
     const silent = await (await start("apps", { threads: 3 })).connectSilently()
     const hello = await silent.next()
     expect(hello!.type).toBe(HELLO)
-    expect(JSON.parse(hello!.payload.toString())).toEqual({ version: 1, role: "worker", name: "wsgi", pid: expect.any(Number), concurrency: 3 })
+    expect(JSON.parse(hello!.payload.toString())).toEqual({ version: 1, role: "worker", name: "wsgi", pid: expect.any(Number), concurrency: 3, ws: expect.stringMatching(/ws-\d+\.sock$/), head: true })
   })
 
   test("PING on the connections of front and supervisor", async () => {
