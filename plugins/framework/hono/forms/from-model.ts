@@ -67,6 +67,11 @@ function defaultOf(field: Field, values: Record<string, unknown>): unknown {
   return field.kind === "slug" && typeof source === "string" ? slugify(source, field.options.max) || undefined : undefined
 }
 
+/** Browsers count in floats: a step that these do not tell apart would refuse what is right. */
+function decimalStep(scale: number): number | "any" {
+  return scale > 12 ? "any" : Number((10 ** -scale).toFixed(12))
+}
+
 function toFormField(model: AnyModel, key: string, settings: FieldSettings | undefined): FormField {
   const field = model.fields[key] as Field
   const { options } = field
@@ -92,7 +97,7 @@ function toFormField(model: AnyModel, key: string, settings: FieldSettings | und
     case "uuid":
       return makeField({ ...text, widget: "text", limits: { maxLength: 36 } }, settings)
     case "decimal":
-      return makeField({ ...text, widget: "number", limits: { step: Number((10 ** -((options as { scale?: number }).scale ?? 2)).toFixed(12)) } }, settings)
+      return makeField({ ...text, widget: "number", limits: { step: decimalStep(options.scale ?? 2) } }, settings)
     case "choice":
       return makeField({ ...base, kind: "choice", widget: "select", settled: hasDefault && !optional, choices: options.choices ?? [] }, settings)
     case "integer":

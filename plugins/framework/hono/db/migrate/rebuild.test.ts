@@ -110,6 +110,36 @@ test("what does not fit the new table stops it, with what to write; then it goes
   await b.end()
 })
 
+test("a view or trigger that would be broken stops it", async () => {
+  for (const sql of ["CREATE VIEW v AS SELECT n FROM item", "CREATE TRIGGER v AFTER INSERT ON item BEGIN UPDATE item SET n = new.n; END"]) {
+    const b = bench()
+    await b.to([before])
+    b.db.client.run(sql)
+    await b.run(() => before.create({ x: "a", n: 0 }))
+    const name = (await b.make([model("item", { x: text({ optional: true }) })]))!
+    await expect(b.migrate()).rejects.toThrow("drop it by name")
+    expect(await b.run(() => before.all.count())).toBe(1)
+    const file = join(b.dir, name, "up.sql")
+    writeFileSync(file, `DROP ${sql.split(" ")[1]!} v;\n-- next\n${readFileSync(file, "utf8")}`)
+    await b.migrate()
+    expect(await b.sql("SELECT * FROM item")).toEqual([{ id: 1, x: "a" }])
+    await b.end()
+  }
+})
+
+test("a table of any name", async () => {
+  const b = bench()
+  const of = (x: any): any => model("item", { x, n: integer() }, { table: "my-items 2" })
+  await b.to([of(text())])
+  b.db.client.run("CREATE UNIQUE INDEX one_zero ON \"my-items 2\" (x) WHERE n = 0")
+  await b.run(() => of(text()).create({ x: "a", n: 0 }))
+  await b.to([of(text({ optional: true }))])
+  await b.run(async () => {
+    await expect(of(text()).create({ x: "a", n: 0 })).rejects.toThrow("There is one")
+  })
+  await b.end()
+})
+
 test("ids of deleted rows are not given again", async () => {
   const b = bench()
   await b.to([before])

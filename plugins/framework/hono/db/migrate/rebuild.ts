@@ -5,8 +5,15 @@
 import type { Database as SqliteFile } from "bun:sqlite"
 import { normal, plain, readTable } from "./table-text.ts"
 
-const FRESH = /^(?:--[^\n]*\n\s*)*CREATE TABLE\s+[`"]?__new_(\w+)[`"]?/i
-const TAKES_PLACE = /^(?:--[^\n]*\n\s*)*ALTER TABLE\s+[`"]?__new_(\w+)[`"]?\s+RENAME TO\s+[`"]?(\w+)[`"]?/i
+/** `__new_item`, in any of SQLite's quotes or none. */
+const NEW = "(?:`__new_([^`]+)`|\"__new_([^\"]+)\"|__new_(\\w+))"
+const FRESH = new RegExp(`^(?:--[^\\n]*\\n\\s*)*CREATE TABLE\\s+${NEW}`, "i")
+const TAKES_PLACE = new RegExp(`^(?:--[^\\n]*\\n\\s*)*ALTER TABLE\\s+${NEW}\\s+RENAME TO\\s`, "i")
+
+function tableIn(pattern: RegExp, statement: string): string | undefined {
+  const match = pattern.exec(statement)
+  return match?.[1] ?? match?.[2] ?? match?.[3]
+}
 
 interface Attached {
   readonly name: string
@@ -20,6 +27,8 @@ export class Rebuilds {
   readonly #attached: Attached[] = []
   readonly #sequence = new Map<string, number>()
   readonly #text: string
+  /** What was wrong with a view or trigger before; null: nothing. */
+  #fault: string | null | undefined
 
   constructor(
     private readonly db: SqliteFile,
@@ -29,10 +38,10 @@ export class Rebuilds {
   }
 
   run(statement: string): void {
-    const fresh = FRESH.exec(statement)?.[1]
+    const fresh = tableIn(FRESH, statement)
     if (fresh !== undefined) return this.#create(fresh, statement)
-    const place = TAKES_PLACE.exec(statement)
-    if (place === null) {
+    const place = tableIn(TAKES_PLACE, statement)
+    if (place === undefined) {
       this.db.run(statement)
       return
     }
@@ -43,7 +52,7 @@ export class Rebuilds {
     } finally {
       this.db.run("PRAGMA legacy_alter_table = OFF")
     }
-    this.#continueIds(place[2]!)
+    this.#continueIds(place)
   }
 
   /** Puts back the triggers and indexes that nobody dropped by name. */
@@ -56,6 +65,26 @@ export class Rebuilds {
         throw new Error(`the ${type} ${name} of ${table} was made by hand and does not fit the new table (${(error as Error).message}); say DROP ${type.toUpperCase()} ${name}; first, and make it anew after`, { cause: error })
       }
     }
+    this.#refuseBroken()
+  }
+
+  /** A view or trigger that names a column which is gone. */
+  #refuseBroken(): void {
+    const fault = this.#fault === null ? this.#faultNow() : null
+    if (fault !== null) throw new Error(`${fault}; it was made by hand and does not fit any more: drop it by name before, and make it anew after`)
+  }
+
+  /** SQLite looks into views and triggers when they run; ALTER TABLE makes it look now. */
+  #faultNow(): string | null {
+    this.db.run("CREATE TABLE __edge_look (a)")
+    try {
+      this.db.run("ALTER TABLE __edge_look RENAME COLUMN a TO b")
+      return null
+    } catch (error) {
+      return (error as Error).message
+    } finally {
+      this.db.run("DROP TABLE __edge_look")
+    }
   }
 
   #create(table: string, statement: string): void {
@@ -64,6 +93,7 @@ export class Rebuilds {
       this.db.run(statement)
       return
     }
+    if (this.#fault === undefined) this.#fault = this.#faultNow()
     this.#attached.push(...(this.db.query("SELECT name, type, tbl_name AS \"table\", sql FROM sqlite_master WHERE tbl_name = ? AND type IN ('index', 'trigger') AND sql IS NOT NULL").all(table) as Attached[]))
     const given = this.db.query("SELECT 1 FROM sqlite_master WHERE name = 'sqlite_sequence'").get() === null ? null : (this.db.query("SELECT seq FROM sqlite_sequence WHERE name = ?").get(table) as { seq: number } | null)
     if (given !== null) this.#sequence.set(table, given.seq)

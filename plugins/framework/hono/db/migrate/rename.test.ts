@@ -6,13 +6,12 @@ import { Database } from "../database.ts"
 import { integer, many, references, text } from "../fields.ts"
 import { type AnyModel, model } from "../model.ts"
 import { createTables } from "./create.ts"
-import { Bench, create, rename } from "./testdata/bench.ts"
+import { Bench, create, emptied, rename } from "./testdata/bench.ts"
 
 function suite(open: (name: string) => Promise<Database>): void {
-  let n = 0
-  const bench = async () => new Bench(await open(`rn${n++}`))
+  const bench = async () => new Bench(await open("changed"))
   const fresh = async (models: readonly AnyModel[]) => {
-    const made = await bench()
+    const made = new Bench(await open("fresh"))
     await createTables(made.db, models)
     const shape = await made.shape()
     await made.end()
@@ -115,6 +114,6 @@ describeWith(["postgresql"], "PostgreSQL", () => {
     postgres = await Postgres.start()
   }, 60_000)
   afterAll(() => postgres[Symbol.asyncDispose]())
-  suite(async name => new Database(await postgres.database(name)))
+  suite(name => emptied(postgres, name))
 })
 

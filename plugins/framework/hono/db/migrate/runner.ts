@@ -1,5 +1,6 @@
 import type { Database as SqliteFile } from "bun:sqlite"
 import type { Database } from "../database.ts"
+import { refuseSharedDrop } from "./column-drop.ts"
 import type { Migration } from "./files.ts"
 import { Rebuilds } from "./rebuild.ts"
 
@@ -100,7 +101,9 @@ function postgresRunner(db: Bun.SQL): Runner {
       await tx.unsafe(`SELECT pg_advisory_xact_lock(${LOCK})`)
       await tx.unsafe(`CREATE TABLE IF NOT EXISTS ${TABLE} (name text PRIMARY KEY, checksum text NOT NULL, applied_at timestamptz NOT NULL DEFAULT now())`)
       if (!(await only(tx))) return false
+      const text = sql.join("\n")
       for (const statement of sql) {
+        await refuseSharedDrop(tx, statement, text)
         const rows = (await runOne(statement, s => tx.unsafe(s))) as unknown[]
         const must = guardOf(statement)
         if (must !== undefined) refuse(must, rows)

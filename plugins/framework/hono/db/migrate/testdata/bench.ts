@@ -2,7 +2,8 @@
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { type Database, withDatabase } from "../../database.ts"
+import type { Postgres } from "../../../../../../test/kit/postgres.ts"
+import { Database, withDatabase } from "../../database.ts"
 import type { AnyModel } from "../../model.ts"
 import { readMigrations, writeMigration } from "../files.ts"
 import { makeMigration, type MakeOptions } from "../make.ts"
@@ -63,6 +64,20 @@ export class Bench {
     await this.db.close()
     rmSync(this.dir, { recursive: true })
   }
+}
+
+const known = new WeakMap<Postgres, Map<string, string>>()
+
+/** An empty database of this name: made once, then emptied, which takes a tenth of the time. */
+export async function emptied(postgres: Postgres, name: string): Promise<Database> {
+  const urls = known.get(postgres) ?? new Map<string, string>()
+  known.set(postgres, urls)
+  const made = urls.get(name)
+  const url = made ?? (await postgres.database(name))
+  urls.set(name, url)
+  const database = new Database(url)
+  if (made !== undefined) await database.client.unsafe("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
+  return database
 }
 
 const SQLITE = `
