@@ -1,6 +1,10 @@
 import { isAlike } from "./codec/alike.ts"
 
-const none: readonly string[] = []
+/** Names that somebody answers for; lists that were made from one another share what they have in common. */
+interface Claim {
+  readonly name: string
+  readonly before: Claim | null
+}
 
 /** A header field line: its name as written, and its value. */
 export type HeaderPair = readonly [name: string, value: string]
@@ -13,8 +17,8 @@ export class HeaderList {
   /** name, value, name, value, ... */
   #flat: string[]
   #owned: boolean
-  /** Names that somebody answers for, whether there is a line of that name or not. */
-  #claimed: readonly string[] = none
+  /** Whether there is a line of that name or not. */
+  #claimed: Claim | null = null
 
   constructor(flat: string[] = [], owned = true) {
     this.#flat = flat
@@ -123,7 +127,7 @@ export class HeaderList {
    * is. A trailer of that name then goes no further.
    */
   deleteAlike(name: string): void {
-    this.#claimed = [...this.#claimed, name]
+    this.#claimed = { name, before: this.#claimed }
     const flat = this.#flat
     for (let i = flat.length - 2; i >= 0; i -= 2) if (isAlike(flat[i]!, name)) this.#own().splice(i, 2)
   }
@@ -131,7 +135,8 @@ export class HeaderList {
   /** True when a line of the name, or of one that apps take for it, is there or was taken off by `deleteAlike`. */
   claims(name: string): boolean {
     for (let i = 0; i < this.#flat.length; i += 2) if (isAlike(this.#flat[i]!, name)) return true
-    return this.#claimed.some(one => isAlike(one, name))
+    for (let claim = this.#claimed; claim !== null; claim = claim.before) if (isAlike(claim.name, name)) return true
+    return false
   }
 
   *[Symbol.iterator](): Generator<[name: string, value: string]> {

@@ -18,6 +18,8 @@ export interface Said {
   readonly stored?: boolean
   readonly collapsed?: boolean
   readonly vary?: boolean
+  /** Something behind the cache looks at who asks, so that it keeps nothing. */
+  readonly forOne?: boolean
 }
 
 /** Adds the line; `false` for none. */
@@ -38,7 +40,7 @@ export class StatusLine {
     if (!this.#standard) return headers.set(this.#name, outcome.toUpperCase())
     const own = more.vary === true && outcome === "miss" ? "fwd=vary-miss" : said[outcome]
     // The caches nearer to the origin stand in front (RFC 9211 2).
-    headers.append(this.#name, `edge; ${own}${more.stored === true ? "; stored" : ""}${more.collapsed === true ? "; collapsed" : ""}`)
+    headers.append(this.#name, `edge; ${own}${more.stored === true ? "; stored" : ""}${more.collapsed === true ? "; collapsed" : ""}${more.forOne === true ? "; detail=for-this-client" : ""}`)
   }
 
   /** In place of "hit" in the lines of a stored answer. */

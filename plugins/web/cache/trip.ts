@@ -15,7 +15,7 @@ import type { Passes } from "./passes.ts"
 import type { Answered } from "./policy.ts"
 import { conditionsOf, isError, isHeld, isOfOne, partialOf } from "./received.ts"
 import { release, respond, unchanged } from "./respond.ts"
-import type { Outcome } from "./status.ts"
+import type { Outcome, Said } from "./status.ts"
 
 /** What is to be asked for, and for whom. */
 export interface Asking {
@@ -145,7 +145,7 @@ export class Trip {
     const forOne = this.#isForOne()
     if (forOne && (reply.status !== 304 || entry === undefined)) {
       this.#forget()
-      return this.#notKept(reply)
+      return this.#notKept(reply, { forOne })
     }
     if (reply.status === 304 && entry !== undefined) return this.#freshened(entry, answered, forOne)
     const stale = isError(reply.status) ? this.#stale() : null
@@ -183,7 +183,7 @@ export class Trip {
   }
 
   /** It goes to the one who asked for it. */
-  #notKept(reply: Reply): Reply {
+  #notKept(reply: Reply, said: Said = {}): Reply {
     const { x, facts } = this.#asked
     const { entry, key } = this.#asking
     // Many who wait for what none of them gets would be served one after the other. Others may still have it stored.
@@ -195,7 +195,7 @@ export class Trip {
     const held = !asWasAsked && facts & Fact.Condition && reply.status === 200 ? unchanged(x, reply.headers) : null
     if (held !== null) release(reply)
     const own = held ?? reply
-    if (!own.shared || !isHeld(own)) this.#host.parts.status.add(own.headers, this.#outcome)
+    if (!own.shared || !isHeld(own)) this.#host.parts.status.add(own.headers, this.#outcome, said)
     return own
   }
 
