@@ -5,7 +5,13 @@ import type { TlsFacts } from "./exchange.ts"
 /** What a listener needs to speak TLS. */
 export interface TlsOptions {
   /** PEM texts. The first is used when no name matches. */
-  readonly certificates: readonly { readonly cert: string; readonly key: string; readonly hosts: readonly string[] }[]
+  readonly certificates: readonly {
+    readonly cert: string
+    readonly key: string
+    readonly hosts: readonly string[]
+    /** Where they were read, absolute: what changes there is served without a reload. */
+    readonly files?: { readonly cert: string; readonly key: string }
+  }[]
   /** Names whose certificates edge keeps itself; the first is for clients that name no host, when `certificates` is empty. */
   readonly kept?: readonly string[]
   /** Offered by ALPN, in this order; default h2, http/1.1. */
@@ -23,7 +29,7 @@ export interface TlsListening {
   readonly serverName?: (server: unknown, name: string) => unknown
 }
 
-/** `find` knows certificates that may change, by name; what it does not know is looked for in `certificates`. */
+/** `find` knows certificates that have changed since, by name; what it does not know is looked for in `certificates`. */
 export function tlsListening(o: TlsOptions, find?: (name: string) => unknown): TlsListening {
   const [first] = o.certificates
   if (first === undefined) throw new Error("TLS without a certificate")
@@ -42,7 +48,7 @@ export function tlsListening(o: TlsOptions, find?: (name: string) => unknown): T
     for (const host of hosts) if (!byName.has(host.toLowerCase())) byName.set(host.toLowerCase(), context)
   }
   if (find === undefined) return { tls, serverName: (_server, name) => findName(byName, name) }
-  return { tls, serverName: (_server, name) => findName(byName, name) ?? find(name.toLowerCase()) }
+  return { tls, serverName: (_server, name) => find(name.toLowerCase()) ?? findName(byName, name) }
 }
 
 /** An exact name, else a wildcard in place of its first label (RFC 6125, 6.4.3); undefined: the first certificate. */

@@ -4,6 +4,7 @@ import { Config } from "../config/config.ts"
 import { reason } from "../errors.ts"
 import { FrontLinks } from "./front-links.ts"
 import { type Generation, type GenerationHost, setUp } from "../generation/generation.ts"
+import { FileCertificates } from "../certificates/from-files.ts"
 import type { ServedCertificates } from "../certificates/served.ts"
 import { type HttpListener, listen, type ListenOptions } from "../http/listener.ts"
 import type { TlsOptions } from "../http/tls.ts"
@@ -11,7 +12,7 @@ import { trustedPeers } from "../http/trust.ts"
 import { type AccessLog, openAccessLog, reopenAccessLogs } from "../log/access.ts"
 import { createLogger, type Logger } from "../log/logger.ts"
 import type { Handler, PartCommand } from "../plugin.ts"
-import { keepPrivateFiles } from "./private-files.ts"
+import { keepPrivateFiles, type PrivateFiles } from "./private-files.ts"
 import { problemPage } from "./problem-page.ts"
 import { become, findIdentity, isRoot } from "../supervisor/identity.ts"
 import { residentBytes } from "../supervisor/memory.ts"
@@ -55,6 +56,7 @@ class Front {
   #generation: Generation | undefined
   #access: AccessLog | undefined
   #certificates: ServedCertificates | undefined
+  readonly #fromFiles = new FileCertificates()
   #requests = 0
   #problem: string | null = null
   #leaving = false
@@ -75,6 +77,8 @@ class Front {
         return this.#links.change(message.app, message.state)
       case "leave":
         return void this.leave(message)
+      case "files":
+        return void this.#changeFiles(message.files)
       case "reopen":
         return this.#reopen()
       case "problem":
@@ -179,10 +183,11 @@ class Front {
 
   #tls(tls: TlsOptions): Pick<ListenOptions, "tls" | "findCertificate"> {
     const certificates = this.#certificates
-    if (tls.kept === undefined || certificates === undefined) return { tls }
+    this.#fromFiles.add(tls.certificates)
+    if (tls.kept === undefined || certificates === undefined) return { tls, findCertificate: name => this.#fromFiles.find(name) }
     const first = { ...certificates.pairFor(tls.kept), hosts: [] }
     const all = tls.certificates.length > 0 ? tls.certificates : [first]
-    return { tls: { ...tls, certificates: all }, findCertificate: name => certificates.find(name) }
+    return { tls: { ...tls, certificates: all }, findCertificate: name => certificates.find(name) ?? this.#fromFiles.find(name) }
   }
 
   /** In dev a page with the error stands before everything while the config or an app is broken. */
@@ -208,6 +213,11 @@ class Front {
     await this.#generation?.stop(AbortSignal.timeout(STOP_MS))
     await this.#access?.close()
     this.#exit(0)
+  }
+
+  async #changeFiles(files: PrivateFiles): Promise<void> {
+    keepPrivateFiles(files)
+    await this.#fromFiles.renew().catch((error: unknown) => this.log.error("new certificates cannot be used; the old ones are served", { error: reason(error) }))
   }
 
   #reopen(): void {

@@ -15,7 +15,7 @@ const kept = new Map<string, Buffer>()
 /** Called with root's rights. What cannot be read now is an error of whoever asks for it later. */
 export function readPrivateFiles({ tree, dir }: Pick<ConfigJson, "tree" | "dir">): PrivateFiles {
   const files: Record<string, string> = {}
-  for (const path of namedFiles(tree)) {
+  for (const path of namedPairs(tree).flat()) {
     const file = resolve(dir, path)
     try {
       files[file] = readFileSync(file, "base64")
@@ -35,10 +35,11 @@ export function readPrivateFile(file: string): Buffer {
   return kept.get(file) ?? readFileSync(file)
 }
 
-function namedFiles(tree: Tree): string[] {
+/** Certificates and their keys, as the config writes them. */
+export function namedPairs(tree: Tree): (readonly [cert: string, key: string])[] {
   if (typeof tree !== "object" || tree === null) return []
-  if (Array.isArray(tree)) return tree.flatMap(namedFiles)
+  if (Array.isArray(tree)) return tree.flatMap(namedPairs)
   const { cert, key } = tree
-  const own = typeof cert === "string" && typeof key === "string" ? [cert, key] : []
-  return [...own, ...Object.values(tree).flatMap(namedFiles)]
+  const own = typeof cert === "string" && typeof key === "string" ? [[cert, key] as const] : []
+  return [...own, ...Object.values(tree).flatMap(namedPairs)]
 }

@@ -120,6 +120,10 @@ export class FrontProcess {
     this.#send({ type: "reopen" })
   }
 
+  files(files: FrontStart["files"]): void {
+    this.#send({ type: "files", files })
+  }
+
   /** In dev: what to show instead of the site, null for the site itself. */
   problem(text: string | null): void {
     this.#send({ type: "problem", text })

@@ -51,8 +51,11 @@ export class FrontSet {
   /** Questions in a row that a front did not answer. */
   readonly #silent = new Map<FrontProcess, number>()
 
+  #files: FrontStart["files"]
+
   constructor(options: FrontSetOptions) {
     this.#options = options
+    this.#files = options.files
     this.#problem = options.problem ?? null
   }
 
@@ -131,6 +134,12 @@ export class FrontSet {
     for (const front of this.#fronts) front.problem(text)
   }
 
+  /** Certificates that were tried; also for fronts that start later. */
+  changeFiles(files: FrontStart["files"]): void {
+    this.#files = files
+    for (const front of this.#fronts) front.files(files)
+  }
+
   reopenLogs(): void {
     for (const front of this.#fronts) front.reopen()
   }
@@ -158,12 +167,12 @@ export class FrontSet {
   }
 
   #spawn(): FrontProcess {
-    const { config, files, pools, dev, sockets, pages } = this.#options
+    const { config, pools, dev, sockets, pages } = this.#options
     const front: FrontProcess = new FrontProcess({
       index: this.#options.takeNumber(),
       start: () => ({
         config,
-        files,
+        files: this.#files,
         apps: Object.fromEntries([...pools].map(([name, pool]) => [name, pool.state])),
         dev,
         ...(pages !== undefined && { pages }),

@@ -43,6 +43,8 @@ export type ToFront =
   | { readonly type: "leave"; readonly graceMs: number; readonly tunnelGraceMs: number }
   | { readonly type: "reopen" }
   | { readonly type: "problem"; readonly text: string | null }
+  /** The files of certificates have changed, and were tried. */
+  | { readonly type: "files"; readonly files: PrivateFiles }
   /** Is it well? Answer: "pong", at once and of nothing that could fail: statistics need descriptors and memory. */
   | { readonly type: "ping"; readonly id: number }
   /** `requests`: also what the workers do now. */

@@ -6,6 +6,7 @@ import type { AppWorkers, Command, ControlAnswer, Status } from "../control.ts"
 import { reason } from "../errors.ts"
 import type { Logger } from "../log/logger.ts"
 import type { Plan } from "../generation/plan.ts"
+import { CertificateFiles } from "./certificate-files.ts"
 import { CertificateKeeper } from "./certificate-keeper.ts"
 import { AttendantTable } from "./attendant-table.ts"
 import { Cgroups } from "./cgroup.ts"
@@ -76,6 +77,7 @@ export class Supervisor {
   readonly #notify: Notify
   readonly #attendants: AttendantTable
   readonly #certificates = new CertificateKeeper()
+  readonly #certificateFiles = new CertificateFiles()
   readonly #control: ControlServer
   readonly #renewalParts: RenewalParts
   #watcher: Watcher | undefined
@@ -268,6 +270,7 @@ export class Supervisor {
     }
     if (first) this.#inherited.discard(serving.log)
     this.#watcher?.follow(serving.plan)
+    this.#certificateFiles.follow(serving.set, serving)
     this.#announce(serving)
     if (first) tellPredecessor()
     this.#notify.ready(`serving generation ${serving.set.generation}`)
@@ -349,6 +352,7 @@ export class Supervisor {
   async #finish(): Promise<void> {
     const { graceMs, tunnelGraceMs } = this.#serving?.plan.server ?? { graceMs: 0, tunnelGraceMs: 0 }
     this.#watcher?.close()
+    this.#certificateFiles.stop()
     if (this.#stopping !== "replaced") this.#notify.stopping(graceMs + SLACK_MS)
     const attendants = Promise.all([this.#attendants.stop(), this.#certificates.stop()])
     if (this.#stopping === "replaced") {

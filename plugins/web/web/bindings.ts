@@ -129,7 +129,7 @@ async function readCertificate(site: SiteConfig, { ctx, kept, dns, at }: Pick<Ad
   if (typeof tls === "string") return { kept: kept.add(site.hosts.map(host => host.toLowerCase()), { issuer: tls, at: [...at, "tls"], dns }) }
   const files = { cert: ctx.resolve(tls.cert), key: ctx.resolve(tls.key) }
   const pair = await readTlsPair(files, (part, why) => ctx.fail(why, [...at, "tls", part]))
-  return { ...pair, hosts: site.hosts.map(host => host.toLowerCase()) }
+  return { ...pair, files, hosts: site.hosts.map(host => host.toLowerCase()) }
 }
 
 /** 308, so that the method stays; the path from its normal form, for "//evil.example" is a host to a browser. */
