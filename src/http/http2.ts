@@ -78,6 +78,10 @@ export class Http2 implements Accepted, StreamCounter, Timed {
     this.#serverFrames.noContent(stream)
   }
 
+  opened(stream: number): void {
+    this.#serverFrames.opened(stream)
+  }
+
   ended(): void {
     this.#active--
     this.#settle()

@@ -93,6 +93,10 @@ class Exchange:
         if self.task is not None and not self.done:
             self.task.cancel()
 
+    def head_waits(self):
+        """An answer was begun, and its head has not left."""
+        return False
+
     # Waiting
 
     def ring(self):

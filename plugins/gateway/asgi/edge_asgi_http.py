@@ -20,6 +20,8 @@ class HttpExchange(Exchange):
     length = -1
     started = False
     sent = 0
+    # The server has seen the head wait for its body.
+    head_seen = False
 
     def __init__(self, front, id, head, body, ended):
         super().__init__(front, id, head)
@@ -67,6 +69,8 @@ class HttpExchange(Exchange):
                 raise RuntimeError("http.response.start came twice")
             self.status = message["status"]
             self.answer, self.length = check_head(self.status, message.get("headers", ()))
+            if not self.front.server.heads_watched:
+                self.front.server.watch_heads()
         elif kind == "http.response.early_hint":
             head, _ = check_head(103, [(b"Link", link) for link in message["links"]], least=103)
             self.front.emit(self, EARLY, 0, head, len(head))
@@ -112,6 +116,16 @@ class HttpExchange(Exchange):
         self.front.emit_head(self.id, self.answer, flags, bytes(body))
         if flags:
             self.end()
+
+    def head_waits(self):
+        """A head that has waited since the last look leaves without its body: that of a stream may be long in coming."""
+        if self.answer is None or self.started or self.done or self.cancelled:
+            return False
+        if not self.head_seen:
+            self.head_seen = True
+            return True
+        self.respond(b"", END if self.has_no_body() or self.length == 0 else 0)
+        return False
 
     async def stream(self, body, more):
         """Pieces as credit comes."""

@@ -16,6 +16,8 @@ from edge_signals import guard_forks
 
 # A draining worker still answers what crossed with the DRAIN: until no front is connected, or it was idle so long.
 IDLE_SECONDS = 2.0
+# How often to look for answers whose head waits for its body: it leaves with that, or at the second look.
+HEAD_SECONDS = 0.02
 # Without a supervisor nobody would end a worker that is stuck.
 ORPHAN_SECONDS = 60.0
 # How many of the exchanges under way STACK tells of.
@@ -93,6 +95,7 @@ class Server:
         # Connections that are not in `fronts` yet.
         self.coming = 0
         self.draining = None
+        self.heads_watched = False
         self.main_thread = threading.get_ident()
 
     # Called from Control's thread
@@ -137,6 +140,18 @@ class Server:
     async def connect(self, sock, rest):
         await self.loop.connect_accepted_socket(lambda: FrontProtocol(self, rest), sock)
         self.coming -= 1
+
+    def watch_heads(self):
+        self.heads_watched = True
+        self.loop.call_later(HEAD_SECONDS, self.look_at_heads)
+
+    def look_at_heads(self):
+        """One timer for all: one for each request would cost a microsecond."""
+        exchanges = [x for front in self.fronts for x in front.live.values()]
+        self.heads_watched = False
+        # Every one is looked at, not only up to the first that waits.
+        if sum([x.head_waits() for x in exchanges]) > 0:
+            self.watch_heads()
 
     def begin_drain(self):
         if self.draining is not None and not self.draining.done():

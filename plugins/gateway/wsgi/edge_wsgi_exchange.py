@@ -98,6 +98,7 @@ class Exchange:
             raise TypeError("the body must be bytes, not %s" % type(data).__name__)
         size = len(data)
         if size == 0:
+            self.leave_head()
             return
         if self.length >= 0 and self.sent + size > self.length:
             data = self.truncated(data)
@@ -150,6 +151,15 @@ class Exchange:
             self.respond(b"", END)
             self.connection.flush()
 
+    def leave_head(self):
+        """An empty piece sends the head, as with Gunicorn: what follows may be long in coming, and is not waited for."""
+        if self.answer is None or self.started or self.done:
+            return
+        self.begin()
+        if not self.started:
+            self.respond(b"", END if self.length == 0 else 0)
+            self.connection.flush()
+
     def respond(self, data, flags):
         """The RESPONSE frame, with the first piece of the body."""
         self.started = True
@@ -181,7 +191,8 @@ class Exchange:
             else:
                 self.write(data)
         else:
-            self.write(data)
+            if size:
+                self.write(data)
             self.finish()
 
     def finish(self):

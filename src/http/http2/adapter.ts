@@ -15,6 +15,8 @@ export interface StreamCounter {
   begun(): void
   /** The answer of a stream is a 204. */
   noContent(stream: number): void
+  /** The body of a stream begins with a byte that is not the answer's. */
+  opened(stream: number): void
   ended(): void
 }
 
@@ -102,7 +104,8 @@ export class Adapter {
     }
     try {
       if (reply.status === 204 && x.carrier instanceof RequestCarrier) this.#counter.noContent(x.carrier.stream)
-      return toResponse(reply, { isHead: x.method === "HEAD", server: this.#host.limits.server, onSent })
+      const opened = () => x.carrier instanceof RequestCarrier && (this.#counter.opened(x.carrier.stream), true)
+      return toResponse(reply, { isHead: x.method === "HEAD", server: this.#host.limits.server, onSent, opened })
     } catch (error) {
       if (!(error instanceof BadReply)) throw error
       this.#problem(x, "an answer was refused", error)

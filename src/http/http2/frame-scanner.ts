@@ -1,4 +1,7 @@
-import { type FrameHead, frameHead, readFrameHead } from "./frame.ts"
+import { Flag, type FrameHead, frameHead, readFrameHead } from "./frame.ts"
+
+/** Offset of the flags in the head of a frame. */
+const flagsAt = 4
 
 /** Finds the frames in a stream of bytes that comes in pieces. */
 export abstract class FrameScanner {
@@ -46,7 +49,11 @@ export abstract class FrameScanner {
       const head = whole ? readFrameHead(bytes, i) : readFrameHead(this.#head, 0)
       const verdict = this.begin(head)
       if (verdict === "cut") return null
-      this.#passes = verdict === "pass"
+      this.#passes = verdict === "pass" || verdict === "pad"
+      if (verdict === "pad") {
+        if (whole) bytes[i + flagsAt]! |= Flag.Padded
+        else this.#head[flagsAt]! |= Flag.Padded
+      }
       this.#left = head.length
       this.#have = frameHead
       if (whole) {
@@ -64,7 +71,8 @@ export abstract class FrameScanner {
     this.#out.push(bytes)
   }
 
-  protected abstract begin(head: FrameHead): "pass" | "take" | "cut"
+  /** "pad": it passes, and its first byte says that no padding follows its data. */
+  protected abstract begin(head: FrameHead): "pass" | "take" | "cut" | "pad"
   /** Of a frame that was taken. */
   protected abstract payload(bytes: Uint8Array, ended: boolean): void
   /** Of a frame that passes: `size` bytes of `bytes` from `at`. */

@@ -13,8 +13,16 @@ export type OnSent = (bytesOut: number, error?: Error) => void
 /** The error that is nobody's fault. */
 export const clientGone = new Error("the client is gone")
 
+export interface ResponseOptions {
+  readonly isHead: boolean
+  readonly server: string | undefined
+  readonly onSent: OnSent
+  /** The body will begin with a zero byte that is not the answer's; false when nobody could take it out again. */
+  opened?(): boolean
+}
+
 /** A Reply as Bun.serve takes it. Throws BadReply for what cannot be sent. */
-export function toResponse(reply: Reply, o: { isHead: boolean; server: string | undefined; onSent: OnSent }): Response {
+export function toResponse(reply: Reply, o: ResponseOptions): Response {
   const { status, body } = reply
   if (!Number.isInteger(status) || status < 200 || status > 599) throw new BadReply(`status ${status} cannot be sent`)
   const fields = fieldsOf(reply, o.server)
@@ -44,7 +52,7 @@ export function toResponse(reply: Reply, o: { isHead: boolean; server: string | 
     o.onSent(length)
     return new Response(wholeStream(typeof body === "string" ? Buffer.from(body) : body), { status, headers })
   }
-  const stream = body instanceof ByteStream ? countedStream(body, { expected, onSent: o.onSent }) : fileStream(body, o.onSent)
+  const stream = body instanceof ByteStream ? countedStream(body, { expected, onSent: o.onSent, opened: () => o.opened?.() === true }) : fileStream(body, o.onSent)
   return new Response(stream, { status, headers: expected >= 0 ? withLength(headers, expected) : headers })
 }
 
@@ -98,7 +106,7 @@ function readFields(flat: readonly string[], server: string | undefined): Fields
 }
 
 /** Pulled by Bun as the client takes it; an error resets the stream, so that a short body does not look complete. */
-function countedStream(body: ByteStream, o: { expected: number; onSent: OnSent }): ReadableStream<Uint8Array> {
+function countedStream(body: ByteStream, o: { expected: number; onSent: OnSent; opened(): boolean }): ReadableStream<Uint8Array> {
   let sent = 0
   let open = true
   const close = (error?: Error) => {
@@ -131,6 +139,8 @@ function countedStream(body: ByteStream, o: { expected: number; onSent: OnSent }
           },
           fail,
         })
+        // Bun keeps the head until the first byte of the body, which may be long in coming.
+        if (open && sent === 0 && o.opened()) controller.enqueue(Uint8Array.of(0))
       },
       pull: () => body.resume(),
       cancel() {

@@ -8,11 +8,13 @@ const status204 = 0x89
 
 /**
  * The frames of Bun on their way to the client. Bun gives a 204 a Content-Length, which RFC 9110, 8.6 forbids, and has only one
- * status without: so a 204 is handed to it as 304 and becomes what it is here.
+ * status without: so a 204 is handed to it as 304 and becomes what it is here. It keeps a head back until the body's first byte: a body that
+ * is not there yet begins with a zero of ours, which becomes the Pad Length of its frame (RFC 9113, 6.1) and so counts for the flow.
  */
 export class ServerFrames extends FrameScanner {
   readonly #uploads: Uploads
   readonly #empty = new Set<number>()
+  readonly #opened = new Set<number>()
   #headers = false
   #resizing = false
   #reset = 0
@@ -28,10 +30,17 @@ export class ServerFrames extends FrameScanner {
     this.#empty.add(stream)
   }
 
-  protected begin({ type, stream, length }: FrameHead): "pass" | "take" {
+  /** The first byte of its body is not the answer's. */
+  opened(stream: number): void {
+    this.#opened.add(stream)
+  }
+
+  protected begin({ type, stream, length }: FrameHead): "pass" | "take" | "pad" {
+    if (type === Type.Data) return length > 0 && this.#opened.delete(stream) ? "pad" : "pass"
     this.#headers = type === Type.Headers && this.#empty.delete(stream)
     if (type !== Type.Reset || length !== 4) return "pass"
     this.#empty.delete(stream)
+    this.#opened.delete(stream)
     this.#reset = stream
     this.#code = []
     return "take"
