@@ -7,7 +7,7 @@ import type { ByteSink, ByteStream } from "../http/stream.ts"
 import { receiveBody } from "../spool/request-spool.ts"
 import { Answer, type AnswerHost } from "../http/upstream/answer.ts"
 import type { ConnectionUser, UpstreamConnection } from "../http/upstream/connection.ts"
-import { UpstreamError, type UpstreamFault } from "../http/upstream/error.ts"
+import { leftUnread, UpstreamError, type UpstreamFault } from "../http/upstream/error.ts"
 import { beginRequest, CgiHead, RecordReader, stdin, stdinEnd } from "./fastcgi.ts"
 import { cgiParams } from "./params.ts"
 import type { ScriptFacts } from "./params.ts"
@@ -243,13 +243,17 @@ export class CgiCall implements ConnectionUser, AnswerHost, ByteSink {
     if (this.#answered) this.#break(undefined)
     else if (this.#answer.head !== null) this.#fail("closed", { message: `it broke its answer off${why}`, cause })
     else if (!this.#opened) this.#fail("connect", { message: `no connection${why}`, cause })
-    else if (this.#mayRetry()) this.#again()
+    else if (this.#mayRetry(cause)) this.#again()
     else this.#fail("closed", { message: `it closed the connection without an answer${why}`, cause })
   }
 
-  /** A kept connection may have been closed while the request was on its way (RFC 9112, 9.3.1). */
-  #mayRetry(): boolean {
-    return this.#connection!.uses > 0 && !this.#answer.heard && !this.#bodyTaken && idempotent.has(this.#of.x.method)
+  /**
+   * A kept connection may have been closed while the request was on its way. Not when it was read: a script that kills its
+   * process would kill the next one too.
+   */
+  #mayRetry(cause: Error | undefined): boolean {
+    const unread = this.#connection!.taken === 0 || leftUnread(cause)
+    return unread && this.#connection!.uses > 0 && !this.#answer.heard && !this.#bodyTaken && idempotent.has(this.#of.x.method)
   }
 
   #again(): void {
@@ -281,7 +285,8 @@ export class CgiCall implements ConnectionUser, AnswerHost, ByteSink {
 
   #fail(fault: UpstreamFault, { message, cause }: { message: string; cause?: unknown }): void {
     const unsent = this.#connection === null || this.#connection.taken === 0
-    this.#refuse(new UpstreamError(fault, message, { upstream: this.#host.options.target.id, unsent, bodyTaken: this.#bodyTaken, cause }))
+    const unread = !this.#answer.heard && leftUnread(cause)
+    this.#refuse(new UpstreamError(fault, message, { upstream: this.#host.options.target.id, unsent, unread, bodyTaken: this.#bodyTaken, cause }))
   }
 
   #refuse(error: Error): void {

@@ -10,12 +10,20 @@ import { decodeResponseHead, encodeRequestHead } from "./heads.ts"
 import type { ResponseHead } from "./heads.ts"
 import type { Link } from "./link.ts"
 
+export interface LostFacts {
+  /** The worker may have seen it. */
+  readonly sent: boolean
+  /** Bytes of the body that cannot be read again. */
+  readonly bodyTaken: number
+  /** Requests of ours that were sent before it and had not ended. */
+  readonly before: number
+}
+
 /** The worker went away before it answered. */
 export class WorkerLost extends HttpError {
-  /** `sent`: the worker may have seen it. `bodyTaken`: bytes of the body that cannot be read again. */
   constructor(
     message: string,
-    readonly safeToRetry: { readonly sent: boolean; readonly bodyTaken: number },
+    readonly safeToRetry: LostFacts,
   ) {
     super(502, message)
   }
@@ -50,8 +58,10 @@ export class Call {
   /** The deadline passed, which is told once. */
   #late = false
   #request: Outgoing | null = null
-  /** The worker has heard of it. */
+  /** The worker has heard of it, or will: its REQUEST is there in what the link writes. */
   #sent = false
+  #at = 0
+  #end = 0
   #requestOver = false
   #response: Incoming | null = null
   #answered = false
@@ -90,9 +100,11 @@ export class Call {
   #begin(): void {
     const head = encodeRequestHead(this.x, this.#socket)
     const source = this.x.body
+    this.#at = this.#link.writer.at
     if (source === null) {
       this.#link.writer.head(REQUEST, this.#id, { head, end: !this.#socket, body: null })
       this.#sent = true
+      this.#end = this.#link.writer.at
       this.#requestOver = !this.#socket
       return
     }
@@ -203,10 +215,14 @@ export class Call {
   }
 
   /** The connection is gone. */
-  lost(error: Error): void {
+  lost(error: Error, { before }: { before: number }): void {
     const bodyTaken = this.#request?.taken ?? 0
+    const { taken } = this.#link.writer
+    // A unix socket that is closed with bytes unread resets its peer: the worker has not read the last frame.
+    const unread = taken === this.#end && (error as NodeJS.ErrnoException).code === "ECONNRESET"
+    const sent = taken > this.#at && !unread
     if (this.#response !== null) this.#response.fail(error)
-    else this.#reject(new WorkerLost(`the worker is gone: ${error.message}`, { sent: true, bodyTaken }))
+    else this.#reject(new WorkerLost(`the worker is gone: ${error.message}`, { sent, bodyTaken, before }))
     this.#requestOver = this.#responseOver = true
     this.#request?.stop(error)
     this.#finish()

@@ -104,6 +104,11 @@ export class FrameClient {
     return this.#down || this.#retiring
   }
 
+  /** The connection is gone. */
+  get gone(): boolean {
+    return this.#down
+  }
+
   /**
    * Sends the exchange; resolves with the head of the answer. Rejects with WorkerLost when the worker is gone before,
    * HttpError 502 when it could not answer, 504 past the deadline. `done` is called once when the worker has ended the
@@ -125,7 +130,7 @@ export class FrameClient {
     const link = this.#link!
     if (this.down) {
       done?.()
-      return Promise.reject(new WorkerLost("the worker is gone", { sent: false, bodyTaken: 0 }))
+      return Promise.reject(new WorkerLost("the worker is gone", { sent: false, bodyTaken: 0, before: 0 }))
     }
     const id = this.#nextId()
     const options = {
@@ -273,7 +278,8 @@ export class FrameClient {
     for (const waiting of [...this.#pings, ...this.#stacks]) waiting.reject(why)
     this.#pings = []
     this.#stacks = []
-    for (const call of this.#calls.values()) call.lost(why, this.#retiring)
+    let before = 0
+    for (const call of this.#calls.values()) call.lost(why, { before: before++, leaving: this.#retiring })
     this.#link?.close()
     if (wasUp && !this.#retiring) this.#options.onLost?.(why)
   }

@@ -179,6 +179,8 @@ export class FrameWriter {
   /** The socket took less than we gave: nothing is written before its `drain`. */
   #blocked = false
   #closed = false
+  /** Bytes that the socket took so far. */
+  taken = 0
   /** Sent in every header: exchanges this side has (workers), else 0. */
   depth = 0
 
@@ -189,6 +191,11 @@ export class FrameWriter {
   /** Bytes not yet taken by the socket. */
   get pending(): number {
     return this.#end - this.#sent
+  }
+
+  /** Where the next frame begins, counted as `taken` is: it has not left while `taken` is not more. */
+  get at(): number {
+    return this.taken + this.pending
   }
 
   /** The peer reads too slowly: bodies should wait until the socket drained. */
@@ -281,6 +288,7 @@ export class FrameWriter {
       return
     }
     this.#sent += wrote
+    this.taken += wrote
     if (this.#sent < this.#end) this.#blocked = true
     else {
       this.#sent = this.#end = 0

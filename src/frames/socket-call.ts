@@ -75,9 +75,9 @@ export class SocketCall {
     else this.#session.workerEnded()
   }
 
-  lost(error: Error, leaving: boolean): void {
-    if (this.#session === undefined) this.#call.lost(error)
-    else this.#session.lost(leaving)
+  lost(error: Error, how: { before: number; leaving: boolean }): void {
+    if (this.#session === undefined) this.#call.lost(error, how)
+    else this.#session.lost(how.leaving)
   }
 
   expire(now: number): boolean {

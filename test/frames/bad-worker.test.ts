@@ -109,7 +109,7 @@ test.each<[string, (id: number) => Uint8Array]>([
   const error = (await first) as WorkerLost
   await second
   expect(error).toBeInstanceOf(WorkerLost)
-  expect(error.safeToRetry).toEqual({ sent: true, bodyTaken: 0 })
+  expect(error.safeToRetry).toEqual({ sent: true, bodyTaken: 0, before: 0 })
   expect([freed, lost.length, client.active, client.down]).toEqual([2, 1, 0, true])
 })
 

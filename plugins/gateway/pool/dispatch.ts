@@ -5,7 +5,7 @@ import type { Line } from "./line.ts"
 import type { PoolOptions } from "./options.ts"
 import { Queue, Waiter } from "./queue.ts"
 import { Refusals } from "./refusals.ts"
-import { mayRetry } from "./retry.ts"
+import { neverBegun, neverBegunAhead } from "./retry.ts"
 
 /** How often the page is looked at while something waits, for a slot that another front freed: at first, and later. */
 const pollMs = { first: 1, later: 2 } as const
@@ -16,7 +16,9 @@ const eagerPolls = 50
  * it goes back to the page. Without the slack two busy fronts would pass every slot to and fro and lose a poll each time.
  */
 const unfairMs = 20
-/** A request whose worker dies is tried so often in all. */
+/** All fronts have seen by then that a worker's connections are closed. */
+const seenMs = 50
+/** A request whose workers die before they begin it is tried so often in all. */
 const mostTries = 3
 
 export interface DispatcherOptions {
@@ -54,7 +56,7 @@ export class Dispatcher {
       left: waiter => this.#uncount(waiter),
       back: waiter => this.#back(waiter),
       answered,
-      failed: async (error, { x }) => this.#failed(error, { x, tries: 1 }),
+      failed: (error, { x }, ahead) => this.#failed(error, { x, tries: 1, ahead }),
     })
   }
 
@@ -78,7 +80,7 @@ export class Dispatcher {
     const socket = wantsWebSocket(x)
     if (socket) {
       const line = this.#least()
-      if (line?.sockets === "road") return this.#tunnel(x, { line, release: nothing })
+      if (line?.sockets === "road") return this.#tunnel(x, { line, tries: 1, release: nothing })
     }
     if (this.#waiting.size === 0 && this.#urgent.size === 0) {
       const ticket = this.#claims.claim()
@@ -98,7 +100,7 @@ export class Dispatcher {
     const line = this.#lines[this.#claims.workerOf(ticket)]!
     return line
       .send(x, () => this.#over(ticket, line))
-      .then(this.#answered, (error: unknown) => this.#failed(error, { x, tries }))
+      .then(this.#answered, (error: unknown) => this.#failed(error, { x, tries, ahead: false }))
   }
 
   #least(): Line | undefined {
@@ -110,18 +112,23 @@ export class Dispatcher {
   #start(x: Exchange, ticket: number, tries: number): Promise<Reply> {
     const line = this.#lines[this.#claims.workerOf(ticket)]!
     if (line.sockets === "none" || !wantsWebSocket(x)) return this.#send(x, ticket, tries)
-    return this.#tunnel(x, { line, release: () => this.#over(ticket, line) })
+    return this.#tunnel(x, { line, tries, release: () => this.#over(ticket, line) })
   }
 
-  async #tunnel(x: Exchange, by: { line: Line; release(): void }): Promise<Reply> {
-    const { line } = by
+  async #tunnel(x: Exchange, by: { line: Line; tries: number; release(): void }): Promise<Reply> {
+    const { line, tries } = by
     let tunnel = false
     let over = false
-    const reply = await line.socket(x, () => {
-      over = true
-      if (tunnel) this.#claims.tunnel(line, -1)
-      else by.release()
-    })
+    let reply: Reply
+    try {
+      reply = await line.socket(x, () => {
+        over = true
+        if (tunnel) this.#claims.tunnel(line, -1)
+        else by.release()
+      })
+    } catch (error) {
+      return this.#failed(error, { x, tries, ahead: false })
+    }
     if (reply.status === 101 && !over) {
       tunnel = true
       this.#claims.tunnel(line, 1)
@@ -132,6 +139,7 @@ export class Dispatcher {
 
   /** A slot is free again: the next that was sent ahead has it, or the next in our queue, or the page. */
   #over(ticket: number, line: Line): void {
+    if (line.gone) return this.#overAtEnd(ticket, line)
     if (this.#ahead.promote(ticket, line)) {
       this.#fill()
       return
@@ -143,6 +151,14 @@ export class Dispatcher {
     }
     this.#take(next).resolve(this.#start(next.x, ticket, next.tries))
     this.#fill()
+  }
+
+  /**
+   * The worker is gone. Other fronts may not have seen that yet, and would send the next request after
+   * it: its slots go back when they have.
+   */
+  #overAtEnd(ticket: number, line: Line): void {
+    setTimeout(() => this.#claims.free(ticket, line.serial), seenMs)
   }
 
   /** Sends the first of those that wait on to busy workers, while their order allows it. */
@@ -161,11 +177,12 @@ export class Dispatcher {
     return next.queue === this.#urgent || !this.#claims.othersWaitLonger(next.when.since, unfairMs)
   }
 
-  #failed(error: unknown, sent: { x: Exchange; tries: number }): Promise<Reply> {
-    if (sent.tries >= mostTries || !mayRetry(error, sent.x)) throw error
+  async #failed(error: unknown, sent: { x: Exchange; tries: number; ahead: boolean }): Promise<Reply> {
+    const again = sent.ahead ? neverBegunAhead(error, this.#claims.capacity) : neverBegun(error)
+    if (sent.tries >= mostTries || !again) throw error
     const ticket = this.#claims.claim()
     const tries = sent.tries + 1
-    return ticket >= 0 ? this.#send(sent.x, ticket, tries) : this.#wait(sent.x, tries)
+    return ticket >= 0 ? this.#start(sent.x, ticket, tries) : this.#wait(sent.x, tries)
   }
 
   // With no slot free ------------------------------------------------------------------------------------------------

@@ -9,6 +9,8 @@ export interface Line {
   readonly serial: number
   /** Nothing can be sent any more. */
   readonly down: boolean
+  /** The worker has died, or its connection has. */
+  readonly gone: boolean
   /** What is under way on it. */
   readonly exchanges: readonly Exchange[]
   /**
@@ -91,6 +93,10 @@ class FrameLine implements Line {
     return this.#client.down
   }
 
+  get gone(): boolean {
+    return this.#client.gone
+  }
+
   get exchanges(): readonly Exchange[] {
     return this.#client.exchanges
   }
@@ -122,6 +128,7 @@ function openHttp({ app, worker: { address } }: LineOptions): HttpUpstream {
   return new HttpUpstream({
     target: parseTarget(address.startsWith("/") ? `unix:${address}` : `http://${address}`),
     keepIdle: app.concurrency,
+    repeats: false,
     limits: { headMs: app.timeoutMs === 0 ? Infinity : app.timeoutMs },
   })
 }
@@ -132,6 +139,7 @@ class UpstreamLine implements Line {
   readonly serial: number
   readonly sockets: Line["sockets"]
   down = false
+  readonly gone = false
   readonly #options: LineOptions
   readonly #exchanges = new Set<Exchange>()
   readonly #upstream: { send(x: Exchange, over?: () => void): Promise<Reply>; close(): void }

@@ -21,6 +21,8 @@ export class Member {
   sinceMs: number
   readyMs = 0
   settled = false
+  /** It was given requests. */
+  worked = false
   /** Requests past their deadline that it cannot give up, */
   late = 0
   /** and how many of them are not waited for any more, once it was asked what it is doing. */

@@ -51,7 +51,7 @@ export interface PoolView {
   readonly indexes: number
   /** No start before this. */
   readonly notBeforeMs: number
-  /** Starts that failed or ended quickly, one after the other. */
+  /** Starts that came to nothing (none answered, or it ended quickly without any work), one after the other. */
   readonly failures: number
   readonly limits: {
     readonly maxMemory: number

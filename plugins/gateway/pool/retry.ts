@@ -1,16 +1,18 @@
-import type { Exchange } from "edge"
 import { UpstreamError, WorkerLost } from "edge"
 
-/** RFC 9110, 9.2.2: doing it twice does what doing it once does. */
-const idempotent: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS", "PUT", "DELETE", "TRACE"])
+/**
+ * True when another worker may be asked: this one is gone, and it cannot have begun the request. One that had is not run
+ * again, whatever its method: it may be what killed the worker, and would kill the next.
+ */
+export function neverBegun(error: unknown): boolean {
+  if (error instanceof WorkerLost) return !error.safeToRetry.sent && error.safeToRetry.bodyTaken === 0
+  return error instanceof UpstreamError && (error.unsent || error.unread) && !error.bodyTaken
+}
 
-/** True when another worker may be asked: this one is gone without an answer, and nothing can have happened twice. */
-export function mayRetry(error: unknown, x: Exchange): boolean {
-  if (error instanceof WorkerLost) {
-    const { sent, bodyTaken } = error.safeToRetry
-    return bodyTaken === 0 && (!sent || idempotent.has(x.method))
-  }
-  if (!(error instanceof UpstreamError) || error.bodyTaken) return false
-  const gone = error.fault === "closed" || error.fault === "connect"
-  return error.unsent || (gone && idempotent.has(x.method))
+/**
+ * The same for one that was sent ahead to a worker that runs `slots` requests at once, in the order they came: it is behind
+ * all those that had not ended.
+ */
+export function neverBegunAhead(error: unknown, slots: number): boolean {
+  return neverBegun(error) || (error instanceof WorkerLost && error.safeToRetry.before >= slots)
 }

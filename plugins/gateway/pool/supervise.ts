@@ -35,6 +35,8 @@ interface Roll {
   readonly version: number
   /** What to go back to. */
   readonly before: { readonly launch: Launch; readonly version: number }
+  /** Workers of it that ended soon after their start. */
+  quickEnds: number
   resolve(): void
   reject(error: unknown): void
 }
@@ -50,7 +52,9 @@ class PoolSupervisor implements Supervision {
   #version = 1
   /** Launches so far; each is a version, also one that was taken back. */
   #versions = 1
+  /** Starts that came to nothing, and workers that ended soon after theirs, one after the other. */
   #failures = 0
+  #quickEnds = 0
   #notBeforeMs = 0
   /** The first start; a failure in it is final. */
   #boot: { resolve(): void; reject(error: unknown): void } | undefined
@@ -121,7 +125,7 @@ class PoolSupervisor implements Supervision {
     const { promise, resolve, reject } = Promise.withResolvers<void>()
     this.#launch = launch
     this.#version = ++this.#versions
-    this.#roll = { version: this.#version, before, resolve, reject }
+    this.#roll = { version: this.#version, before, quickEnds: 0, resolve, reject }
     this.#forgive()
     this.#tick()
     return promise
@@ -226,12 +230,22 @@ class PoolSupervisor implements Supervision {
     if (member.phase === "stopping" || this.#empty !== undefined) this.#host.log.info("worker ended", fields)
     else {
       this.#host.log.error("worker died", fields)
-      const quick = performance.now() - member.readyMs < this.#options.restart.quick
-      this.#failed(quick ? this.#failures + 1 : 1)
-      if (quick && member.version === this.#roll?.version && this.#failures >= rollFailures)
-        this.#takeBack(new Error(`the new workers end quickly: ${end.signal ?? `exit code ${end.code}`}`))
+      this.#died(member, `${end.signal ?? `exit code ${end.code}`}`)
     }
     this.#tick()
+  }
+
+  /**
+   * A start that comes to nothing is waited after. A worker that had work was started well: what killed it was a request, and
+   * waiting would let one bad request a second take the whole app down.
+   */
+  #died(member: Member, how: string): void {
+    const quick = performance.now() - member.readyMs < this.#options.restart.quick
+    this.#quickEnds = quick ? this.#quickEnds + 1 : 0
+    if (!member.worked) this.#failed(quick ? this.#failures + 1 : 1)
+    else if (this.#quickEnds === crashLoop) this.#host.log.error(`crash loop: workers ended quickly ${crashLoop} times in a row`)
+    if (quick && member.version === this.#roll?.version && ++this.#roll.quickEnds >= rollFailures)
+      this.#takeBack(new Error(`the new workers end quickly: ${how}`))
   }
 
   #bootFailed(member: Member, error: unknown): void {
@@ -263,7 +277,7 @@ class PoolSupervisor implements Supervision {
 
   /** What is asked for by hand begins at once. */
   #forgive(): void {
-    this.#failures = 0
+    this.#failures = this.#quickEnds = 0
     this.#notBeforeMs = 0
   }
 }

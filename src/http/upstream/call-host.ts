@@ -28,6 +28,8 @@ export interface CallHost {
   readonly heads: ResponseHeadReader
   /** It answers `Expect: 100-continue`, as far as is known. */
   saysContinue: boolean
+  /** What may have been begun on a kept connection that ended is sent again, where RFC 9112 (9.3.1) allows it. */
+  readonly repeats: boolean
   /** A kept connection, which is open, or a new one, to be connected. */
   acquire(fresh: boolean): UpstreamConnection
   /** What a new connection begins with, before the request; null: nothing. */

@@ -5,7 +5,7 @@ import { Reply } from "../reply.ts"
 import { Answer, type AnswerHost } from "./answer.ts"
 import type { CallHost, CallOf } from "./call-host.ts"
 import { scratch, type ConnectionUser, type UpstreamConnection } from "./connection.ts"
-import { UpstreamError, type UpstreamFault } from "./error.ts"
+import { leftUnread, UpstreamError, type UpstreamFault } from "./error.ts"
 import { RequestBody, type BodySender } from "./request-body.ts"
 import { switchingHead, Tunnel } from "./tunnel.ts"
 
@@ -204,7 +204,7 @@ export class Call implements ConnectionUser, BodySender, AnswerHost {
     const why = cause === undefined ? "" : `: ${(cause as NodeJS.ErrnoException).code ?? cause.message}`
     if (this.#answer.head !== null) this.#fail("closed", { message: `it broke its answer off${why}`, cause })
     else if (!this.#opened) this.#fail("connect", { message: `no connection${why}`, cause })
-    else if (this.#mayRetry()) {
+    else if (this.#mayRetry(cause)) {
       this.#retried = true
       this.#requestSent = false
       this.#opened = false
@@ -227,18 +227,21 @@ export class Call implements ConnectionUser, BodySender, AnswerHost {
    * A kept connection may have been closed by the upstream while the request was on its way. Once, on a fresh one, it
    * is sent again where that cannot do a thing twice (RFC 9112, 9.3.1).
    */
-  #mayRetry(): boolean {
+  #mayRetry(cause: Error | undefined): boolean {
     if (this.#retried || this.#answer.heard || this.#connection!.uses === 0) return false
     if (this.#request !== null && this.#request.taken) return false
     // Without its body the upstream had no whole request to act on.
-    return this.#connection!.taken === 0 || this.#awaitsContinue || idempotent.has(this.#of.x.method)
+    if (this.#connection!.taken === 0 || this.#awaitsContinue) return true
+    return idempotent.has(this.#of.x.method) && (this.#host.repeats || leftUnread(cause))
   }
 
   #fail(fault: UpstreamFault, { message, cause }: { message: string; cause?: unknown }): void {
     if (this.#over) return
+    const untaken = this.#connection === null || this.#connection.taken === 0
     const error = new UpstreamError(fault, message, {
       upstream: this.#host.id,
-      unsent: !this.#retried && (this.#connection === null || this.#connection.taken === 0),
+      unsent: !this.#retried && untaken,
+      unread: !this.#host.repeats && !this.#answer.heard && (untaken || (this.#of.x.body === null && leftUnread(cause))),
       bodyTaken: this.#request !== null && this.#request.piped,
       cause,
     })

@@ -18,6 +18,11 @@ export interface HttpUpstreamOptions {
   readonly tls?: UpstreamTls
   /** Each request on a connection of its own, which begins with a PROXY header that names the client. */
   readonly proxyProtocol?: ProxyVersion
+  /**
+   * Default true: a safe request whose kept connection ends is sent again on a fresh one. False: only when it cannot have
+   * been begun, so that one that kills the upstream's process does not kill two.
+   */
+  readonly repeats?: boolean
   /** Connections kept while idle; default 64. */
   readonly keepIdle?: number
   /** How long one is kept; default 30 s. What the upstream says by `Keep-Alive: timeout` goes before it. */
@@ -35,6 +40,7 @@ export class HttpUpstream implements CallHost {
   readonly id: string
   /** Changed by whoever lets it start slowly. */
   weight: number
+  readonly repeats: boolean
   readonly limits: CallLimits
   readonly head: RequestHead
   readonly heads: ResponseHeadReader
@@ -55,6 +61,7 @@ export class HttpUpstream implements CallHost {
     this.#options = options
     this.id = options.target.id
     this.weight = options.weight ?? 1
+    this.repeats = options.repeats ?? true
     this.limits = { ...defaults, ...options.limits }
     this.head = new RequestHead(options.target, { ...defaultHead, ...options.head })
     this.heads = new ResponseHeadReader(this.limits, options.head?.via)
