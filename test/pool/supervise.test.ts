@@ -188,5 +188,6 @@ test("new code whose workers end as soon as they serve is taken back", async () 
   // The first of them answers, so the roll is done or taken back; what counts is that the pool heals with good code.
   expect(["rolled", "the new workers end quickly: exit code 7"]).toContain(await rolled)
   rig.setVersion("5")
-  await until(async () => (await rig.fronts[0]!.get("/version")).text === "5", "good code serves")
+  // One that meets the end of such a worker is 502.
+  await until(async () => (await rig.fronts[0]!.get("/version").catch(() => undefined))?.text === "5", "good code serves")
 }, 20_000)
