@@ -45,6 +45,11 @@ export class SlotClaims extends Layout {
     this.#usable = this.#usable.filter(i => i !== index)
   }
 
+  /** No new claims by any front until the supervisor reopens it: it does not do as it should. */
+  hold(index: number, serial: number): void {
+    Atomics.compareExchange(this.words, this.workerAt(index) + worker.state, serial * 4 + phase.open, serial * 4 + phase.closing)
+  }
+
   /** The open worker with the fewest slots taken, full or not; -1 when none is open. Claims nothing. */
   least(): number {
     let least = 0x7fff_ffff

@@ -26,6 +26,11 @@ export class SlotKeeper extends Layout {
     if ((state & 3) === phase.open) Atomics.store(this.words, at, state - phase.open + phase.closing)
   }
 
+  /** Takes claims again. */
+  reopen(index: number, serial: number): void {
+    Atomics.compareExchange(this.words, this.workerAt(index) + worker.state, serial * 4 + phase.closing, serial * 4 + phase.open)
+  }
+
   /** Slots of a worker that are taken; the truth, by looking at each. */
   busy(index: number): number {
     const from = this.slotsAt(index)

@@ -130,9 +130,12 @@ class Switchboard {
         this.#link.report({ kind: "lost", index, serial, detail: error.message })
         this.#again(worker)
       },
-      // The path without the query: what stands there may be secret.
-      stuck: (_line, x) =>
-        this.#link.report({ kind: "stuck", index, serial, detail: `${x.method} ${x.path} is past ${this.#app.timeoutMs} ms` }),
+      stuck: (_line, x) => {
+        // The path without the query: what stands there may be secret.
+        this.#link.report({ kind: "stuck", index, serial, detail: `${x.method} ${x.path} is past ${this.#app.timeoutMs} ms` })
+        // Nothing new until the supervisor has asked it. A program that cannot be asked has the benefit of the doubt.
+        if (worker.transport === "frames") this.#claims.hold(index, serial)
+      },
     }
   }
 }

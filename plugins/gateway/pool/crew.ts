@@ -118,6 +118,15 @@ export class Crew {
     return member.launch.blocking ?? this.#parts.app.runtime === "wsgi"
   }
 
+  /** Takes nothing new until `reopen`. */
+  hold(member: Member): void {
+    this.#parts.keeper.close(member.index)
+  }
+
+  reopen(member: Member): void {
+    if (member.phase === "ready") this.#parts.keeper.reopen(member.index, member.process!.serial)
+  }
+
   /** Takes nothing new from now on. */
   close(member: Member): void {
     this.#parts.keeper.close(member.index)

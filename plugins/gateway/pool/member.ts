@@ -23,6 +23,8 @@ export class Member {
   settled = false
   /** It was given requests. */
   worked = false
+  /** It was asked whether it is stuck, and has not answered yet. */
+  asked = false
   /** Requests past their deadline that it cannot give up, */
   late = 0
   /** and how many of them are not waited for any more, once it was asked what it is doing. */

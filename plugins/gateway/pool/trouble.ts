@@ -4,6 +4,8 @@ import type { Member } from "./member.ts"
 
 /** How long a worker may take to answer a ping, or to say what it is doing. */
 const answerMs = 3000
+/** Its replacement is started when it has not answered by then. */
+const firstMs = 800
 /** A process that a connection was lost to may be dead: its exit is heard within this. */
 const lostMs = 300
 
@@ -29,17 +31,40 @@ export class Trouble {
   heard(report: WorkerReport): void {
     const member = this.#crew.at(report.index)
     if (member?.process?.serial !== report.serial || member.phase === "stopping") return
-    if (report.kind === "stuck") void this.#late(member, report.detail)
-    else void this.#lost(member, report.detail)
+    if (report.kind === "lost") void this.#lost(member, report.detail)
+    else if (this.#crew.isBlocking(member)) void this.#late(member, report.detail)
+    else if (!member.asked && this.#canAsk(member)) void this.#ask(member, report.detail)
   }
 
   /**
-   * A request is past its deadline. Threads cannot be told to stop: the worker is replaced, its other threads may end
-   * what they have. An event loop gives one request up, and is replaced only if it does not turn any more.
+   * A request is past its deadline in an event loop, which gives it up; the worker is replaced only if its loop does not
+   * turn any more. Until it has said so nothing new goes there.
+   */
+  async #ask(member: Member, detail: string): Promise<void> {
+    member.asked = true
+    this.#crew.hold(member)
+    const answers = member.process!.ping!(answerMs).then(() => true, () => false)
+    const soon = await Promise.race([answers, Bun.sleep(firstMs)])
+    if (this.#crew.at(member.index) !== member) return
+    if (soon === true) {
+      member.asked = false
+      this.#crew.reopen(member)
+      return
+    }
+    this.#crew.close(member)
+    this.#onChange()
+    const stack = member.process!.stack(answerMs - firstMs).catch(() => "")
+    const fields = { worker: member.index, pid: member.process!.pid }
+    // It ends what it has, like any other that is replaced.
+    if (await answers) return this.#log.warn(`worker slow to answer, it is replaced: ${detail}`, fields)
+    this.#stuck(member, { detail, stack: await stack, requests: Infinity })
+  }
+
+  /**
+   * A request is past its deadline in a thread, which cannot be told to stop: the worker is replaced, its other threads may
+   * end what they have.
    */
   async #late(member: Member, detail: string): Promise<void> {
-    const blocking = this.#crew.isBlocking(member)
-    if (!blocking && (await this.#answers(member))) return
     member.late++
     if (member.late > 1) {
       // its stack was asked for already; one more that is not waited for
@@ -50,9 +75,13 @@ export class Trouble {
     // a replacement starts while the stack is asked for
     this.#onChange()
     const stack = await member.process!.stack(answerMs).catch(() => "")
+    this.#stuck(member, { detail, stack, requests: member.late })
+  }
+
+  /** `requests` of it are not waited for. Only now: it may be sent SIGTERM from here on, which would have ended what the stack shows. */
+  #stuck(member: Member, { detail, stack, requests }: { detail: string; stack: string; requests: number }): void {
     this.#log.error(`worker stuck: ${detail}`, { worker: member.index, pid: member.process!.pid, ...(stack !== "" && { stack }) })
-    // Only now: it may be sent SIGTERM from here on, which would have ended what the stack shows.
-    member.stuck = blocking ? member.late : Infinity
+    member.stuck = requests
     this.#onChange()
   }
 
@@ -69,10 +98,12 @@ export class Trouble {
     this.#onChange()
   }
 
+  #canAsk({ process }: Member): boolean {
+    return process?.transport === "frames" && process.ping !== undefined
+  }
+
   /** A program that speaks HTTP cannot be asked: it has the benefit of the doubt. */
   async #answers(member: Member): Promise<boolean> {
-    const process = member.process!
-    if (process.transport !== "frames" || process.ping === undefined) return true
-    return process.ping(answerMs).then(() => true, () => false)
+    return this.#canAsk(member) ? member.process!.ping!(answerMs).then(() => true, () => false) : true
   }
 }
