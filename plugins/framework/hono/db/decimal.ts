@@ -67,11 +67,13 @@ export function floorUnits({ units, exponent }: Exact, scale: number): bigint {
   return units >= 0n ? units / by : -((-units + by - 1n) / by)
 }
 
-/** Units as text with all digits of the scale: 1250n of scale 2 is "12.50". */
-export function textOf(units: bigint, scale: number): string {
-  const digits = (units < 0n ? -units : units).toString().padStart(scale + 1, "0")
-  const text = scale === 0 ? digits : `${digits.slice(0, -scale)}.${digits.slice(-scale)}`
-  return units < 0n ? `-${text}` : text
+/** Units as text with all digits of the scale: 1250n, or "1250", of scale 2 is "12.50". No BigInt is made of a text: every row read comes here. */
+export function textOf(units: bigint | string, scale: number): string {
+  const text = String(units)
+  if (scale === 0) return text
+  const sign = text.startsWith("-") ? "-" : ""
+  const digits = text.slice(sign.length).padStart(scale + 1, "0")
+  return `${sign}${digits.slice(0, -scale)}.${digits.slice(-scale)}`
 }
 
 export type DecimalFault = "form" | "scale" | "digits"

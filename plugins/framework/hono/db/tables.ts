@@ -135,7 +135,7 @@ function units(scale: number) {
       if (whole === undefined) throw new Error(`"${value}" is no decimal with at most ${scale} digits after the point`)
       return whole
     },
-    fromDriver: value => textOf(BigInt(value), scale),
+    fromDriver: value => textOf(value, scale),
   })
 }
 

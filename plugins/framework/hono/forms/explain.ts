@@ -36,7 +36,7 @@ const CODES: Readonly<Record<string, MessageCode>> = {
 }
 
 /** Code for a field of a model whose value has not the right form. */
-const BY_KIND: Readonly<Record<string, MessageCode>> = { slug: "slug", url: "url", email: "email", date: "date", datetime: "datetime", number: "number", integer: "integer" }
+const BY_KIND: Readonly<Record<string, MessageCode>> = { slug: "slug", url: "url", email: "email", date: "date", datetime: "datetime", number: "number", integer: "integer", json: "json" }
 
 export function fixed(lang: string, code: MessageCode): string {
   return say(lang, code)
@@ -45,7 +45,7 @@ export function fixed(lang: string, code: MessageCode): string {
 /** What to say of an issue of valibot: the author's words, else ours, in the reader's language. */
 export function explain(issue: BaseIssue<unknown>, lang: string, kind?: string): string {
   const { type, requirement, input } = issue
-  if (kind !== undefined && (type === "regex" || type === "url" || type === "email" || type === "check" || type === "uuid")) {
+  if (kind !== undefined && (type === "regex" || type === "url" || type === "email" || type === "check" || type === "raw_check")) {
     const code = BY_KIND[kind]
     if (code !== undefined) return say(lang, code)
   }

@@ -3,6 +3,8 @@
  * cannot be kept stops the migration and changes nothing, and the database ends as one that was made from the new models.
  */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test"
+import { rmSync } from "node:fs"
+import { join } from "node:path"
 import { describeWith } from "../../../../../test/kit/needs.ts"
 import { Postgres } from "../../../../../test/kit/postgres.ts"
 import { Database } from "../database.ts"
@@ -250,6 +252,41 @@ function suite(open: (name: string) => Promise<Database>): void {
     await b.back()
     expect(await b.shape()).toEqual(before)
     await b.end()
+  })
+
+  test("a needed reference comes, and an optional one becomes needed, with --fill", async () => {
+    const b = await bench()
+    const [Without, Loose, Strict] = [{}, { o: references(Other, optional) }, { o: references(Other, { onDelete: "cascade" }) }].map(more => item(more as never)) as [any, any, any]
+    await b.to([Without, Other])
+    await b.run(async () => {
+      await Without.create({})
+      await Other.createMany([{ t: "y" }, { t: "z" }])
+    })
+    await expect(b.to([Strict, Other])).rejects.toThrow("--fill item.o_id=VALUE")
+    await expect(b.to([Strict, Other], fill("9"))).rejects.toThrow(b.db.dialect === "sqlite" ? "refer to rows of other that are not there" : "nothing was changed")
+    rmSync(join(b.dir, readMigrations(b.dir).at(-1)!.name), { recursive: true })
+    await b.to([Strict, Other], fill("2"))
+    expect(await b.run(async () => await Strict.all)).toEqual([{ id: 1, name: "a", oId: 2 }] as never)
+    expect(await b.shape()).toEqual(await fresh([Strict, Other]))
+    await b.back()
+    await b.to([Loose, Other])
+    await b.to([Strict, Other], fill("1"))
+    expect(await b.run(async () => await Strict.all)).toEqual([{ id: 1, name: "a", oId: 1 }] as never)
+    await b.back()
+    await b.run(() => Loose.create({ o: null }))
+    await b.back()
+    expect(await b.run(() => Without.all.count())).toBe(2)
+    await b.end()
+  })
+
+  test("models that would share a table, a column or an index are told so", async () => {
+    const told = async (...models: AnyModel[]) => makeMigration({ models, dialect: "sqlite", existing: [], ask: create }).then(() => "", (error: Error) => error.message)
+    expect(await told(model("post", { tags: many(Other) }), model("postTags", { t: text() }), Other)).toContain('two tables would be named "post_tags"')
+    expect(await told(model("a", { userID: text(), userId: text() }))).toContain('"userID" and "userId" would both be the column "user_id"')
+    expect(await told(model("a", { ownerId: integer(), owner: references(Other) }), Other)).toContain('would both be the column "owner_id"')
+    expect(await told(model("a", { b: text(), c: text(), bC: text({ index: true }) }, { indexes: [{ fields: ["b", "c"] }] }))).toContain('would both be named "a_b_c"')
+    expect(await told(model("a", { b: text({ index: true }) }), model("aB", { t: text() }))).toContain('"a_b" would be the name of the table of that name and of the index of a over b')
+    expect(await told(model("a", { bC: text({ index: true }) }), model("aB", { c: text({ index: true }) }))).toContain('"a_b_c" would be the name of')
   })
 
   test("models and relations come and go, forwards and back", async () => {

@@ -13,19 +13,20 @@ export function postgresStatements(step: Step): string[] {
   // In one statement: tables that refer to each other go together.
   const drop = (names: readonly string[]) => (names.length === 0 ? [] : [`DROP TABLE ${names.map(quote).join(", ")};`])
   const columns = changes.changed.map(change => changeColumns(change, step))
+  const indexes = changes.changed.map(change => indexChanges(change, step))
   return [
+    ...indexes.flatMap(({ dropped }) => dropped.map(name => `DROP INDEX ${quote(name)};`)),
     ...renames(step),
     ...changes.changed.flatMap(change => renamedConstraints(change, step)),
-    ...changes.changed.flatMap(({ indexes }) => indexes.renamed.map(([from, to]) => `ALTER INDEX ${quote(from)} RENAME TO ${quote(to)};`)),
+    ...indexes.flatMap(({ renamed }) => renamed.map(([from, to]) => `ALTER INDEX ${quote(from)} RENAME TO ${quote(to)};`)),
     ...changes.changed.flatMap(change => droppedKeys(change, step)),
-    ...changes.changed.flatMap(({ indexes }) => indexes.dropped.map(name => `DROP INDEX ${quote(name)};`)),
     ...drop(replaced),
     ...changes.created.map(name => createTable(name, after.tables[name]!)),
     ...columns.flatMap(({ guards }) => guards),
     ...columns.flatMap(({ statements }) => statements),
     ...drop(changes.dropped.filter(name => !replaced.includes(name))),
     ...changes.created.flatMap(name => Object.entries(after.tables[name]!.indexes).map(([index, shape]) => createIndex(name, index, shape))),
-    ...changes.changed.flatMap(({ name, after: shape, indexes }) => indexes.created.map(index => createIndex(name, index, shape.indexes[index]!))),
+    ...changes.changed.flatMap(({ name, after: shape }, i) => indexes[i]!.created.map(index => createIndex(name, index, shape.indexes[index]!))),
     ...changes.created.flatMap(name => Object.entries(after.tables[name]!.columns).flatMap(([column, { references }]) => addKey(name, column, references))),
     ...changes.changed.flatMap(change => {
       const names = [...change.added, ...change.altered.filter(({ references }) => references).map(({ name }) => name)]
@@ -39,6 +40,17 @@ function renames({ renames: { tables, columns } }: Step): string[] {
     ...[...tables].map(([from, to]) => `ALTER TABLE ${quote(from)} RENAME TO ${quote(to)};`),
     ...[...columns].flatMap(([table, names]) => [...names].map(([from, to]) => `ALTER TABLE ${quote(table)} RENAME COLUMN ${quote(from)} TO ${quote(to)};`)),
   ]
+}
+
+/** Tables and indexes share their names: an index whose old or new name a table has is made anew, not renamed. */
+function indexChanges({ indexes }: TableChange, { before, after }: Step): TableChange["indexes"] {
+  const clash = (names: readonly string[]) => names.some(name => before.tables[name] !== undefined || after.tables[name] !== undefined)
+  const anew = indexes.renamed.filter(clash)
+  return {
+    renamed: indexes.renamed.filter(names => !clash(names)),
+    dropped: [...indexes.dropped, ...anew.map(([from]) => from)],
+    created: [...indexes.created, ...anew.map(([, to]) => to)],
+  }
 }
 
 /** Keys that stay take the name that belongs to them now. */

@@ -59,15 +59,32 @@ export function schemaOf(models: readonly AnyModel[], dialect: Dialect): Schema 
       if (field.kind === "many") put(`${model.table}_${column(key)}`, model, pairsOf(model, key, dialect))
     }
   }
+  refuseSameNames(tables)
   return { version: 2, tables }
+}
+
+/** Databases keep tables and indexes under one roof. */
+function refuseSameNames(tables: Readonly<Record<string, TableShape>>): void {
+  const owners = new Map(Object.keys(tables).map(name => [name, `the table of that name`]))
+  for (const [table, { indexes }] of Object.entries(tables)) {
+    for (const [name, { columns }] of Object.entries(indexes)) {
+      const index = `the index of ${table} over ${columns.join(" and ")}`
+      const owner = owners.get(name)
+      if (owner !== undefined) throw new Error(`"${name}" would be the name of ${owner} and of ${index}: give one of the models or fields another name`)
+      owners.set(name, index)
+    }
+  }
 }
 
 function tableOf(model: AnyModel, dialect: Dialect): TableShape {
   const columns: Record<string, ColumnShape> = { id: { form: "key", needed: true } }
   const indexes: Record<string, IndexShape> = {}
   const names = new Map<string, string>()
-  const put = (name: string, index: IndexShape): void => {
-    indexes[dialect === "postgres" ? short(name) : name] = index
+  const put = (long: string, index: IndexShape): void => {
+    const name = dialect === "postgres" ? short(long) : long
+    const have = indexes[name]
+    if (have !== undefined && have.columns.join() !== index.columns.join()) throw new Error(`model "${model.name}": the indexes over ${have.columns.join(" and ")} and over ${index.columns.join(" and ")} would both be named "${name}"; rename a field`)
+    indexes[name] = index
   }
   for (const [key, field] of Object.entries(model.fields) as [string, Field][]) {
     if (field.kind === "many") continue

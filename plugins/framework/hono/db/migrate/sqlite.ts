@@ -12,8 +12,9 @@ export function sqliteStatements(step: Step): string[] {
   const drop = (name: string) => `DROP TABLE ${quote(name)};`
   const made = changes.changed.map(change => changeTable(change, step))
   return [
-    ...renames(step),
+    // First: tables and indexes share their names, and one that goes may have that of one that comes.
     ...changes.changed.flatMap(({ indexes }) => [...indexes.dropped, ...indexes.renamed.map(([from]) => from)].map(name => `DROP INDEX IF EXISTS ${quote(name)};`)),
+    ...renames(step),
     ...replaced.map(drop),
     ...changes.created.map(name => createTable(name, after.tables[name]!)),
     ...made.flatMap(({ guards }) => guards),
