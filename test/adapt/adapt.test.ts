@@ -249,6 +249,31 @@ test("a file that is neither; --to writes, and overwrites nothing", async () => 
 })
 
 describeWith(["gunicorn", "flask"], "the same app by both", () => {
+  test.each(["", `forwarded_allow_ips = "*"`, `forwarded_allow_ips = "10.0.0.1"`, `forwarded_allow_ips = "10.0.0.1,127.0.0.1"`])("the scheme that the app sees: %s", async text => {
+    const app = `def application(environ, start_response):\n    start_response("200 OK", [])\n    return [environ["wsgi.url_scheme"].encode()]\n`
+    writeFileSync(join(folder, "scheme.py"), app)
+    writeFileSync(join(folder, "both.py"), `bind = "127.0.0.1:0"\nwsgi_app = "scheme:application"\n${text}\n`)
+    const gunicorn = Bun.spawn(["/usr/bin/gunicorn", "-c", "both.py"], { cwd: folder, stdout: "ignore", stderr: "pipe" })
+    try {
+      let said = ""
+      let port: string | undefined
+      for await (const chunk of gunicorn.stderr) {
+        said += Buffer.from(chunk).toString()
+        port = /Listening at: http:\/\/127\.0\.0\.1:(\d+)/.exec(said)?.[1]
+        if (port !== undefined) break
+      }
+      const { out } = await edge("adapt", "both.py")
+      await using served = await Edge.start({ config: out, files: { "scheme.py": app } })
+      for (const headers of [{}, { "x-forwarded-proto": "https" }, { "x-forwarded-proto": "http" }] as Record<string, string>[]) {
+        const asked = async (url: string) => await (await fetch(url, { headers, keepalive: false })).text()
+        expect(await asked(served.url("/"))).toBe(await asked(`http://127.0.0.1:${port}/`))
+      }
+    } finally {
+      gunicorn.kill()
+      await gunicorn.exited
+    }
+  }, 30_000)
+
   test("an adapted config serves", async () => {
     const app = `import os\nfrom flask import Flask\napplication = Flask(__name__)\n@application.route("/")\ndef index():\n    return "hello " + os.environ["WHO"]\n`
     writeFileSync(join(folder, "run.py"), `bind = "127.0.0.1:0"\nwsgi_app = "hello"\nworkers = 2\npreload_app = True\nraw_env = ["WHO=you"]\n`)
