@@ -28,7 +28,7 @@ async function adapt(name: string, text: string): Promise<{ toml: Record<string,
   writeFileSync(join(folder, "site.toml"), out)
   const check = await edge("check")
   // The files of the app are on another machine; nothing else may be wrong.
-  const wrong = check.err.split("\n").filter(line => /^site\.toml:/.test(line) && !/: (?:there is no|cannot find) /.test(line))
+  const wrong = check.err.split("\n").filter(line => line.startsWith("site.toml:") && !/: (?:there is no|cannot find) /.test(line))
   expect([out, wrong]).toEqual([out, []])
   if (!check.err.includes("site.toml:")) expect([out, check.code, check.err]).toEqual([out, 0, check.err])
   return { toml: Bun.TOML.parse(out) as Record<string, never>, err, text: out }
