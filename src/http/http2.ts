@@ -9,7 +9,7 @@ import type { StreamCounter } from "./http2/adapter.ts"
 import { ClientFrames } from "./http2/client-frames.ts"
 import { OneConnectionServer } from "./http2/one-connection-server.ts"
 import { isPreface, preface } from "./http2/preface.ts"
-import { resetStream, ServerFrames, windowUpdate } from "./http2/server-frames.ts"
+import { type AnswerFacts, resetStream, ServerFrames, windowUpdate } from "./http2/server-frames.ts"
 import { Uploads } from "./http2/uploads.ts"
 import type { ProtocolHost } from "./protocol-host.ts"
 
@@ -47,13 +47,12 @@ export class Http2 implements Accepted, StreamCounter, Timed {
     this.#socket = socket
     this.#out = new Output(socket)
     this.#uploads = new Uploads({
-      grant: (id, { stream, connection }) => {
-        if (stream > 0) this.#insert(windowUpdate(id, stream))
-        if (connection > 0) this.#insert(windowUpdate(0, connection))
+      grant: bytes => {
+        if (bytes > 0) this.#insert(windowUpdate(0, bytes))
       },
       reset: id => this.#insert(resetStream(id)),
     })
-    this.#clientFrames = new ClientFrames({ headBytes: host.limits.headBytes, uploads: this.#uploads })
+    this.#clientFrames = new ClientFrames(this.#uploads)
     this.#serverFrames = new ServerFrames(this.#uploads)
     this.#server = new OneConnectionServer(new Adapter(host, facts, this).fetch)
     this.#settle()
@@ -74,8 +73,8 @@ export class Http2 implements Accepted, StreamCounter, Timed {
     this.#settle()
   }
 
-  noContent(stream: number): void {
-    this.#serverFrames.noContent(stream)
+  answer(stream: number, facts: AnswerFacts): void {
+    this.#serverFrames.answer(stream, facts)
   }
 
   opened(stream: number): void {
@@ -107,7 +106,11 @@ export class Http2 implements Accepted, StreamCounter, Timed {
       this.#host.log.warn("an HTTP/2 client was cut: too many control frames", { requests: this.requests })
       return this.destroy()
     }
+    // Each write is a system call.
+    this.#innerOut?.cork()
     for (const piece of frames) this.#toServer(piece)
+    this.#innerOut?.uncork()
+    if (this.#innerOut?.blocked === true) this.#socket.pause()
     this.#settle()
   }
 
@@ -115,7 +118,7 @@ export class Http2 implements Accepted, StreamCounter, Timed {
     if (this.#innerOut === undefined) {
       this.#early.push(bytes)
       this.#socket.pause()
-    } else if (!this.#innerOut.bytes(bytes)) this.#socket.pause()
+    } else this.#innerOut.bytes(bytes)
   }
 
   drain(): void {
@@ -175,11 +178,11 @@ export class Http2 implements Accepted, StreamCounter, Timed {
 
   /** False: wait for `drain`. */
   #toClient(chunk: Buffer): boolean {
-    let free = true
-    for (const piece of this.#serverFrames.scan(chunk)!) free = this.#out.bytes(piece)
-    if (this.#waiting.length === 0 || !this.#serverFrames.between) return free
-    for (const own of this.#waiting.splice(0)) free = this.#out.bytes(own)
-    return free
+    this.#out.cork()
+    for (const piece of this.#serverFrames.scan(chunk)!) this.#out.bytes(piece)
+    if (this.#waiting.length > 0 && this.#serverFrames.between) for (const own of this.#waiting.splice(0)) this.#out.bytes(own)
+    this.#out.uncork()
+    return !this.#out.blocked
   }
 
   #insert(frame: Uint8Array): void {

@@ -23,6 +23,8 @@ export function parseRange(value: string, size: number): readonly Span[] | null 
     if (match === null || text === "-" || ++given > MAX_SPANS) return null
     const span = toSpan({ first: match[1]!, last: match[2]! }, size)
     if (span === null) return null
+    // The last bytes of nothing are nothing, and that can be had: the whole, for no Content-Range can say it (RFC 9110 14.1.2).
+    if (size === 0 && match[1] === "" && Number(match[2]) > 0) return null
     if (span.start >= span.end) continue
     spans.push(span)
     total += span.end - span.start

@@ -187,7 +187,10 @@ describe("ranges (RFC 9110 14)", () => {
     })
   })
 
-  test("no range of an empty file", async () => {
+  test("no range of an empty file but its last bytes (RFC 9110 14.1.2)", async () => {
+    const last = await ask(await make(), "/empty.txt", { headers: { Range: "bytes=-5" } })
+    expect([last.status, last.text, last.headers.has("content-range")]).toEqual([200, "", false])
+    await expect(ask(await make(), "/empty.txt", { headers: { Range: "bytes=-0" } })).rejects.toMatchObject({ status: 416 })
     await expect(ask(await make(), "/empty.txt", { headers: { Range: "bytes=0-" } })).rejects.toMatchObject({ status: 416 })
     expect((await ask(await make(), "/empty.txt")).text).toBe("")
   })

@@ -9,12 +9,13 @@ import type { ProtocolHost, Sent } from "../protocol-host.ts"
 import { Reply } from "../reply.ts"
 import { RequestCarrier, toExchange } from "./request.ts"
 import { clientGone, toResponse } from "./response.ts"
+import type { AnswerFacts } from "./server-frames.ts"
 
 /** Counts what is under way on one connection. */
 export interface StreamCounter {
   begun(): void
-  /** The answer of a stream is a 204. */
-  noContent(stream: number): void
+  /** What Bun will not say of the answer of a stream. */
+  answer(stream: number, facts: AnswerFacts): void
   /** The body of a stream begins with a byte that is not the answer's. */
   opened(stream: number): void
   ended(): void
@@ -103,9 +104,11 @@ export class Adapter {
       this.#ended(x, { status, bytesOut, error, headers })
     }
     try {
-      if (reply.status === 204 && x.carrier instanceof RequestCarrier) this.#counter.noContent(x.carrier.stream)
+      const onFacts = (facts: AnswerFacts): void => {
+        if (x.carrier instanceof RequestCarrier) this.#counter.answer(x.carrier.stream, facts)
+      }
       const opened = () => x.carrier instanceof RequestCarrier && (this.#counter.opened(x.carrier.stream), true)
-      return toResponse(reply, { isHead: x.method === "HEAD", server: this.#host.limits.server, onSent, opened })
+      return toResponse(reply, { isHead: x.method === "HEAD", server: this.#host.limits.server, onSent, onFacts, opened })
     } catch (error) {
       if (!(error instanceof BadReply)) throw error
       this.#problem(x, "an answer was refused", error)

@@ -22,7 +22,7 @@ interface Block {
  */
 export class ClientFrames extends FrameScanner {
   readonly #guard = new FrameGuard()
-  readonly #translator: HeadTranslator
+  readonly #translator = new HeadTranslator()
   readonly #uploads: Uploads
   #block: Block | undefined
   #frame: FrameHead | undefined
@@ -31,10 +31,9 @@ export class ClientFrames extends FrameScanner {
   /** Bun was given what ends the connection. */
   #broken = false
 
-  constructor(o: { headBytes: number; uploads: Uploads }) {
+  constructor(uploads: Uploads) {
     super()
-    this.#translator = new HeadTranslator(Math.max(mostBytes, o.headBytes * 2))
-    this.#uploads = o.uploads
+    this.#uploads = uploads
   }
 
   protected begin(head: FrameHead): "pass" | "take" | "cut" {

@@ -10,6 +10,7 @@ export abstract class FrameScanner {
   #have = 0
   #passes = true
   #out: Uint8Array[] = []
+  #before: Uint8Array | undefined
 
   /** Nothing of a frame is under way: another may be put in here. */
   get between(): boolean {
@@ -49,6 +50,12 @@ export abstract class FrameScanner {
       const head = whole ? readFrameHead(bytes, i) : readFrameHead(this.#head, 0)
       const verdict = this.begin(head)
       if (verdict === "cut") return null
+      if (this.#before !== undefined) {
+        if (whole && i > run) out.push(bytes.subarray(run, i))
+        if (whole) run = i
+        out.push(this.#before)
+        this.#before = undefined
+      }
       this.#passes = verdict === "pass" || verdict === "pad"
       if (verdict === "pad") {
         if (whole) bytes[i + flagsAt]! |= Flag.Padded
@@ -66,7 +73,12 @@ export abstract class FrameScanner {
     return out
   }
 
-  /** Puts bytes into what goes on, behind what has been passed. */
+  /** From `begin`: a frame that goes on before the one that begins. */
+  protected before(bytes: Uint8Array): void {
+    this.#before = bytes
+  }
+
+  /** From `payload`: bytes that go on in the place of what was taken. */
   protected put(bytes: Uint8Array): void {
     this.#out.push(bytes)
   }

@@ -1,7 +1,7 @@
 import { isToken } from "../codec/fields.ts"
 import { HeadError } from "../codec/header-block.ts"
 import { checkTarget } from "../codec/target.ts"
-import { HpackReader, literal, valueOf, type WireField } from "./hpack.ts"
+import { HpackError, HpackReader, literal, valueOf, type WireField } from "./hpack.ts"
 
 /** The field by which Bun hands on what it would change; nobody outside can guess it, and it is taken out of what clients send. */
 export const headField = `edge-${Buffer.from(crypto.getRandomValues(new Uint8Array(12))).toString("hex")}`
@@ -20,6 +20,10 @@ export function readHead(value: string): ClientHead | null {
   return { stream: Number(stream), method, target: target === refused ? null : target }
 }
 
+/** Bytes of fields a head may come to before the connection is cut; what is above 16 kB Bun refuses by itself. */
+const mostHead = 65_536
+/** One block: everything here is synchronous. */
+const out = new Uint8Array(2 * mostHead)
 /** No target is like it. */
 const refused = "!"
 const get = Uint8Array.of(0x82)
@@ -33,39 +37,33 @@ const http = Uint8Array.of(0x86)
  */
 export class HeadTranslator {
   readonly #reader: HpackReader
-  #parts: Uint8Array[] = []
   #size = 0
+  #bodiless = false
+  readonly #take = (field: WireField): void => this.#field(field)
   #method: string | undefined
   #path: string | undefined
   #connect = false
   #refused = false
 
-  /** `most`: bytes of fields a head may come to before the connection is cut; Bun refuses smaller ones by itself. */
-  constructor(most: number) {
-    this.#reader = new HpackReader(most)
+  constructor() {
+    this.#reader = new HpackReader(mostHead)
   }
 
-  /** Throws HpackError. */
+  /** Throws HpackError. What it returns is good until the next call. */
   translate(block: Uint8Array, { stream, bodiless }: { stream: number; bodiless: boolean }): Uint8Array {
-    this.#parts = []
     this.#size = 0
+    this.#bodiless = bodiless
     this.#method = this.#path = undefined
     this.#connect = this.#refused = false
-    this.#reader.read(block, field => this.#field(field, bodiless))
+    this.#reader.read(block, this.#take)
     if (this.#method !== undefined) this.#put(literal(headField, `${stream} ${this.#method} ${this.#target()}`))
-    const out = new Uint8Array(this.#size)
-    let at = 0
-    for (const part of this.#parts) {
-      out.set(part, at)
-      at += part.length
-    }
-    return out
+    return out.subarray(0, this.#size)
   }
 
-  #field(field: WireField, bodiless: boolean): void {
+  #field(field: WireField): void {
     switch (field.name) {
       case ":method":
-        return this.#methodField(field, bodiless)
+        return this.#methodField(field)
       case ":path":
         // An empty or a second one is malformed, and Bun says so.
         if (this.#path !== undefined) return this.#put(field.wire)
@@ -80,20 +78,20 @@ export class HeadTranslator {
         return
       case "content-length":
         // Bun would drop the body of a HEAD, and as another method it would get no Content-Length of its answer.
-        if (this.#method === "HEAD" && !bodiless && valueOf(field) !== "0") this.#refused = true
+        if (this.#method === "HEAD" && !this.#bodiless && valueOf(field) !== "0") this.#refused = true
         return this.#put(field.wire)
       default:
         this.#put(field.wire)
     }
   }
 
-  #methodField(field: WireField, bodiless: boolean): void {
+  #methodField(field: WireField): void {
     const method = valueOf(field)
     if (this.#method !== undefined || !isMethod(method)) return this.#put(field.wire)
     this.#method = method
     this.#connect = method === "CONNECT"
     if (method === "HEAD") this.#put(field.wire)
-    else this.#put(bodiless ? get : post)
+    else this.#put(this.#bodiless ? get : post)
     if (!this.#connect) return
     // It has neither (RFC 9113, 8.5), and is to be answered as over HTTP/1.1.
     this.#put(root)
@@ -101,7 +99,8 @@ export class HeadTranslator {
   }
 
   #put(bytes: Uint8Array): void {
-    this.#parts.push(bytes)
+    if (this.#size + bytes.length > out.length) throw new HpackError("a block that comes to too much")
+    out.set(bytes, this.#size)
     this.#size += bytes.length
   }
 

@@ -3,7 +3,7 @@ import { decodeHuffman } from "./huffman.ts"
 /** One field, as any block may hold it: a literal without indexing, or an index of the static table. Needs no state to be read. */
 export interface WireField {
   readonly name: string
-  readonly wire: Uint8Array
+  readonly wire: Buffer
   /** Where the value starts in `wire`; -1: it is `text`, of the static table. */
   readonly valueAt: number
   readonly text: string
@@ -25,29 +25,32 @@ const staticText =
 /** RFC 7541, A; the first is number 1. */
 const statics: readonly WireField[] = staticText.split(";").map((pair, i) => {
   const [name = "", text = ""] = pair.split("=")
-  return { name, text, wire: Uint8Array.of(0x80 | (i + 1)), valueAt: -1, size: name.length + text.length + 32 }
+  return { name, text, wire: Buffer.from([0x80 | (i + 1)]), valueAt: -1, size: name.length + text.length + 32 }
 })
 
-/** What Bun allows clients (SETTINGS_HEADER_TABLE_SIZE is left at its default). */
-const maxTable = 4096
+/** SETTINGS_HEADER_TABLE_SIZE where nothing else was said. */
+const usualTable = 4096
 
 export function valueOf({ wire, valueAt, text }: WireField): string {
-  return valueAt < 0 ? text : Buffer.from(wire.buffer, wire.byteOffset + valueAt, wire.length - valueAt).latin1Slice()
+  return valueAt < 0 ? text : wire.latin1Slice(valueAt)
 }
 
-/** Reads the header blocks of one client (RFC 7541). Throws HpackError; then the connection cannot go on. */
+/** Reads the header blocks of one side of a connection (RFC 7541). Throws HpackError; then the connection cannot go on. */
 export class HpackReader {
   /** Oldest first. */
   #table: WireField[] = []
   #size = 0
-  #limit = maxTable
+  #limit = usualTable
+  readonly #maxTable: number
   /** Bytes of fields that one block may come to: a byte may stand for 4 kB of table ("HPACK bomb"). */
   readonly #most: number
   #bytes: Uint8Array = new Uint8Array(0)
   #at = 0
 
-  constructor(most: number) {
+  /** `table`: what a change of the table's size may set it to. */
+  constructor(most: number, table = usualTable) {
     this.#most = most
+    this.#maxTable = table
   }
 
   read(block: Uint8Array, visit: (field: WireField) => void): void {
@@ -99,7 +102,8 @@ export class HpackReader {
       name = scratch.latin1Slice(at, end)
     }
     const valueAt = this.#text(end)
-    const wire = new Uint8Array(scratch.subarray(0, this.#end))
+    const wire = Buffer.allocUnsafeSlow(this.#end)
+    scratch.copy(wire, 0, 0, this.#end)
     const field = { name, wire, valueAt, text: "", size: name.length + wire.length - valueAt + 32 }
     if (indexed) this.#add(field)
     return field
@@ -112,7 +116,7 @@ export class HpackReader {
   }
 
   #resize(limit: number): void {
-    if (limit > maxTable) throw new HpackError("a table larger than allowed")
+    if (limit > this.#maxTable) throw new HpackError("a table larger than allowed")
     this.#limit = limit
     this.#evict()
   }

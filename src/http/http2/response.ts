@@ -6,6 +6,7 @@ import type { FileSlice, Reply } from "../reply.ts"
 import { ByteStream } from "../stream.ts"
 import { BadReply } from "../http1/reply-head.ts"
 import { release } from "../own-replies.ts"
+import type { AnswerFacts } from "./server-frames.ts"
 
 /** Told once, when the body has been handed over or was given up. */
 export type OnSent = (bytesOut: number, error?: Error) => void
@@ -19,6 +20,7 @@ export interface ResponseOptions {
   readonly onSent: OnSent
   /** The body will begin with a zero byte that is not the answer's; false when nobody could take it out again. */
   opened?(): boolean
+  onFacts?(facts: AnswerFacts): void
 }
 
 /** A Reply as Bun.serve takes it. Throws BadReply for what cannot be sent. */
@@ -38,7 +40,10 @@ export function toResponse(reply: Reply, o: ResponseOptions): Response {
     release(reply)
     o.onSent(0)
     // Made a 204 again behind Bun, which would give it a Content-Length.
-    if (status === 204) return new Response(null, { status: 304, headers })
+    if (status === 204) {
+      o.onFacts?.({ noContent: true, length: -1 })
+      return new Response(null, { status: 304, headers })
+    }
     return new Response(null, { status, headers: shown >= 0 && (o.isHead || status === 304) ? withLength(headers, shown) : headers })
   }
   // Without a type bytes would get one of Bun's; a stream does not.
@@ -48,12 +53,13 @@ export function toResponse(reply: Reply, o: ResponseOptions): Response {
     return new Response(bytes as BodyInit | null, { status, headers })
   }
   const expected = declared >= 0 ? declared : length
+  if (expected >= 0) o.onFacts?.({ noContent: false, length: expected })
   if (typeof body === "string" || body instanceof Uint8Array) {
     o.onSent(length)
     return new Response(wholeStream(typeof body === "string" ? Buffer.from(body) : body), { status, headers })
   }
   const stream = body instanceof ByteStream ? countedStream(body, { expected, onSent: o.onSent, opened: () => o.opened?.() === true }) : fileStream(body, o.onSent)
-  return new Response(stream, { status, headers: expected >= 0 ? withLength(headers, expected) : headers })
+  return new Response(stream, { status, headers })
 }
 
 function withLength(headers: Headers, length: number): Headers {
@@ -86,7 +92,8 @@ function fieldsOf(reply: Reply, server: string | undefined): Fields {
   return fields
 }
 
-const dropped = new Set(["connection", "keep-alive", "proxy-connection", "transfer-encoding", "upgrade"])
+/** Of HTTP/1.1 alone; and Bun sends no trailers that could be announced. */
+const dropped = new Set(["connection", "keep-alive", "proxy-connection", "transfer-encoding", "upgrade", "trailer"])
 
 function readFields(flat: readonly string[], server: string | undefined): Fields {
   const headers = new Headers()

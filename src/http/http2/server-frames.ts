@@ -1,33 +1,54 @@
-import { frame, type FrameHead, number32, Type } from "./frame.ts"
+import { Flag, frame, type FrameHead, maxFrame, number32, Type } from "./frame.ts"
 import { FrameScanner } from "./frame-scanner.ts"
+import { HpackError, HpackReader, type WireField } from "./hpack.ts"
 import type { Uploads } from "./uploads.ts"
 
 /** `:status 304` and `:status 204` as indexes of the static table (RFC 7541, A). */
 const status304 = 0x8b
 const status204 = 0x89
+/** Heads of answers are bounded elsewhere. */
+const mostBytes = 16 * 1024 * 1024
+
+/** What Bun does not say of an answer. */
+export interface AnswerFacts {
+  /** It is a 204; Bun was given a 304. */
+  readonly noContent: boolean
+  /** Bytes of a body that Bun was given as a stream without a length. */
+  readonly length: number
+}
 
 /**
  * The frames of Bun on their way to the client. Bun gives a 204 a Content-Length, which RFC 9110, 8.6 forbids, and has only one
- * status without: so a 204 is handed to it as 304 and becomes what it is here. It keeps a head back until the body's first byte: a body that
+ * status without: so a 204 is handed to it as 304 and becomes what it is here. And it leaves the Content-Length of a stream
+ * away unless it has all of it by then: here it is put behind the block. It keeps a head back until the body's first byte: a body that
  * is not there yet begins with a zero of ours, which becomes the Pad Length of its frame (RFC 9113, 6.1) and so counts for the flow.
  */
 export class ServerFrames extends FrameScanner {
   readonly #uploads: Uploads
-  readonly #empty = new Set<number>()
+  readonly #facts = new Map<number, AnswerFacts>()
+  /** In step with the client's, because what Bun has said already must be known. */
+  readonly #reader = new HpackReader(mostBytes, mostBytes)
   readonly #opened = new Set<number>()
-  #headers = false
-  #resizing = false
-  #reset = 0
-  #code: number[] = []
+  #said = false
+  readonly #see = (field: WireField): void => {
+    this.#said ||= field.name === "content-length"
+  }
+  /** A block that cannot be read: from there on all goes through as it is. */
+  #blind = false
+  #head: FrameHead | undefined
+  /** HEADERS of the block under way. */
+  #first: FrameHead | undefined
+  #parts: Uint8Array[] = []
+  #size = 0
 
   constructor(uploads: Uploads) {
     super()
     this.#uploads = uploads
   }
 
-  /** The 304 that comes on this stream is a 204. */
-  noContent(stream: number): void {
-    this.#empty.add(stream)
+  /** To be told before Bun begins the answer of the stream. */
+  answer(stream: number, facts: AnswerFacts): void {
+    this.#facts.set(stream, facts)
   }
 
   /** The first byte of its body is not the answer's. */
@@ -35,38 +56,85 @@ export class ServerFrames extends FrameScanner {
     this.#opened.add(stream)
   }
 
-  protected begin({ type, stream, length }: FrameHead): "pass" | "take" | "pad" {
-    if (type === Type.Data) return length > 0 && this.#opened.delete(stream) ? "pad" : "pass"
-    this.#headers = type === Type.Headers && this.#empty.delete(stream)
-    if (type !== Type.Reset || length !== 4) return "pass"
-    this.#empty.delete(stream)
-    this.#opened.delete(stream)
-    this.#reset = stream
-    this.#code = []
-    return "take"
+  protected begin(head: FrameHead): "pass" | "take" | "pad" {
+    this.#head = head
+    const { type, stream } = head
+    if ((type === Type.Headers || type === Type.Data) && (head.flags & Flag.EndStream) !== 0) {
+      const credit = this.#uploads.answered(stream)
+      if (credit > 0) this.before(windowUpdate(stream, credit))
+    }
+    if (type === Type.Data) return head.length > 0 && this.#opened.delete(stream) ? "pad" : "pass"
+    if (type === Type.Headers && !this.#blind) this.#first = head
+    else if (type === Type.Reset) return "take"
+    else if (type !== Type.Continuation || this.#first === undefined) return "pass"
+    return this.#facts.size > 0 && this.#facts.has(stream) ? "take" : "pass"
   }
 
   protected override passed(bytes: Uint8Array, at: number, size: number): void {
-    for (let i = at; this.#headers && i < at + size; i++) {
-      const byte = bytes[i]!
-      // A change of the table's size may stand before it (RFC 7541, 6.3): a number of one byte or more.
-      if (this.#resizing) this.#resizing = byte >= 0x80
-      else if ((byte & 0xe0) === 0x20) this.#resizing = byte === 0x3f
-      else {
-        if (byte === status304) bytes[i] = status204
-        this.#headers = false
-      }
-    }
+    if (this.#first === undefined) return
+    this.#size += size
+    const ended = this.#size === this.#head!.length
+    this.#collect(bytes.subarray(at, at + size), ended)
   }
 
   protected payload(bytes: Uint8Array, ended: boolean): void {
-    this.#code.push(...bytes)
+    if (this.#head!.type !== Type.Reset) return this.#collect(bytes, ended)
+    this.#parts.push(bytes)
     if (!ended) return
-    const stream = this.#reset
-    if (this.#code.some(byte => byte !== 0) || !this.#uploads.keepsBack(stream)) {
-      this.put(frame({ type: Type.Reset, flags: 0, stream }, Uint8Array.from(this.#code)))
+    const { type, flags, stream } = this.#head!
+    const code = Buffer.concat(this.#parts.splice(0))
+    this.#facts.delete(stream)
+    this.#opened.delete(stream)
+    if (code.some(byte => byte !== 0) || !this.#uploads.hides(stream)) this.put(frame({ type, flags, stream }, code))
+  }
+
+  #collect(bytes: Uint8Array, ended: boolean): void {
+    this.#parts.push(bytes)
+    if (!ended) return
+    this.#size = 0
+    if ((this.#head!.flags & Flag.EndHeaders) === 0) return
+    const block = this.#parts.length === 1 ? this.#parts[0]! : Buffer.concat(this.#parts)
+    const first = this.#first!
+    this.#first = undefined
+    this.#parts = []
+    this.#said = false
+    try {
+      // Bun neither pads nor gives priorities.
+      this.#reader.read(block, this.#see)
+    } catch (error) {
+      if (!(error instanceof HpackError)) throw error
+      this.#blind = true
+    }
+    const facts = this.#facts.get(first.stream)
+    if (facts === undefined) return
+    this.#facts.delete(first.stream)
+    this.#send(first, facts.noContent ? withoutContent(block) : this.#said || this.#blind ? block : Buffer.concat([block, contentLength(facts.length)]))
+  }
+
+  #send({ flags, stream }: FrameHead, block: Uint8Array): void {
+    for (let at = 0; at === 0 || at < block.length; at += maxFrame) {
+      const last = at + maxFrame >= block.length ? Flag.EndHeaders : 0
+      const type = at === 0 ? Type.Headers : Type.Continuation
+      this.put(frame({ type, flags: (at === 0 ? flags & Flag.EndStream : 0) | last, stream }, block.subarray(at, at + maxFrame)))
     }
   }
+}
+
+function withoutContent(block: Uint8Array): Uint8Array {
+  const out = block.slice()
+  // A change of the table's size may stand before it (RFC 7541, 6.3): a number of one byte or more.
+  let at = 0
+  while ((out[at]! & 0xe0) === 0x20) {
+    if (out[at++] === 0x3f) while (out[at++]! >= 0x80);
+  }
+  if (out[at] === status304) out[at] = status204
+  return out
+}
+
+/** A literal without indexing, its name number 28 of the static table: no table is changed by it. */
+function contentLength(length: number): Uint8Array {
+  const digits = String(length)
+  return Buffer.concat([Uint8Array.of(0x0f, 28 - 15, digits.length), Buffer.from(digits)])
 }
 
 /** To let the client send more. */

@@ -5,30 +5,30 @@ const restBytes = 16 * 1024 * 1024
 const restMs = 30_000
 /** More are left to Bun to complain of. */
 const mostLate = 100
-/** Room to send given at first: what the client has left of its window is not known. */
-const firstCredit = 1024 * 1024
 
 interface Rest {
   left: number
   readonly timer: ReturnType<typeof setTimeout>
 }
 
-/** Tells the client: how much more it may send on a stream and on the connection, or that the stream is over. */
+/** Tells the client: how much more it may send on the connection, or that the stream is over. */
 export interface UploadsHost {
-  grant(stream: number, o: { stream: number; connection: number }): void
+  grant(bytes: number): void
   reset(stream: number): void
 }
 
 /**
  * Uploads under way on one connection. Bun ends a stream whose answer is complete by RST_STREAM, as RFC 9113, 8.1 allows, and
  * clients that still send (curl 7.88) take that for a broken connection and lose the answer. So the reset is kept back while
- * the rest is taken in, within bounds.
+ * the rest is taken in, within bounds. Room for all of it is given before the end of the answer, for curl reads nothing after.
  */
 export class Uploads {
   readonly #host: UploadsHost
   readonly #open = new Set<number>()
-  /** Answered and reset by Bun. */
+  /** Answered; what is left of them is taken in here. */
   readonly #rests = new Map<number, Rest>()
+  /** Answered, and not yet reset by Bun, which it does at once. */
+  readonly #resets = new Set<number>()
   /** Reset, and the client not yet aware. */
   readonly #late = new Set<number>()
 
@@ -58,22 +58,26 @@ export class Uploads {
       if (ends) this.#open.delete(stream)
       if (!this.#late.has(stream)) return "pass"
       if (ends) this.#late.delete(stream)
-      this.#host.grant(stream, { stream: 0, connection: length })
-      return "take"
+    } else {
+      rest.left -= length
+      if (ends) this.over(stream)
+      else if (rest.left <= 0) this.#stop(stream)
     }
-    rest.left -= length
-    if (ends) this.over(stream)
-    else if (rest.left < 0) this.#stop(stream)
-    this.#host.grant(stream, { stream: ends || rest.left < 0 ? 0 : length, connection: length })
+    this.#host.grant(length)
     return "take"
   }
 
-  /** Bun resets the stream, though nothing is wrong with it. True where the client is not to hear of it now. */
-  keepsBack(stream: number): boolean {
-    if (!this.#open.has(stream)) return false
+  /** Bun ends its answer. What the client may send more from here on, in bytes: nothing of it goes to Bun. */
+  answered(stream: number): number {
+    if (!this.#open.has(stream)) return 0
+    this.#resets.add(stream)
     this.#rests.set(stream, { left: restBytes, timer: setTimeout(() => this.#stop(stream), restMs) })
-    this.#host.grant(stream, { stream: firstCredit, connection: 0 })
-    return true
+    return restBytes
+  }
+
+  /** Bun resets the stream, though nothing is wrong with it. True where the client is not to hear of it now. */
+  hides(stream: number): boolean {
+    return this.#resets.delete(stream)
   }
 
   #stop(stream: number): void {

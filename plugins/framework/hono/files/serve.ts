@@ -69,6 +69,8 @@ function rangeOf(asked: Headers, file: StoredFile, etag: string): { start: numbe
   if (onlyIf !== null && onlyIf !== etag && onlyIf !== file.modified.toUTCString()) return undefined
   const [, from = "", to = ""] = match
   if (from === "") {
+    // The last bytes of an empty file can be had (RFC 9110 14.1.2): all of it.
+    if (file.size === 0 && Number(to) > 0) return undefined
     const length = Math.min(Number(to), file.size)
     return length === 0 ? "unsatisfiable" : { start: file.size - length, end: file.size }
   }
