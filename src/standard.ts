@@ -55,13 +55,13 @@ export const standard: { readonly [K in Kind]: Readonly<Record<string, Load>> } 
   framework: {
     hono: () => import("../plugins/framework/hono/plugin.ts"),
   },
-  dns: {
-    exec: () => import("../plugins/dns/exec/plugin.ts"),
-  },
   store: {
     postgres: () => import("../plugins/store/postgres/plugin.ts"),
     redis: () => import("../plugins/store/redis/plugin.ts"),
     sqlite: () => import("../plugins/store/sqlite/plugin.ts"),
+  },
+  dns: {
+    exec: () => import("../plugins/dns/exec/plugin.ts"),
   },
 }
 

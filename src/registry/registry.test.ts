@@ -50,7 +50,7 @@ describe("what a file may export", () => {
     ["no setup", `export default { name: "x", kind: "handler", config: v.any() }`, "it has no function setup(config, ctx)"],
     ["no config", `export default { name: "x", kind: "handler", setup() {} }`, "its config is not a valibot schema"],
     ["a plain object as config", `export default { name: "x", kind: "handler", config: { a: 1 }, setup() {} }`, "its config is not a valibot schema"],
-    ["no kind", `export default { name: "x", config: v.any(), setup() {} }`, "it has no kind; a kind is web, handler, middleware, balancer, gateway, runtime, framework or store"],
+    ["no kind", `export default { name: "x", config: v.any(), setup() {} }`, "it has no kind; a kind is web, handler, middleware, balancer, gateway, runtime, framework, store or dns"],
   ])("not %s", async (name, text, why) => {
     const file = `bad-${name.replaceAll(" ", "-")}.ts`
     write({ [file]: `${head}void v\n${text}` })
