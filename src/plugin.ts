@@ -2,6 +2,7 @@
  * The public interface ("edge"): all that a plugin author may rely on. First-party plugins use this file and nothing
  * else of src/, and so prove that it is enough.
  */
+import { checkOptions, type Shape } from "./options.ts"
 import type { GenericSchema, InferOutput } from "valibot"
 import type { Bus } from "./generation/bus.ts"
 import type { AppAttendants } from "./apps/attendants.ts"
@@ -16,6 +17,8 @@ import type { Logger } from "./log/logger.ts"
 
 export { forAll } from "./config/for-all.ts"
 export { didYouMean } from "./config/suggest.ts"
+export { checkOptions } from "./options.ts"
+export type { Shape, ValueWords } from "./options.ts"
 export { duration, parseDuration, parseSize, size } from "./config/units.ts"
 export type { Bounds } from "./config/units.ts"
 export { accessLog, toAccess } from "./config/access-log.ts"
@@ -208,8 +211,11 @@ export interface Context {
   fail(message: string, at?: readonly (string | number)[], options?: { key?: boolean }): Error
 }
 
-/** Typed identity. */
+const PLUGIN: Shape<Plugin> = { name: "text", kind: "text", role: "text", config: "any", modules: "object", commands: "list", hooks: "object", setup: "function" }
+
+/** Typed identity. Throws TypeError for a key that plugins do not have. */
 export function definePlugin<K extends Kind, S extends GenericSchema>(plugin: Plugin<K, S>): Plugin<K, S> {
+  checkOptions("definePlugin()", plugin, PLUGIN)
   return plugin
 }
 

@@ -2,6 +2,7 @@
 import { mkdtemp, rm } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join, resolve } from "node:path"
+import { checkOptions } from "./options.ts"
 import { cleanEnv, selfArgv } from "./supervisor/self.ts"
 
 export interface Test {
@@ -43,7 +44,7 @@ const START_MS = 30_000
  * said when it does not start.
  */
 export async function start(config: string, options: { env?: Readonly<Record<string, string>> } = {}): Promise<TestServer> {
-  for (const key of Object.keys(options)) if (key !== "env") throw new TypeError(`start(): no option "${key}"; there is env`)
+  checkOptions("start()", options, { env: "object" })
   const folder = await mkdtemp(join(tmpdir(), "edge-test-"))
   const given = options.env ?? {}
   const child = Bun.spawn([...selfArgv("__apart"), resolve(config), folder, ...Object.keys(given)], {

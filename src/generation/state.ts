@@ -1,4 +1,5 @@
 /** Shared state as parts see it: the store that `server.state` names, its operations bounded in time, its outages logged once. */
+import { checkArgument, checkOptions, type Shape } from "../options.ts"
 import { EdgeError, errors, reason } from "../errors.ts"
 import type { Parts } from "./parts.ts"
 import type { CompareAndSet, Logger, Store } from "../plugin.ts"
@@ -39,6 +40,9 @@ function sleep(ms: number): Promise<void> {
   return new Promise(resolve => setTimeout(resolve, ms).unref())
 }
 
+const SET: Shape<{ ttlMs: number; onlyIfAbsent: boolean }> = { ttlMs: "number", onlyIfAbsent: "boolean" }
+const CHANGE: Shape<CompareAndSet> = { expected: "any", value: "any", ttlMs: "number" }
+
 export class State implements Store {
   readonly #log: Logger
   readonly #answerMs: number
@@ -70,11 +74,14 @@ export class State implements Store {
     return this.#ask(store => store.get(key))
   }
 
-  set(key: string, value: Uint8Array | string, options?: { ttlMs?: number; onlyIfAbsent?: boolean }): Promise<boolean> {
+  async set(key: string, value: Uint8Array | string, options?: { ttlMs?: number; onlyIfAbsent?: boolean }): Promise<boolean> {
+    checkOptions("store.set()", options, SET)
     return this.#ask(store => store.set(key, value, options))
   }
 
-  compareAndSet(key: string, change: CompareAndSet): Promise<boolean> {
+  async compareAndSet(key: string, change: CompareAndSet): Promise<boolean> {
+    checkOptions("store.compareAndSet()", change, CHANGE)
+    if (change.expected === undefined || change.value === undefined) throw new TypeError("store.compareAndSet(): expected and value must be given; null is for absent")
     return this.#ask(store => store.compareAndSet(key, change))
   }
 
@@ -82,7 +89,9 @@ export class State implements Store {
     return this.#ask(store => store.delete(key))
   }
 
-  increment(key: string, by: number, ttlMs: number): Promise<number> {
+  async increment(key: string, by: number, ttlMs: number): Promise<number> {
+    checkArgument("store.increment()", "by", by, "number")
+    checkArgument("store.increment()", "ttlMs", ttlMs, "number")
     return this.#ask(store => store.increment(key, by, ttlMs))
   }
 

@@ -95,7 +95,7 @@ test("its own database is empty again", async () => {
   assert.deepEqual(await (await site.fetch("/")).json(), [])
 })
 test("an option that nobody knows", async () => {
-  await assert.rejects(start("site.toml", { envs: {} }), /no option "envs"/)
+  await assert.rejects(start("site.toml", { envs: {} }), /unknown option "envs"; did you mean "env"/)
 })
 `
 

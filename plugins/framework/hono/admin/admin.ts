@@ -16,13 +16,14 @@ import { Change } from "./history.ts"
 import { listView } from "./list-view.tsx"
 import { ProblemPage } from "./pages/problem.tsx"
 import { pageView } from "./page-view.tsx"
-import type { AdminSettings } from "./settings.ts"
+import { type AdminSettings, checkSettings } from "./settings.ts"
 import { AdminSite } from "./site.ts"
 import { switchTheme } from "./theme.ts"
 import { Visit } from "./visit.tsx"
 
 /** The admin: `new App({ models, parts: [users(), admin({ title: "Newsroom" })] })`. With no settings it shows every model. */
 export function admin(settings: AdminSettings = {}): Part {
+  checkSettings(settings)
   return {
     name: "admin",
     models: [Change],

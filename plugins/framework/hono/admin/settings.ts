@@ -1,5 +1,5 @@
 /** What `admin({...})` takes. Everything is optional: what is not said is worked out from the models (desk.ts). */
-import type { Awaitable } from "edge"
+import { type Awaitable, checkOptions, type Shape } from "edge"
 import type { Child } from "hono/jsx"
 import type { Ctx } from "../app/env.ts"
 import type { AnyModel, Fields, ManyKeys, ModelBase, ReferenceKeys, Row } from "../db/model.ts"
@@ -130,8 +130,39 @@ export interface AdminPage {
 }
 
 /** Settings of one model with its fields' types: `models: { post: modelAdmin(Post, { list: ["title"] }) }`. */
-export function modelAdmin<F extends Fields>(_model: ModelBase<F>, settings: ModelSettings<F>): ModelSettings<F> {
+export function modelAdmin<F extends Fields>(model: ModelBase<F>, settings: ModelSettings<F>): ModelSettings<F> {
+  checkModelSettings(`modelAdmin(${model.name})`, settings)
   return settings
+}
+
+const SETTINGS: Shape<AdminSettings> = { title: "text", path: "text", site: "text|boolean", models: "object", groups: "object", panels: "list", pages: "list", timeZone: "text" }
+const MODEL: Shape<ModelSettings<Fields>> = {
+  list: "list", filters: "list", search: "list", dates: "text|boolean", order: "list", perPage: "number", fieldsets: "list", hide: "list", readonly: "list",
+  inlines: "list", actions: "object", rows: "function", can: "object", field: "function", view: "function|boolean", icon: "text", description: "text",
+}
+const COLUMN: Shape<ComputedColumn<Fields>> = { label: "text", cell: "function", text: "function", sort: "text", numeric: "boolean" }
+const FIELDSET: Shape<Fieldset<Fields>> = { title: "text", help: "text", fields: "list", side: "boolean", closed: "boolean" }
+const INLINE: Shape<Inline> = { model: "object", field: "text", label: "text", fields: "list", extra: "number", max: "number" }
+const ACTION: Shape<Action<Fields>> = { label: "text", needs: "text", confirm: "boolean|text", danger: "boolean", run: "function" }
+const PANEL: Shape<Panel> = { title: "text", wide: "boolean", may: "function", render: "function" }
+const PAGE: Shape<AdminPage> = { path: "text", title: "text", icon: "text", may: "function", render: "function" }
+const CAN = { view: "function", add: "function", change: "function", delete: "function", export: "function" } as const
+
+/** Throws TypeError for what no setting is called, however deep. */
+export function checkSettings(settings: AdminSettings): void {
+  checkOptions("admin()", settings, SETTINGS)
+  for (const panel of settings.panels ?? []) checkOptions("admin(): a panel", panel, PANEL)
+  for (const page of settings.pages ?? []) checkOptions("admin(): a page", page, PAGE)
+  for (const [name, model] of Object.entries(settings.models ?? {})) if (model !== false) checkModelSettings(`admin(): models.${name}`, model)
+}
+
+function checkModelSettings(what: string, settings: ModelSettings<any>): void {
+  checkOptions(what, settings, MODEL)
+  checkOptions(`${what}.can`, settings.can, CAN)
+  for (const column of settings.list ?? []) if (typeof column === "object") checkOptions(`${what}: a column`, column, COLUMN)
+  for (const fieldset of settings.fieldsets ?? []) checkOptions(`${what}: a fieldset`, fieldset, FIELDSET)
+  for (const inline of settings.inlines ?? []) if (!("fields" in inline && "table" in inline)) checkOptions(`${what}: an inline`, inline, INLINE)
+  for (const [name, action] of Object.entries(settings.actions ?? {})) checkOptions(`${what}.actions.${name}`, action, ACTION)
 }
 
 export type RelationKey<F extends Fields> = ReferenceKeys<F> | ManyKeys<F>

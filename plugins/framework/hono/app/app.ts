@@ -1,5 +1,5 @@
 import { resolve } from "node:path"
-import { type Awaitable, didYouMean, type Logger } from "edge"
+import { type Awaitable, checkOptions, type Logger, type Shape } from "edge"
 import { Hono } from "hono"
 import type { GenericSchema, InferOutput } from "valibot"
 import { type Database, useDatabase, withDatabase } from "../db/database.ts"
@@ -46,17 +46,13 @@ export interface AppSettings<S extends GenericSchema = GenericSchema> {
   readonly security?: SecurityOptions
 }
 
-/** An app runs without being type-checked: a wrong name would else be an option that does nothing. */
-const KNOWN = {
-  name: true, models: true, parts: true, database: true, secret: true, layout: true,
-  settings: true, url: true, files: true, session: true, security: true,
-} satisfies Record<keyof AppSettings, true>
-
-function refuseUnknown(options: object): void {
-  const known = Object.keys(KNOWN)
-  const wrong = Object.keys(options).find(key => !known.includes(key))
-  if (wrong !== undefined) throw new Error(`new App(): unknown option "${wrong}"${didYouMean(wrong, known, { list: "allowed" })}`)
+const KNOWN: Shape<AppSettings> = {
+  name: "text", models: "list", parts: "list", database: "text", secret: "text", layout: "function",
+  settings: "object", url: "text", files: "text|object", session: "object", security: "object",
 }
+const SESSION: Shape<SessionOptions> = { cookie: "text", days: "number" }
+const SECURITY: Shape<SecurityOptions> = { csp: "text|boolean", hstsSeconds: "number", trustedOrigins: "list", framing: "text" }
+const COMMAND: Shape<AppCommand> = { name: "text", help: "text", run: "function" }
 
 export interface Boot {
   readonly dir: string
@@ -97,7 +93,10 @@ export class App<S extends GenericSchema = GenericSchema> extends Hono<AppEnv> {
 
   constructor(options: AppSettings<S> = {}) {
     super()
-    refuseUnknown(options)
+    checkOptions("new App()", options, KNOWN)
+    checkOptions("new App(): session", options.session, SESSION)
+    checkOptions("new App(): security", options.security, SECURITY)
+    for (const part of options.parts ?? []) if (typeof part?.name !== "string" || typeof part.setup !== "function") throw new TypeError("new App(): a part is { name, models?, setup(app) }, as users() makes it")
     this.given = options
     this.parts = options.parts ?? []
     this.sessionOptions = { cookie: "session", days: 14, ...options.session }
@@ -123,6 +122,7 @@ export class App<S extends GenericSchema = GenericSchema> extends Hono<AppEnv> {
 
   /** `edge manage APP <name>`. */
   command(command: AppCommand): this {
+    checkOptions("app.command()", command, COMMAND)
     if (this.commands.some(other => other.name === command.name)) throw new Error(`there are two commands "${command.name}"`)
     this.commands.push(command)
     return this

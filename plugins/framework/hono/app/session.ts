@@ -1,3 +1,4 @@
+import { checkOptions } from "edge"
 import { gt, lt, ne } from "../db/compare.ts"
 import { transaction } from "../db/database.ts"
 import { preparedBy } from "../db/prepared.ts"
@@ -159,6 +160,7 @@ async function find(id: string): Promise<Kept | null> {
 
 /** Ends every session of a person (password changed, account closed), but the one whose cookie this is. */
 export async function endSessionsOf(subject: string, options: { except?: string } = {}): Promise<number> {
+  checkOptions("endSessionsOf()", options, { except: "text" })
   const keep = options.except === undefined ? {} : { key: ne(hash(options.except)) }
   return sessions.where({ subject, ...keep }).delete()
 }

@@ -1,4 +1,5 @@
 /** People and their passwords. Everything that changes a password, an address or a right of entry goes through here. */
+import { checkOptions } from "edge"
 import { endSessionsOf } from "../app/session.ts"
 import { database, transaction } from "../db/database.ts"
 import { toEmail } from "../db/email-address.ts"
@@ -99,6 +100,7 @@ export class Accounts {
 
   /** Like setPassword, with a hash that `hashChecked` gave. */
   async setHash(user: UserRow, hash: string, options: { keep?: string } = {}): Promise<void> {
+    checkOptions("setPassword()", options, { keep: "text" })
     await transaction(async () => {
       const changed = await Password.where({ user: { id: user.id } }).update({ hash, changedAt: new Date() })
       if (changed === 0) await Password.create({ user, hash })

@@ -7,6 +7,7 @@ import { changepassword, createsuperuser, unlock } from "./commands.ts"
 import { deployChecks } from "./deploy-checks.ts"
 import { mayBeLoggedIn, userOf } from "./logins.ts"
 import { authModels, type UserRow } from "./models.ts"
+import { checkUsersOptions } from "./options.ts"
 import { accountRoutes } from "./routes/account.ts"
 import { Desk } from "./routes/desk.tsx"
 import { loginRoutes } from "./routes/login.ts"
@@ -39,6 +40,7 @@ const NOBODY: PropertyDescriptor = {
 
 /** Users, groups, permissions, and the pages to sign up, log in and look after an account. */
 export function users(options: UsersOptions = {}): Part {
+  checkUsersOptions(options)
   return {
     name: "users",
     models: authModels,

@@ -1,4 +1,5 @@
 import { AsyncLocalStorage } from "node:async_hooks"
+import { checkOptions } from "edge"
 import type { Backend, Handle } from "./connection.ts"
 import { postgresBackend } from "./postgres.ts"
 import { sqliteBackend, sqlitePath } from "./sqlite.ts"
@@ -18,6 +19,7 @@ export class Database {
     readonly url: string,
     options: { dir?: string; onQuery?: (sql: string, params: readonly unknown[]) => void } = {},
   ) {
+    checkOptions("new Database()", options, { dir: "text", onQuery: "function" })
     this.dialect = /^postgres(ql)?:/.test(url) ? "postgres" : "sqlite"
     if (this.dialect === "sqlite" && !url.startsWith("sqlite:")) {
       throw new Error(`database "${url}": must start with sqlite: or postgres:`)

@@ -1,4 +1,5 @@
 import * as v from "valibot"
+import { checkOptions, type Shape, type ValueWords } from "edge"
 import type { Field, FieldKind, FieldOptions } from "./field.ts"
 import { decimalSize } from "./decimal.ts"
 import { emailAddress } from "./email-address.ts"
@@ -18,6 +19,29 @@ interface Sized {
 interface Ranged<V> {
   readonly max?: V
   readonly min?: V
+}
+
+/** Of every field; each constructor adds its own. */
+const COMMON: Shape<FieldOptions<unknown>> = { label: "text", help: "text", optional: "boolean", default: "any", unique: "boolean", index: "boolean", search: "boolean", filter: "boolean", editable: "boolean" }
+const SIZED = { max: "number", min: "number" } as const
+const { default: _, ...UNDEFAULTED } = COMMON
+const { optional: _o, unique: _u, ...OF_MANY } = UNDEFAULTED
+const OWN: Partial<Record<FieldKind, Readonly<Record<string, ValueWords>>>> = {
+  text: SIZED,
+  markdown: SIZED,
+  slug: { from: "text", max: "number" },
+  integer: SIZED,
+  number: SIZED,
+  decimal: { scale: "number", digits: "number" },
+  file: { accept: "list", maxBytes: "number" },
+  image: { maxBytes: "number" },
+}
+
+/** A word for a wrong option, before a database is made of it. */
+function checked(kind: FieldKind, options: object | undefined): void {
+  const name = kind === "reference" ? "references" : kind
+  const common: Readonly<Record<string, ValueWords>> = kind === "many" ? OF_MANY : kind === "reference" ? { ...UNDEFAULTED, onDelete: "text", back: "text" } : COMMON
+  checkOptions(`${name}()`, options, { ...common, ...OWN[kind] })
 }
 
 /** One line of text; without `max` any length. */
@@ -61,7 +85,8 @@ export function choice<const C extends readonly string[] | Readonly<Record<strin
   const pairs = Array.isArray(choices)
     ? (choices as readonly string[]).map(value => [value, words(value)] as const)
     : Object.entries(choices as Readonly<Record<string, string>>)
-  return make("choice", v.picklist(pairs.map(([value]) => value)), { ...options, choices: pairs }) as never
+  checked("choice", options)
+  return made("choice", v.picklist(pairs.map(([value]) => value)), { ...options, choices: pairs })
 }
 
 export function integer<const O extends FieldOptions<number> & Ranged<number>>(options?: O): Made<number, O> {
@@ -124,8 +149,9 @@ export function references<M extends AnyModel, const O extends ReferenceOptions>
   options?: O,
 ): ReferenceField<M, Flag<O, "optional">>
 export function references(to: "self" | AnyModel | (() => AnyModel), options?: ReferenceOptions): ReferenceField<AnyModel, boolean> {
+  checked("reference", options)
   const onDelete = options?.onDelete ?? (options?.optional === true ? "set null" : "restrict")
-  return make("reference", key, { ...options, onDelete, to: typeof to === "function" && !("fields" in to) ? to : () => to }) as never
+  return made("reference", key, { ...options, onDelete, to: typeof to === "function" && !("fields" in to) ? to : () => to })
 }
 
 /** Many rows of another model, kept in a table of pairs. The value is the list of their ids. */
@@ -134,7 +160,8 @@ export interface ManyField<M extends AnyModel> extends Field<readonly number[], 
   readonly model?: M
 }
 export function many<M extends AnyModel>(to: M | (() => M), options?: Omit<FieldOptions<never>, "default" | "optional" | "unique">): ManyField<M> {
-  return make("many", v.array(key), { ...options, to: typeof to === "function" && !("fields" in to) ? to : () => to }) as never
+  checked("many", options)
+  return made("many", v.array(key), { ...options, to: typeof to === "function" && !("fields" in to) ? to : () => to })
 }
 
 const key = v.pipe(v.number(), v.safeInteger(), v.minValue(1))
@@ -146,14 +173,18 @@ export function file<const O extends FieldOptions<string> & { accept?: readonly 
 
 /** A stored picture. SVG is refused: it can carry scripts. */
 export function image<const O extends FieldOptions<string> & { maxBytes?: number }>(options?: O): Made<string, O> {
-  return make("image", v.pipe(storable, v.maxLength(255)), {
-    ...options,
-    accept: ["image/png", "image/jpeg", "image/webp", "image/gif"],
-  }) as never
+  checked("image", options)
+  return made("image", v.pipe(storable, v.maxLength(255)), { ...options, accept: ["image/png", "image/jpeg", "image/webp", "image/gif"] })
 }
 
 function make(kind: FieldKind, schema: v.GenericSchema<unknown, never> | v.GenericSchema, options: object | undefined): never {
-  return { kind, schema, options: options ?? {} } as never
+  checked(kind, options)
+  return made(kind, schema, options ?? {})
+}
+
+/** `options` with what the constructor worked out of them. */
+function made(kind: FieldKind, schema: v.GenericSchema<unknown, never> | v.GenericSchema, options: object): never {
+  return { kind, schema, options } as never
 }
 
 function sized(options: Sized | undefined): v.GenericSchema<unknown, string> {

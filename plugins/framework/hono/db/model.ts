@@ -1,3 +1,4 @@
+import { checkOptions, type Shape } from "edge"
 import type { Field } from "./field.ts"
 import type { ManyField, ReferenceField } from "./fields.ts"
 import { Query } from "./query.ts"
@@ -135,6 +136,9 @@ export class ModelBase<F extends Fields = Fields> {
 export type Model<F extends Fields = Fields, S extends string = never> = ModelBase<F> & { readonly [K in S]: Query<F> }
 export type AnyModel = ModelBase<any>
 
+const OPTIONS: Shape<ModelOptions<Fields>> = { label: "text", labelPlural: "text", table: "text", title: "function", order: "list", scopes: "object", indexes: "list", url: "function", internal: "boolean" }
+const INDEX = { fields: "list", unique: "boolean" } as const
+
 /** Keys that conditions are combined with. */
 const COMBINE = ["or", "and", "not"]
 
@@ -145,7 +149,12 @@ export function model<const F extends Fields, const S extends string = never>(
   options: ModelOptions<F, S> = {},
 ): Model<F, S> {
   if (!/^[a-z][A-Za-z0-9_]*$/.test(name)) throw new Error(`model "${name}": a name starts with a small letter and has only letters, digits and _`)
-  for (const key of Object.keys(fields)) checkKey(name, key)
+  checkOptions(`model "${name}"`, options, OPTIONS)
+  for (const index of options.indexes ?? []) checkOptions(`model "${name}": an index`, index, INDEX)
+  for (const [key, field] of Object.entries(fields)) {
+    checkKey(name, key)
+    if (typeof field?.kind !== "string") throw new Error(`model "${name}": field "${key}" is no field; fields are made by text(), integer(), ... of "edge/db"`)
+  }
   const made = new ModelBase<F>(name, fields, options as ModelOptions<F>)
   for (const [scope, narrow] of Object.entries<(q: Query<F>) => Query<F>>(options.scopes ?? {})) {
     if (scope in made) throw new Error(`model "${name}": a scope cannot be named "${scope}"`)

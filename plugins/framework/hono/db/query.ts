@@ -1,4 +1,5 @@
 import { count, inArray, type SQL, sql } from "drizzle-orm"
+import { checkOptions, type Shape } from "edge"
 import { contains } from "./compare.ts"
 import { database, type Handle } from "./database.ts"
 import { estimate } from "./estimate.ts"
@@ -16,6 +17,8 @@ import { columnAt, type Exact, hasColumn, type Where } from "./where.ts"
 
 type OrderKey<F extends Fields> = (keyof Row<F> & string) | `-${keyof Row<F> & string}`
 type AnyRow = Record<string, unknown>
+
+const PAGE: Shape<PageOptions> = { size: "any", after: "any", before: "any" }
 
 /**
  * Rows to be asked for. Every method gives a new query; awaiting one runs it. Which method takes which modifier stands in
@@ -141,6 +144,7 @@ export class Query<F extends Fields, L extends string = never> implements Promis
    */
   async page(options: PageOptions): Promise<Page<Loaded<F, L>>> {
     refuse("page", this.parts, this.model.name)
+    checkOptions(`${this.model.name}: page()`, options ?? null, PAGE)
     const size = rowsOf("the size of a page", options.size, 1)
     const keys = this.#sortKeys()
     if (keys.some(key => key.field?.kind === "json")) throw new ConditionError(`${this.model.name}: pages cannot be sorted by json`)

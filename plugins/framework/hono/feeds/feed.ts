@@ -4,7 +4,7 @@ import { absoluteUrl } from "../app/request.ts"
 import type { AnyModel } from "../db/model.ts"
 import { toAtom } from "./atom.ts"
 import { type Channel, type FeedFacts, type FeedFormat, toChannel } from "./channel.ts"
-import { type FeedItem, toItem } from "./item.ts"
+import { checkItem, type FeedItem, toItem } from "./item.ts"
 import { toJsonFeed } from "./json-feed.ts"
 import { FEED_TYPES } from "./paths.ts"
 import { toRss } from "./rss.ts"
@@ -43,7 +43,7 @@ async function channelOf(c: Ctx, settings: FeedSettings, paths: ReadonlyMap<Feed
   const asked = settings.items(c)
   const rows = (await asked).slice(0, MOST_ITEMS)
   const model = (asked as { model?: AnyModel }).model
-  const items = await Promise.all(rows.map(row => settings.item?.(row, c) ?? (model === undefined ? row : toItem(model, row))))
+  const items = await Promise.all(rows.map(async row => (settings.item !== undefined ? checkItem(await settings.item(row, c)) : model === undefined ? checkItem(row) : toItem(model, row))))
   const self = Object.fromEntries([...paths].map(([format, path]) => [format, absoluteUrl(c, path)]))
   return toChannel(settings, items, { base: absoluteUrl(c, "/"), self })
 }

@@ -1,4 +1,5 @@
 import type { GenericSchema } from "valibot"
+import { checkOptions, type Shape } from "edge"
 import { App } from "../app/app.ts"
 import type { FeedFormat } from "./channel.ts"
 import type { FeedSettings } from "./feed.ts"
@@ -23,11 +24,17 @@ export interface FeedLink {
   readonly path: string
 }
 
+const FEED: Shape<FeedSettings> = {
+  title: "text", description: "text", home: "text", language: "text", authors: "list", image: "text", icon: "text", copyright: "text",
+  items: "function", item: "function", formats: "list", maxAge: "number",
+}
+
 const known = new WeakMap<App<any>, FeedLink[]>()
 
 /** Gives apps `feed` and `feeds`. What feeds are written with is loaded when the first one is asked for. */
 export function installFeeds(): void {
   App.prototype.feed = function feed(path, settings) {
+    checkOptions("app.feed()", settings ?? null, FEED)
     const formats = settings.formats ?? (["rss", "atom", "json"] as const)
     const links = known.get(this) ?? []
     known.set(this, links)

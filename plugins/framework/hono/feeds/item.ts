@@ -1,3 +1,4 @@
+import { checkOptions, type Shape } from "edge"
 import type { Field } from "../db/field.ts"
 import type { AnyModel } from "../db/model.ts"
 import { files } from "../files/storage.ts"
@@ -40,6 +41,16 @@ export interface FeedItem {
   readonly image?: string
   readonly enclosures?: readonly FeedEnclosure[]
   readonly language?: string
+}
+
+const ITEM: Shape<FeedItem> = {
+  title: "text", url: "text", date: "date", updated: "date", id: "text", summary: "text", html: "text", authors: "list", tags: "list", image: "text", enclosures: "list", language: "text",
+}
+
+/** What an app made of a row. */
+export function checkItem(item: FeedItem): FeedItem {
+  checkOptions("app.feed(): an item", item ?? null, ITEM)
+  return item
 }
 
 type AnyRow = Readonly<Record<string, unknown>> & { readonly id: number }

@@ -1,9 +1,10 @@
 import { copyFile, mkdir, rename, rm, stat } from "node:fs/promises"
 import { dirname, join } from "node:path"
+import { checkOptions } from "edge"
 import { extension, isKey, makeKey } from "./keys.ts"
 import { sniff, SNIFF_BYTES, typeOf } from "./sniff.ts"
 import { forget, widthFor } from "./thumbnails.ts"
-import type { FileSource, FileStorage, PutOptions, StoredFile } from "./storage.ts"
+import { type FileSource, type FileStorage, PUT, type PutOptions, type StoredFile } from "./storage.ts"
 
 /** Files in a folder of this machine. Workers of one machine share it; more machines want S3Files. */
 export class LocalFiles implements FileStorage {
@@ -13,12 +14,14 @@ export class LocalFiles implements FileStorage {
 
   /** `url` is the path below which the app serves them. */
   constructor(options: { dir: string; url?: string }) {
+    checkOptions("new LocalFiles()", options ?? null, { dir: "text", url: "text" })
     this.dir = options.dir
     this.tempDir = join(options.dir, ".uploads")
     this.#base = (options.url ?? "/media").replace(/\/+$/, "")
   }
 
   async put(source: FileSource, options: PutOptions = {}): Promise<string> {
+    checkOptions("files().put()", options, PUT)
     const type = options.type ?? sniff(await headOf(source), options.name)
     const key = makeKey(type, options.name)
     const path = this.pathOf(key)
@@ -49,6 +52,7 @@ export class LocalFiles implements FileStorage {
   }
 
   url(key: string, options: { width?: number } = {}): string {
+    checkOptions("files().url()", options, { width: "number" })
     return options.width === undefined || !isKey(key) ? `${this.#base}/${key}` : `${this.#base}/w${widthFor(options.width)}/${key}`
   }
 

@@ -1,6 +1,7 @@
+import { checkOptions, type Shape } from "edge"
 import { extension, isKey, makeKey } from "./keys.ts"
 import { sniff, SNIFF_BYTES, typeOf } from "./sniff.ts"
-import type { FileSource, FileStorage, PutOptions, StoredFile } from "./storage.ts"
+import { type FileSource, type FileStorage, PUT, type PutOptions, type StoredFile } from "./storage.ts"
 
 /** How long a link to a private bucket works, in seconds. */
 const LINK_SECONDS = 3600
@@ -12,6 +13,12 @@ export interface S3Options extends Bun.S3Options {
   readonly prefix?: string
 }
 
+const OPTIONS: Shape<S3Options> = {
+  publicUrl: "text", prefix: "text", acl: "text", bucket: "text", region: "text", accessKeyId: "text", secretAccessKey: "text", sessionToken: "text", endpoint: "text",
+  virtualHostedStyle: "boolean", partSize: "number", queueSize: "number", retry: "number", type: "text", storageClass: "text",
+  endings: "text", contentDisposition: "text", contentEncoding: "text", requestPayer: "boolean", highWaterMark: "number",
+}
+
 /** Files in a bucket of S3 or what speaks like it (MinIO, R2): for apps on more than one machine. */
 export class S3Files implements FileStorage {
   readonly #client: Bun.S3Client
@@ -20,6 +27,7 @@ export class S3Files implements FileStorage {
 
   /** Credentials that are not given come from S3_ACCESS_KEY_ID and the like, as Bun reads them. */
   constructor(options: S3Options = {}) {
+    checkOptions("new S3Files()", options, OPTIONS)
     const { publicUrl, prefix, ...client } = options
     this.#client = new Bun.S3Client(client)
     this.#publicUrl = publicUrl?.replace(/\/+$/, "")
@@ -27,6 +35,7 @@ export class S3Files implements FileStorage {
   }
 
   async put(source: FileSource, options: PutOptions = {}): Promise<string> {
+    checkOptions("files().put()", options, PUT)
     const blob = source instanceof Uint8Array ? new Blob([source as Uint8Array<ArrayBuffer>]) : "path" in source ? Bun.file(source.path) : source
     const type = options.type ?? sniff(new Uint8Array(await blob.slice(0, SNIFF_BYTES).arrayBuffer()), options.name)
     const key = makeKey(type, options.name)

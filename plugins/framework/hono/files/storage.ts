@@ -1,3 +1,4 @@
+import type { Shape } from "edge"
 /** What is kept of a file beside its bytes. */
 export interface FileFacts {
   /** In bytes. */
@@ -20,6 +21,8 @@ export interface PutOptions {
   /** As found from its bytes (sniff); default found here. */
   readonly type?: string
 }
+
+export const PUT: Shape<PutOptions> = { name: "text", type: "text" }
 
 /** Where an app keeps the files that people upload. A key is what a `file` or `image` field holds. */
 export interface FileStorage {

@@ -1,5 +1,6 @@
 import type { Context } from "hono"
 import type { GenericSchema, GenericSchemaAsync, InferOutput } from "valibot"
+import { checkOptions, type Shape } from "edge"
 import type { AnyModel, Fields, ModelBase, Patch, Row } from "../db/model.ts"
 import type { Field } from "../db/field.ts"
 import { rowKey } from "../db/tables.ts"
@@ -81,6 +82,7 @@ export class Form<V, B extends BoundForm<V> = BoundForm<V>> {
   }
 
   #bind(c: Context<any> | undefined, body: FormBody | undefined, bind: BindOptions): B {
+    checkOptions("a form's options", bind, BIND)
     const starting = Object.fromEntries(this.source.fields.flatMap(({ key, settings }) => (settings.initial === undefined ? [] : [[key, settings.initial]])))
     const binding = {
       source: this.source,
@@ -157,6 +159,14 @@ async function linked(model: AnyModel, id: number, key: string): Promise<readonl
   return row?.[key]?.map(other => other.id) ?? []
 }
 
+const OPTIONS: Shape<FormOptions<unknown> & { only: unknown; except: unknown }> = { fields: "object", check: "function", timeZone: "text", prefix: "text", limits: "object", only: "list", except: "list" }
+const LIMITS: Shape<BodyLimits> = { textBytes: "number", fields: "number", files: "number", fileBytes: "number" }
+const FIELD: Shape<FieldSettings> = {
+  label: "text|function", help: "text|function", widget: "text", placeholder: "text", autocomplete: "text", rows: "number", trim: "boolean", initial: "any",
+  choices: "list|object", query: "function", url: "text", accept: "list", maxBytes: "number", attributes: "object", render: "function",
+}
+const BIND: Shape<ModelBindOptions<Fields> & { c: unknown }> = { values: "object", prefix: "text", lang: "text", row: "object", c: "any" }
+
 type Editable<F> = { [K in keyof F]: K }[keyof F] & string
 type Entries<S> = InferOutput<S extends GenericSchema | GenericSchemaAsync ? S : never>
 
@@ -168,6 +178,9 @@ export function form<F extends Fields, const O extends keyof F & string = Editab
 /** A form of a valibot object schema. */
 export function form<S extends GenericSchema<any, object> | GenericSchemaAsync<any, object>>(schema: S, options?: FormOptions<Entries<S>>): Form<Entries<S>>
 export function form(from: AnyModel | GenericSchema | GenericSchemaAsync, options: FormOptions<any> & { only?: readonly string[]; except?: readonly string[] } = {}): unknown {
+  checkOptions("form()", options, OPTIONS)
+  checkOptions("form(): limits", options.limits, LIMITS)
+  for (const [key, settings] of Object.entries(options.fields ?? {})) checkOptions(`form(): fields.${key}`, settings, FIELD)
   if ("table" in from && "fields" in from) return new ModelForm(from, fromModel(from, options), options)
   return new Form(fromSchema(from as GenericSchema, options.fields), options, binding => new BoundForm<any>(binding))
 }

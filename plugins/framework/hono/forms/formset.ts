@@ -1,4 +1,5 @@
 import type { Context } from "hono"
+import { checkOptions, type Shape } from "edge"
 import { database } from "../db/database.ts"
 import type { Fields, Patch, Row } from "../db/model.ts"
 import { readBody } from "./body.ts"
@@ -20,6 +21,8 @@ export interface FormsetOptions {
   readonly canDelete?: boolean
   readonly canOrder?: boolean
 }
+
+const OPTIONS: Shape<FormsetOptions> = { prefix: "text", label: "text", min: "number", max: "number", extra: "number", canDelete: "boolean", canOrder: "boolean" }
 
 /** Names in the body of a row, after its prefix, beside those of its fields. */
 const DELETE = "__delete"
@@ -212,6 +215,7 @@ function orderOf(text: string | undefined, index: number): number {
 
 /** Several forms of one kind in a page. */
 export function formset<V, B extends BoundForm<V>>(form: Form<V, B>, options: FormsetOptions): Formset<V, B> {
+  checkOptions("formset()", options ?? null, OPTIONS)
   if (!/^[a-zA-Z][a-zA-Z0-9_]*$/.test(options.prefix)) throw new Error(`formset "${options.prefix}": a prefix has only letters and digits`)
   return new Formset(form, options)
 }

@@ -1,3 +1,4 @@
+import { checkOptions, type Shape } from "edge"
 import type { AnyApp } from "../app/app.ts"
 import { currentApp } from "../app/current.ts"
 import { withAsciiDomain } from "../db/email-address.ts"
@@ -27,6 +28,7 @@ export class Mailer {
 
   /** Says where mails go; those of before are sent. */
   async use(options: MailOptions): Promise<void> {
+    checkOptions("mail.use()", options ?? null, { url: "text", from: "text|object" })
     await this.close()
     this.#options = options
   }
@@ -42,6 +44,7 @@ export class Mailer {
 
   /** Resolves when the back end has taken it; rejects when it did not. */
   async send(message: Message): Promise<void> {
+    checkOptions("mail.send()", message ?? null, MESSAGE)
     const html = message.body === undefined ? message.html : String(await message.body)
     const letter: Letter = {
       from: reachable(message.from ?? this.from),
@@ -75,6 +78,11 @@ export class Mailer {
   #env(name: string): string | undefined {
     return (this.#app.isBooted ? this.#app.booted.env[name] : undefined) || undefined
   }
+}
+
+const MESSAGE: Shape<Message> = {
+  to: "text|object|list", subject: "text", body: "any", text: "text", html: "text", from: "text|object", replyTo: "text|object",
+  cc: "list", bcc: "list", headers: "object", attachments: "list",
 }
 
 /** Mail servers are found by the ASCII form of a domain. */

@@ -1,4 +1,5 @@
 import type { GenericSchema } from "valibot"
+import { checkOptions, type Shape } from "edge"
 import { App } from "../app/app.ts"
 import { absoluteUrl } from "../app/request.ts"
 import type { Section } from "./section.ts"
@@ -20,11 +21,15 @@ declare module "../app/app.ts" {
   }
 }
 
+const SITEMAP: Shape<SitemapSettings> = { maxAge: "number", limits: "object" }
+const ROBOTS: Shape<RobotsSettings> = { disallow: "list", allow: "list" }
+
 const known = new WeakMap<App<any>, string[]>()
 
 /** Gives apps `sitemap` and `robots`. What sitemaps are built with is loaded when the first one is asked for. */
 export function installSitemap(): void {
   App.prototype.sitemap = function sitemap(path, sections, settings = {}) {
+    checkOptions("app.sitemap()", settings, SITEMAP)
     const match = /^((?:\/[^/]+)*?)\/([A-Za-z0-9_-]+)\.xml$/.exec(path)
     if (match === null) throw new Error(`app.sitemap("${path}"): the path ends in a name and .xml, as "/sitemap.xml"`)
     for (const name of Object.keys(sections)) if (!/^[A-Za-z][A-Za-z0-9]*$/.test(name)) throw new Error(`app.sitemap("${path}"): section "${name}": a name has only letters and digits`)
@@ -48,6 +53,7 @@ export function installSitemap(): void {
   }
 
   App.prototype.robots = function robots(settings = {}) {
+    checkOptions("app.robots()", settings, ROBOTS)
     this.get("/robots.txt", c => {
       const lines = ["User-agent: *", ...(settings.allow ?? []).map(path => `Allow: ${path}`), ...(settings.disallow?.length ? settings.disallow : [""]).map(path => `Disallow: ${path}`.trimEnd())]
       const sitemaps = (known.get(this) ?? []).map(path => `Sitemap: ${absoluteUrl(c, path)}`)

@@ -1,3 +1,4 @@
+import { checkOptions, type Shape } from "edge"
 import type { AnyApp } from "../app/app.ts"
 import { Csrf, CSRF_FIELD, CSRF_HEADER } from "../app/csrf.ts"
 import { Session } from "../app/session.ts"
@@ -13,6 +14,7 @@ export interface Ask {
 }
 
 const ORIGIN = "http://localhost"
+const ASK: Shape<Ask & { form: unknown }> = { headers: "object", follow: "boolean", form: "any" }
 
 /** A visitor: keeps cookies as a browser does, and sends forms as one. */
 export class Client {
@@ -84,6 +86,7 @@ export class Client {
   }
 
   async #ask(path: string, init: RequestInit, options: Ask): Promise<Page> {
+    checkOptions("options of a request", options, ASK)
     const before = this.options.logged.length
     const cookie = [...this.cookies].map(([name, value]) => `${name}=${value}`).join("; ")
     const headers = { accept: "text/html,*/*;q=0.8", ...(cookie !== "" && { cookie }), ...options.headers }

@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { checkOptions, type Shape } from "edge"
 import type { AnyApp } from "../app/app.ts"
 import { Database } from "../db/database.ts"
 import { createTables } from "../db/migrate/create.ts"
@@ -46,8 +47,11 @@ export class TestSite extends Client implements AsyncDisposable {
   }
 }
 
+const OPTIONS: Shape<TestOptions> = { env: "object", database: "text", dir: "text", strict: "boolean" }
+
 /** `await using site = await open(app)`: one test, one database. */
 export async function open(app: AnyApp, options: TestOptions = {}): Promise<TestSite> {
+  checkOptions("open()", options, OPTIONS)
   const logged: Logged[] = []
   const files = mkdtempSync(join(tmpdir(), "edge-test-"))
   const database = new Database(options.database ?? "sqlite::memory:")

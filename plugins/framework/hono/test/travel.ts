@@ -1,3 +1,4 @@
+import { checkOptions } from "edge"
 const RealDate = Date
 
 /** Time as the app sees it, moved; timers run as always. `using _ = travel("2 days")` comes back at the end of the block. */
@@ -6,6 +7,7 @@ export class Travel implements Disposable {
 
   /** Further on by so much: { days: 2, hours: 1 }. */
   forward(by: { days?: number; hours?: number; minutes?: number; seconds?: number }): this {
+    checkOptions("travel().forward()", by, { days: "number", hours: "number", minutes: "number", seconds: "number" })
     this.#offsetMs += (((by.days ?? 0) * 24 + (by.hours ?? 0)) * 60 + (by.minutes ?? 0)) * 60_000 + (by.seconds ?? 0) * 1000
     return this
   }
