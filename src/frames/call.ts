@@ -85,6 +85,9 @@ export class Call {
     return new Promise<Reply>((resolve, reject) => {
       this.#resolve = resolve
       this.#reject = reject
+      this.x.carrier.onAbort(() => this.#give(new HttpError(499, "the client is gone")))
+      // Gone already, and said so at once: while a middleware worked, or between two workers.
+      if (this.#over) return
       try {
         this.#begin()
       } catch (error) {
@@ -93,7 +96,6 @@ export class Call {
         this.#finish()
         return reject(error)
       }
-      this.x.carrier.onAbort(() => this.#give(new HttpError(499, "the client is gone")))
     })
   }
 

@@ -53,7 +53,14 @@ const fetchIt = `fetch(request) {
 const typescript = `export default { ${fetchIt} }`
 const program = `Bun.serve({ unix: process.env.SOCKET, idleTimeout: 0, ${fetchIt} })`
 const python = 'python = "/usr/bin/python3"'
+/** A fifth of a second of work. */
+const hash = Bun.password.hashSync("secret", { algorithm: "bcrypt", cost: 12 })
+const signIn = `Authorization: Basic ${btoa("ann:secret")}\r\n`
 const routes = (origin: number) => `
+[[site.route]]
+path = "/asgi/signed-in/*"
+use = [{ basic_auth = { users = { ann = "${hash}" } } }]
+app = "asgi"
 ${["asgi", "fetch", "inline", "http", "wsgi", "ahead"].map(app => `[[site.route]]\npath = "/${app}/*"\napp = "${app}"`).join("\n")}
 [[site.route]]
 path = "/proxy/*"
@@ -261,7 +268,7 @@ describe.each(Object.keys(ways))("a client that %s", way => {
     for (const path of paths) expect(await logged(path)).toBe(499)
     edge.write(name, "")
     await until(() => stays.text().startsWith("HTTP/1.1 200 "))
-    for (const path of paths) expect(edge.output).not.toContain(`asked ${path}\n`)
+    for (const path of paths) expect(edge.output).not.toContain(`asked ${path} `)
     stays.leave()
     busy.leave()
   })
@@ -292,6 +299,21 @@ describe.each(Object.keys(ways))("a client that %s", way => {
     expect(statuses(path).toSorted()).toEqual([200, 499])
     other.leave()
   })
+})
+
+test("while a middleware works: the app is not asked", async () => {
+  const paths = [1, 2].map(i => `/asgi/signed-in/${i}`)
+  const clients = await Promise.all(paths.map(path => byHttp1(path, socket => socket.end(), signIn)))
+  // The password is checked once for all: whoever stays is let in after those who left.
+  const stays = await byHttp1("/asgi/signed-in/stays", socket => socket.end(), signIn)
+  await Bun.sleep(20)
+  for (const client of clients) client.leave()
+  await edge.heard("asked /asgi/signed-in/stays")
+  for (const path of paths) {
+    expect(await logged(path)).toBe(499)
+    expect(edge.output).not.toContain(`asked ${path} `)
+  }
+  stays.leave()
 })
 
 test("in the middle of a streamed answer", async () => {
