@@ -13,18 +13,12 @@ export function isSafe(method: string): boolean {
 
 /**
  * Cross-site request forgery: another site lets the visitor's browser send a form, with the visitor's cookies. Browsers
- * say where a request comes from (Sec-Fetch-Site, Origin); what only a form can send must carry the visitor's token too.
- * `trusted` are other origins that may.
+ * say where a request comes from (Sec-Fetch-Site, else Origin); what only a form can send must carry the visitor's token
+ * too. `trusted` are other origins that may.
  */
 export async function refuse(c: Ctx, trusted: ReadonlySet<string>): Promise<Refusal> {
   const headers = c.req.raw.headers
-  const origin = headers.get("origin")
-  const isTrusted = origin !== null && (trusted.has(origin) || origin === siteOrigin(c))
-  if (origin !== null && !isTrusted && origin !== new URL(c.req.url).origin) {
-    return `the request comes from ${origin === "null" ? "a page without an origin" : "another site"}`
-  }
-  const from = headers.get("sec-fetch-site")
-  if (from !== null && from !== "same-origin" && from !== "none" && !isTrusted) return "the request comes from another site"
+  if (!isFromHere(c, trusted)) return `the request comes from ${headers.get("origin") === "null" ? "a page without an origin" : "another site"}`
   const type = (headers.get("content-type") ?? "").split(";", 1)[0]!.trim().toLowerCase()
   if (!FORM_TYPES.has(type)) return undefined
   const { csrf } = c.var
@@ -33,6 +27,44 @@ export async function refuse(c: Ctx, trusted: ReadonlySet<string>): Promise<Refu
   if (!csrf.isKnown) return "the form has no token"
   const token = type === "multipart/form-data" ? await firstPart(c) : type === "application/x-www-form-urlencoded" ? await fieldOf(c) : undefined
   return csrf.check(token) ? undefined : token === undefined ? "the form has no token" : STALE
+}
+
+/**
+ * Sec-Fetch-Site is the browser's own judgement, which no script can write and no proxy rewrites: it goes before Origin,
+ * as in Go's CrossOriginProtection. Behind a proxy that changes Host, loses the port or ends TLS, the two would not agree,
+ * and after `Referrer-Policy: no-referrer` Origin is "null" on forms of the site itself. Browsers say it over https and to
+ * localhost; elsewhere Origin must name this site.
+ */
+function isFromHere(c: Ctx, trusted: ReadonlySet<string>): boolean {
+  const { headers, url } = c.req.raw
+  const origin = headers.get("origin")
+  if (origin !== null && (trusted.has(origin) || origin === siteOrigin(c))) return true
+  const site = headers.get("sec-fetch-site")
+  // A subdomain is another site here ("same-site"): it may be somebody else's, or be taken over.
+  if (site !== null) return site === "same-origin" || site === "none"
+  // No browser, and nobody's cookies; or an old one, whose forms have the token.
+  if (origin === null) return true
+  const from = URL.parse(origin)
+  const here = new URL(url)
+  // Who ended TLS may not have said so; from https to http, which a network can forge, none goes unseen.
+  const isHere = from !== null && (from.protocol === here.protocol || from.protocol === "https:") && from.host === hostFor(from.protocol, headers.get("host") ?? here.host)
+  if (!isHere) explainOnce(c, origin)
+  return isHere
+}
+
+/** `host` without the port that goes without saying. */
+function hostFor(protocol: string, host: string): string | undefined {
+  return URL.parse(`${protocol}//${host}`)?.host
+}
+
+const explained = new WeakSet<object>()
+
+/** Once for each app: a stranger must not fill the log. */
+function explainOnce(c: Ctx, origin: string): void {
+  const { app } = c.var
+  if (explained.has(app)) return
+  explained.add(app)
+  app.booted.log.warn("a form or request was refused because its Origin is not this site's. If it is your own site behind a proxy that changes Host: say where the site is, new App({ url }) or SITE_URL", { origin: origin.slice(0, 200), host: c.req.raw.headers.get("host") ?? "" })
 }
 
 /** As configured: behind a proxy that is not trusted the request's own origin is not the one that browsers see. */
