@@ -37,6 +37,18 @@ let aborted = 0
 const file = join(folder, "file")
 writeFileSync(file, "x".repeat(300_000))
 
+/** Four bytes and the end, each so many microtasks late. */
+function soon(tasks: number): ReadableStream<Uint8Array> {
+  return new ReadableStream({
+    async start(controller) {
+      for (let i = 0; i < tasks; i++) await undefined
+      controller.enqueue(new TextEncoder().encode("abcd"))
+      for (let i = 0; i < tasks; i++) await undefined
+      controller.close()
+    },
+  })
+}
+
 function handler(x: Exchange): Reply | Promise<Reply> {
   switch (x.path) {
     case "/show":
@@ -60,6 +72,8 @@ function handler(x: Exchange): Reply | Promise<Reply> {
       return Bun.sleep(300).then(() => Reply.text(200, "slow"))
     case "/throw":
       throw new Error("a secret")
+    case "/soon":
+      return new Reply(200, x.query.startsWith("told") ? new HeaderList(["Content-Length", "4"]) : undefined, ByteStream.from(soon(Number(x.query.slice(4)))))
     default:
       return Reply.text(200, "hello")
   }
@@ -147,6 +161,15 @@ test("an answer to a body that nobody reads arrives", async () => {
   for (let i = 0; i < 20; i++) {
     const run = Bun.spawn(["sh", "-c", `cat ${join(folder, "small")} | curl -s --http2-prior-knowledge -T - -w "%{http_code}" http://127.0.0.1:${plain.port}/x`], { stdout: "pipe" })
     expect(await new Response(run.stdout).text()).toBe("hello200")
+  }
+})
+
+test("a body that ends before its head could leave", async () => {
+  for (const tasks of [0, 1, 2, 3, 5, 10, 50]) {
+    const told = await curl("h2c", `/soon?told${tasks}`, "-D", "-")
+    expect(told).toContain("content-length: 4\r\n")
+    expect(told).toEndWith("abcd 200 2 0")
+    expect(await curl("h2c", `/soon?none${tasks}`)).toBe("abcd 200 2 0")
   }
 })
 

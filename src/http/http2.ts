@@ -77,8 +77,8 @@ export class Http2 implements Accepted, StreamCounter, Timed {
     this.#serverFrames.answer(stream, facts)
   }
 
-  opened(stream: number): void {
-    this.#serverFrames.opened(stream)
+  opened(stream: number, onHead: () => void): void {
+    this.#serverFrames.opened(stream, onHead)
   }
 
   ended(): void {

@@ -17,7 +17,7 @@ export interface StreamCounter {
   /** What Bun will not say of the answer of a stream. */
   answer(stream: number, facts: AnswerFacts): void
   /** The body of a stream begins with a byte that is not the answer's. */
-  opened(stream: number): void
+  opened(stream: number, onHead: () => void): void
   ended(): void
 }
 
@@ -107,7 +107,7 @@ export class Adapter {
       const onFacts = (facts: AnswerFacts): void => {
         if (x.carrier instanceof RequestCarrier) this.#counter.answer(x.carrier.stream, facts)
       }
-      const opened = () => x.carrier instanceof RequestCarrier && (this.#counter.opened(x.carrier.stream), true)
+      const opened = (onHead: () => void) => x.carrier instanceof RequestCarrier && (this.#counter.opened(x.carrier.stream, onHead), true)
       return toResponse(reply, { isHead: x.method === "HEAD", server: this.#host.limits.server, onSent, onFacts, opened })
     } catch (error) {
       if (!(error instanceof BadReply)) throw error

@@ -18,8 +18,11 @@ export interface ResponseOptions {
   readonly isHead: boolean
   readonly server: string | undefined
   readonly onSent: OnSent
-  /** The body will begin with a zero byte that is not the answer's; false when nobody could take it out again. */
-  opened?(): boolean
+  /**
+   * The body will begin with a zero byte that is not the answer's; false when nobody could take it out again. `onHead` is called
+   * when the head has been sent: Bun counts a body that is whole before that, and would count the zero.
+   */
+  opened?(onHead: () => void): boolean
   onFacts?(facts: AnswerFacts): void
 }
 
@@ -58,7 +61,7 @@ export function toResponse(reply: Reply, o: ResponseOptions): Response {
     o.onSent(length)
     return new Response(wholeStream(typeof body === "string" ? Buffer.from(body) : body), { status, headers })
   }
-  const stream = body instanceof ByteStream ? countedStream(body, { expected, onSent: o.onSent, opened: () => o.opened?.() === true }) : fileStream(body, o.onSent)
+  const stream = body instanceof ByteStream ? countedStream(body, { expected, onSent: o.onSent, opened: onHead => o.opened?.(onHead) === true }) : fileStream(body, o.onSent)
   return new Response(stream, { status, headers })
 }
 
@@ -113,9 +116,12 @@ function readFields(flat: readonly string[], server: string | undefined): Fields
 }
 
 /** Pulled by Bun as the client takes it; an error resets the stream, so that a short body does not look complete. */
-function countedStream(body: ByteStream, o: { expected: number; onSent: OnSent; opened(): boolean }): ReadableStream<Uint8Array> {
+function countedStream(body: ByteStream, o: { expected: number; onSent: OnSent; opened(onHead: () => void): boolean }): ReadableStream<Uint8Array> {
   let sent = 0
   let open = true
+  /** The zero is in, and the head not yet sent. */
+  let headless = false
+  let ended = false
   const close = (error?: Error) => {
     if (!open) return false
     open = false
@@ -142,12 +148,20 @@ function countedStream(body: ByteStream, o: { expected: number; onSent: OnSent; 
           },
           end() {
             if (o.expected >= 0 && sent < o.expected) return fail(new Error("the body is shorter than its Content-Length"))
-            if (close()) controller.close()
+            if (!close()) return
+            if (headless) ended = true
+            else controller.close()
           },
           fail,
         })
         // Bun keeps the head until the first byte of the body, which may be long in coming.
-        if (open && sent === 0 && o.opened()) controller.enqueue(Uint8Array.of(0))
+        if (!open || sent > 0) return
+        const onHead = (): void => {
+          headless = false
+          if (ended) controller.close()
+        }
+        headless = o.opened(onHead)
+        if (headless) controller.enqueue(Uint8Array.of(0))
       },
       pull: () => body.resume(),
       cancel() {

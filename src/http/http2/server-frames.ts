@@ -29,6 +29,7 @@ export class ServerFrames extends FrameScanner {
   /** In step with the client's, because what Bun has said already must be known. */
   readonly #reader = new HpackReader(mostBytes, mostBytes)
   readonly #opened = new Set<number>()
+  readonly #heads = new Map<number, () => void>()
   #said = false
   readonly #see = (field: WireField): void => {
     this.#said ||= field.name === "content-length"
@@ -51,9 +52,10 @@ export class ServerFrames extends FrameScanner {
     this.#facts.set(stream, facts)
   }
 
-  /** The first byte of its body is not the answer's. */
-  opened(stream: number): void {
+  /** The first byte of its body is not the answer's. `onHead` is called when Bun has sent the head. */
+  opened(stream: number, onHead: () => void): void {
     this.#opened.add(stream)
+    this.#heads.set(stream, onHead)
   }
 
   protected begin(head: FrameHead): "pass" | "take" | "pad" {
@@ -64,10 +66,18 @@ export class ServerFrames extends FrameScanner {
       if (credit > 0) this.before(windowUpdate(stream, credit))
     }
     if (type === Type.Data) return head.length > 0 && this.#opened.delete(stream) ? "pad" : "pass"
+    if (type === Type.Headers && this.#heads.size > 0) this.#headOf(stream)
     if (type === Type.Headers && !this.#blind) this.#first = head
     else if (type === Type.Reset) return "take"
     else if (type !== Type.Continuation || this.#first === undefined) return "pass"
     return this.#facts.size > 0 && this.#facts.has(stream) ? "take" : "pass"
+  }
+
+  #headOf(stream: number): void {
+    const onHead = this.#heads.get(stream)
+    this.#heads.delete(stream)
+    // Not in the middle of what Bun sends.
+    if (onHead !== undefined) queueMicrotask(onHead)
   }
 
   protected override passed(bytes: Uint8Array, at: number, size: number): void {
@@ -85,6 +95,7 @@ export class ServerFrames extends FrameScanner {
     const code = Buffer.concat(this.#parts.splice(0))
     this.#facts.delete(stream)
     this.#opened.delete(stream)
+    this.#heads.delete(stream)
     if (code.some(byte => byte !== 0) || !this.#uploads.hides(stream)) this.put(frame({ type, flags, stream }, code))
   }
 
