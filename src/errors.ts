@@ -186,6 +186,8 @@ export function formatPlace(place: Place): string {
 
 /** As the reader would type it: from the current folder, unless that is longer. */
 export function showFile(file: string): string {
+  // From "/" every path would only lose its slash, and be looked for elsewhere by who reads the log.
+  if (process.cwd() === "/") return file
   const near = relative(process.cwd(), file)
   return near === "" || near.length > file.length ? file : near
 }

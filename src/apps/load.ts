@@ -1,9 +1,9 @@
 /** Imports a TypeScript app and asks its framework what it means: in a worker, or in a front for gateway "inline". */
-import { relative, resolve } from "node:path"
+import { resolve } from "node:path"
 import { blame, formatBlame } from "../registry/blame.ts"
 import { noBus } from "../generation/bus.ts"
 import { didYouMean } from "../config/suggest.ts"
-import { reason } from "../errors.ts"
+import { reason, showFile } from "../errors.ts"
 import { patchGlobals } from "../http/bridge.ts"
 import type { AppModule, AppSpec, Context, Logger } from "../plugin.ts"
 import { Registry } from "../registry/registry.ts"
@@ -35,7 +35,7 @@ export async function loadApp(app: AppSpec, options: LoadAppOptions): Promise<Ap
   try {
     return await live.part.load(module, app)
   } catch (error) {
-    throw new Error(`${relative(process.cwd(), entry)}: ${error instanceof Error ? error.message : String(error)}`, { cause: error })
+    throw new Error(`${showFile(entry)}: ${error instanceof Error ? error.message : String(error)}`, { cause: error })
   }
 }
 

@@ -14,11 +14,12 @@ export function run(options: Options): Promise<number> {
 }
 
 /** Resolves with the exit code when edge has stopped. */
-export function serve({ config, control }: Options, { dev, text, apart }: { dev: boolean; text?: string; apart?: Apart }): Promise<number> {
+export function serve({ config, control }: Options, { dev, text, apart, patient = true }: { dev: boolean; text?: string; apart?: Apart; patient?: boolean }): Promise<number> {
   const file = resolve(config)
   const supervisor = new Supervisor({
     source: { file, ...(text !== undefined && { text }), ...(apart !== undefined && { apart }) },
     dev,
+    patient,
     ...(control !== undefined && { control: resolve(control) }),
     log: createLogger({ level: "info", format: "text" }),
     openLog: plan => createLogger(plan.log),

@@ -17,7 +17,7 @@ export function run(options: Options, [what = "."]: readonly string[]): Promise<
   // The config is not in a file; its name shows in messages, its folder is where paths start.
   const config = join(made.dir, "edge serve")
   const control = join(process.env["XDG_RUNTIME_DIR"] ?? "/tmp", `edge-serve-${process.pid}.sock`)
-  return serve({ config, control }, { dev: options.dev === true, text: made.text })
+  return serve({ config, control }, { dev: options.dev === true, text: made.text, patient: false })
 }
 
 /** The config as text, and the folder where its paths start. On a terminal requests are told in short lines. */

@@ -56,6 +56,10 @@ export const server = v.strictObject({
     v.optional(v.union([path(), v.record(v.string(), v.unknown())]), "sqlite:edge.db"),
     say("Shared state: sqlite:FILE, redis://..., postgres://..., or { store = options } of a plugin"),
   ),
+  socket_mode: v.pipe(
+    v.optional(v.pipe(v.string(), v.regex(/^0?[0-7]{3}$/, 'must be a mode such as "0660" or "0666"')), "0660"),
+    say("Mode of unix sockets in listen: who may connect. With `user` they belong to it and its group"),
+  ),
   user: v.pipe(v.optional(v.string()), say("User of the fronts after binding, when started as root")),
   group: v.pipe(v.optional(v.string()), say("Group of the fronts; default the user's own")),
   trusted_proxies: v.pipe(

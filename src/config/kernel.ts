@@ -29,6 +29,8 @@ export interface Server {
   readonly control: string
   /** `sqlite:FILE`, a URL whose scheme names a store, or `{ store = options }`. */
   readonly state: string | Readonly<Record<string, unknown>>
+  /** Of unix sockets that are listened on. */
+  readonly socketMode: number
   readonly user?: string
   readonly group?: string
   readonly trustedProxies: readonly string[]
@@ -137,6 +139,7 @@ function toServer(s: v.InferOutput<typeof server>, dir: string): Server {
     ...(s.pid_file !== undefined && { pidFile: resolve(dir, s.pid_file) }),
     control: resolve(dir, s.control),
     state: s.state,
+    socketMode: Number.parseInt(s.socket_mode, 8),
     ...(s.user !== undefined && { user: s.user }),
     ...(s.group !== undefined && { group: s.group }),
     trustedProxies: s.trusted_proxies,

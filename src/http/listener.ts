@@ -17,6 +17,7 @@ import { ProxiedTls } from "./proxied-tls.ts"
 import type { SourceOf } from "./proxied-tls.ts"
 import { ProxyPreface } from "./proxy-preface.ts"
 import type { Logger } from "../log/logger.ts"
+import { isPlainHttp, sayPlainHttp } from "./plain-http.ts"
 import { quickAck, tlsFacts, tlsListening } from "./tls.ts"
 import type { TlsOptions, TlsSocket } from "./tls.ts"
 
@@ -163,9 +164,9 @@ class Listener implements HttpListener, ProtocolHost {
     this.#open.add(socket)
   }
 
-  #handshake = (socket: Socket<Accepted>, success: boolean): void => {
+  #handshake = (socket: Socket<Accepted>, success: boolean, error: Error | null): void => {
     if (!(socket.data instanceof Handshake)) return
-    if (!success) return socket.data.destroy()
+    if (!success) return isPlainHttp(error) ? sayPlainHttp(socket as unknown as TlsSocket) : socket.data.destroy()
     socket.data.gone()
     quickAck(socket as unknown as TlsSocket)
     const source = this.#sourceOf(socket)

@@ -2,7 +2,7 @@ import { isatty } from "node:tty"
 import type { Exchange, ExchangeEnd } from "../http/exchange.ts"
 import { toLine, type Line } from "./format.ts"
 import type { Logger } from "./logger.ts"
-import { LineSink } from "./sink.ts"
+import { LineSink, tellLosses } from "./sink.ts"
 
 export interface AccessSettings {
   /** A file, or "-" for standard output. */
@@ -35,7 +35,7 @@ export class AccessLog {
   constructor(settings: AccessSettings, { log, dev = false }: { log?: Logger; dev?: boolean } = {}) {
     const { path, fields, redact, maskIp, sample, slowMs } = settings
     const format = settings.format ?? (dev && fields.length === 0 ? "short" : "json")
-    this.#sink = format === "off" ? null : new LineSink(path)
+    this.#sink = format === "off" ? null : new LineSink(path, log === undefined ? {} : { told: tellLosses(log, path) })
     const colour = path === "-" && isatty(1) && !process.env["NO_COLOR"]
     this.#line = toLine(format === "off" ? "json" : format, { fields, hiding: { redact, maskIp }, colour })
     this.#sample = sample
@@ -68,11 +68,6 @@ export class AccessLog {
 
   reopen(): void {
     this.#sink?.reopen()
-  }
-
-  /** Lines that were lost because the target was too slow or full, since the last call. */
-  takeDropped(): number {
-    return this.#sink?.takeDropped() ?? 0
   }
 
   async close(): Promise<void> {

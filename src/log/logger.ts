@@ -23,8 +23,8 @@ export interface LogSettings {
 
 export function createLogger(settings: LogSettings, fields: Fields = {}): Logger {
   const least = LEVELS.indexOf(settings.level)
-  const write = settings.write ?? toStderr
   const format = settings.format === "json" ? formatJson : formatText
+  const write = settings.write ?? (line => toStderr(line, format))
   const at = (level: Level) =>
     LEVELS.indexOf(level) < least
       ? () => {}
@@ -38,12 +38,26 @@ export function createLogger(settings: LogSettings, fields: Fields = {}): Logger
   }
 }
 
-/** Events are rare and must not be lost in a crash: written at once. Requests go to the access log (access.ts). */
-function toStderr(line: string): void {
+/** Lines that standard error did not take; said by the first that it takes again. */
+let lost = 0
+/** The last one stopped within. */
+let torn = false
+
+/**
+ * Events are rare and must not be lost in a crash: written at once. Requests go to the access log (access.ts). When standard
+ * error is full or gone there is nowhere to say so, and the server goes on.
+ */
+function toStderr(line: string, format: typeof formatText): void {
+  const before = lost === 0 ? "" : `${format("warn", "lines of this log were lost, it could not be written", { lost })}\n`
+  const bytes = Buffer.from(`${torn ? "\n" : ""}${before}${line}\n`)
+  let at = 0
   try {
-    writeSync(2, line + "\n")
+    while (at < bytes.length) at += writeSync(2, bytes, at)
+    lost = 0
+    torn = false
   } catch {
-    // Standard error is gone or full: there is nowhere left to say so, and the server goes on.
+    lost++
+    if (at > 0) torn = bytes[at - 1] !== 10
   }
 }
 

@@ -1,10 +1,17 @@
 import { closeSync, constants, fstatSync, openSync, write } from "node:fs"
+import type { Logger } from "./logger.ts"
 
 /** Bytes that may wait for a slow disk or pipe; lines past it are dropped and counted, never the server stopped. */
 const MAX_WAITING = 8 * 1024 * 1024
 /** Writers that share a pipe are only atomic up to PIPE_BUF (pipe(7)); files opened with O_APPEND always are. */
 const PIPE_BUF = 4096
 const FLUSH_MS = 100
+
+/** Hears once that lines are being lost, and once how many were, when there is room again. */
+export interface LossTold {
+  failing(why: string): void
+  wellAgain(lost: number): void
+}
 
 /** Whole lines to a file or a descriptor, in batches, without ever blocking the event loop. */
 export class LineSink {
@@ -14,7 +21,11 @@ export class LineSink {
   #waiting = ""
   #writing = false
   #timer: ReturnType<typeof setTimeout> | undefined
-  #dropped = 0
+  /** Lines lost since the last one that was written. */
+  #lost = 0
+  #failing = false
+  /** The last write stopped within a line. */
+  #torn = false
   #idle: (() => void)[] = []
 
   /**
@@ -23,25 +34,18 @@ export class LineSink {
    */
   constructor(
     readonly path: string,
-    readonly options: { readonly follow?: boolean } = {},
+    readonly options: { readonly follow?: boolean; readonly told?: LossTold } = {},
   ) {
     ;[this.#fd, this.#owned, this.#batch] = open(path, options.follow ?? true)
   }
 
   line(text: string): void {
     if (this.#waiting.length > MAX_WAITING) {
-      this.#dropped++
+      this.#lose(1, "its reader is too slow")
       return
     }
     this.#waiting += text + "\n"
     this.#timer ??= setTimeout(this.#flush, FLUSH_MS)
-  }
-
-  /** Lines lost because the target was too slow or full, since the last call. */
-  takeDropped(): number {
-    const dropped = this.#dropped
-    this.#dropped = 0
-    return dropped
   }
 
   /** Opens the path anew, after a rotation (USR1). Keeps the old descriptor when that fails. */
@@ -58,7 +62,21 @@ export class LineSink {
     clearTimeout(this.#timer)
     this.#flush()
     await this.#settled()
+    if (this.#lost > 0) this.options.told?.wellAgain(this.#lost)
     if (this.#owned) closeSync(this.#fd)
+  }
+
+  #lose(lines: number, why: string): void {
+    this.#lost += lines
+    if (!this.#failing) this.options.told?.failing(why)
+    this.#failing = true
+  }
+
+  #well(): void {
+    const lost = this.#lost
+    this.#lost = 0
+    this.#failing = false
+    this.options.told?.wellAgain(lost)
   }
 
   #settled(): Promise<void> {
@@ -68,7 +86,7 @@ export class LineSink {
   #flush = (): void => {
     this.#timer = undefined
     if (this.#writing || this.#waiting === "") return
-    const bytes = Buffer.from(this.#waiting)
+    const bytes = Buffer.from(this.#torn ? `\n${this.#waiting}` : this.#waiting)
     this.#waiting = ""
     this.#writing = true
     this.#write(this.#fd, bytes, 0)
@@ -82,15 +100,35 @@ export class LineSink {
         return
       }
       if (error !== null) {
-        for (let i = from; i < bytes.length; i++) if (bytes[i] === 10) this.#dropped++
+        // A half line is closed by the next batch; it is one of the lost.
+        if (from > 0) this.#torn = bytes[from - 1] !== 10
+        this.#lose(lines(bytes, from), error.message)
       } else if (from + written < bytes.length) {
         this.#write(fd, bytes, from + written)
         return
+      } else {
+        this.#torn = false
+        if (this.#failing) this.#well()
       }
       this.#writing = false
       for (const done of this.#idle.splice(0)) done()
       this.#flush()
     })
+  }
+}
+
+/** Line ends from `from` on; the one that only closes a half line is none. */
+function lines(bytes: Buffer, from: number): number {
+  let count = from === 0 && bytes[0] === 10 ? -1 : 0
+  for (let i = from; i < bytes.length; i++) if (bytes[i] === 10) count++
+  return count
+}
+
+/** What the event log is told of another log's losses. */
+export function tellLosses(log: Logger, path: string): LossTold {
+  return {
+    failing: why => log.error("a log cannot be written, its lines are lost", { file: path, why }),
+    wellAgain: lost => log.warn("lines of a log were lost", { file: path, lost }),
   }
 }
 

@@ -1,12 +1,13 @@
 /** An app's own log file: what its workers print, with the time and the worker. Opened anew on USR1. */
-import { LineSink } from "../log/sink.ts"
+import type { Logger } from "../log/logger.ts"
+import { LineSink, tellLosses } from "../log/sink.ts"
 
 export class AppLog {
   readonly #sink: LineSink
 
   /** Throws when it cannot be opened. */
-  constructor(path: string) {
-    this.#sink = new LineSink(path, { follow: false })
+  constructor(path: string, log: Logger) {
+    this.#sink = new LineSink(path, { follow: false, told: tellLosses(log, path) })
   }
 
   line(text: string, worker: { readonly index: number | string; readonly pid: number }): void {

@@ -65,7 +65,7 @@ export class AttendantTable {
     const log = parent.with({ app: spec.name })
     try {
       const identity = !isRoot() ? undefined : spec.user === undefined ? fronts : findIdentity(spec.user, spec.group)
-      const file = spec.log === undefined ? undefined : new AppLog(spec.log)
+      const file = spec.log === undefined ? undefined : new AppLog(spec.log, log)
       const attendants = new Attendants({ app: spec, run: spec.dir, identity, guard: this.#parts.guard, file, cgroup: this.#cgroup(spec), log })
       this.#entries.set(spec.name, { shape: attendantsShape(spec), fingerprint: fingerprint(spec.dir), attendants, file })
     } catch (error) {

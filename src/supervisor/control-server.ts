@@ -1,5 +1,7 @@
 import { lstatSync, renameSync } from "node:fs"
+import { dirname } from "node:path"
 import type { Command, ControlAnswer } from "../control.ts"
+import { findIdentity } from "./identity.ts"
 import { unlinkQuietly } from "./run-folder.ts"
 import { removeStale } from "./sockets.ts"
 
@@ -79,7 +81,7 @@ export class ControlServer {
       }
       return { path, madeAt, stands: () => lstatSync(path, { throwIfNoEntry: false })?.ino === ino, close }
     } catch (error) {
-      throw new Error(`cannot open the control socket ${path}: ${(error as Error).message}`, { cause: error })
+      throw new Error(`cannot open the control socket ${path}: ${whyNot(path, error)}`, { cause: error })
     } finally {
       process.umask(umask)
     }
@@ -91,6 +93,17 @@ export class ControlServer {
     const answer = await new Promise<ControlAnswer>(resolve => this.#onCommand(command, resolve))
     return Response.json(answer, { status: answer.ok ? 200 : 409, headers: { connection: "close" } })
   }
+}
+
+/** A folder that is not ours to write in is common: the default is the config's own, which packages give to root. */
+function whyNot(path: string, error: unknown): string {
+  const { code, message } = error as { code?: string; message: string }
+  const folder = dirname(path)
+  const elsewhere = "name another place in [server] control, or with --control"
+  if (code === "EACCES" || code === "EPERM") return `the user ${findIdentity(String(process.getuid?.() ?? "")).user} may not write in ${folder}; ${elsewhere}`
+  if (code === "EROFS") return `${folder} is on a read-only file system; ${elsewhere}`
+  if (code === "ENOENT") return `there is no folder ${folder}`
+  return message
 }
 
 /** Throws when another edge answers there. */

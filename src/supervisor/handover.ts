@@ -6,7 +6,9 @@ import { describeExit } from "./front-process.ts"
 import { compiled, startPath } from "./self.ts"
 import type { ListeningSocket } from "./sockets.ts"
 
-/** In the environment of a successor: the addresses of its sockets as in the config, a JSON list; LISTEN_FDS is their number. */
+/** Of one socket: its address as in the config, and whether its file is ours (and not systemd's). */
+export type HandedOver = readonly [address: string, ours: boolean]
+/** In the environment of a successor: a JSON list of HandedOver; LISTEN_FDS is their number. */
 export const HANDOVER = "EDGE_HANDOVER"
 const SERVING = "serving"
 /** A program that is no edge would never say that it serves. Longer than the slowest honest start: check, apps, fronts. */
@@ -44,7 +46,7 @@ export class Handover {
     try {
       child = Bun.spawn([...argv, ...process.argv.slice(2)], {
         stdio: ["inherit", "inherit", "inherit", ...sockets.map(({ fd }) => fd)],
-        env: { ...process.env, LISTEN_FDS: String(sockets.length), [HANDOVER]: JSON.stringify(sockets.map(({ address }) => address)) },
+        env: { ...process.env, LISTEN_FDS: String(sockets.length), [HANDOVER]: JSON.stringify(sockets.map(({ address, setMode }): HandedOver => [address, setMode !== undefined])) },
         detached: true,
         serialization: "json",
         ipc: message => {

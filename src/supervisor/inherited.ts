@@ -4,7 +4,7 @@
  */
 import type { Logger } from "../log/logger.ts"
 import { fromSockaddr, parseAddress, toText } from "./address.ts"
-import { HANDOVER } from "./handover.ts"
+import { HANDOVER, type HandedOver } from "./handover.ts"
 import { boundTo, C, close, closeOnExec, getOption } from "./libc.ts"
 import type { InheritedSockets } from "./socket-table.ts"
 import type { ListeningSocket } from "./sockets.ts"
@@ -15,18 +15,22 @@ const FIRST = 3
 export class Inherited implements InheritedSockets {
   /** By what they are bound to; a predecessor's by its name in the config, which may say port 0. */
   readonly #fds = new Map<string, number>()
+  /** Descriptors whose sockets edge has made, and not systemd. */
+  readonly #ours = new Set<number>()
 
   constructor(env: Readonly<Record<string, string | undefined>>, log: Logger) {
     const count = Number(env.LISTEN_FDS ?? 0)
     const handedOver = env[HANDOVER]
     // Without the check of the pid a shell started by systemd would hand them on to whatever it runs.
     if (!Number.isInteger(count) || count <= 0 || (handedOver === undefined && env.LISTEN_PID !== String(process.pid))) return
-    const names = handedOver === undefined ? [] : (JSON.parse(handedOver) as string[])
+    const names = handedOver === undefined ? [] : (JSON.parse(handedOver) as HandedOver[])
     for (let i = 0; i < count; i++) {
       const fd = FIRST + i
       try {
         const bound = boundListener(fd)
-        this.#fds.set(names[i] ?? bound, fd)
+        const [name = bound, ours = false] = names[i] ?? []
+        this.#fds.set(name, fd)
+        if (ours) this.#ours.add(fd)
       } catch (error) {
         log.warn(`inherited descriptor ${fd} is not used: ${String(error)}`)
       }
@@ -43,7 +47,7 @@ export class Inherited implements InheritedSockets {
     if (name === undefined) return undefined
     const fd = this.#fds.get(name)!
     this.#fds.delete(name)
-    return adoptSocket(text, fd)
+    return adoptSocket(text, fd, { ours: this.#ours.has(fd) })
   }
 
   /** Those that the config does not name are closed: connections to them would wait for ever. */

@@ -74,7 +74,7 @@ export class Pool implements WorkerHost {
     this.#identity = !isRoot() ? undefined : user === undefined ? fronts : findIdentity(user, group)
     this.#run = folder.poolFolder(this.#identity, fronts)
     this.#fingerprint = fingerprint(app.spec.dir)
-    this.#file = app.spec.log === undefined ? undefined : new AppLog(app.spec.log)
+    this.#file = app.spec.log === undefined ? undefined : new AppLog(app.spec.log, this.log)
     this.#cgroup = this.#joinGroup()
   }
 

@@ -21,6 +21,8 @@ export interface RenewalParts {
   readonly dev: boolean
   /** A predecessor serves, and has the control socket until we do. */
   readonly takesOver: boolean
+  /** At the start an app that cannot boot is tried again, and the others serve. */
+  readonly patient: boolean
   /** Control socket instead of the config's. */
   readonly control: string | undefined
   readonly sockets: SocketTable
@@ -70,11 +72,11 @@ export async function renew(parts: RenewalParts, options: { old: Serving | undef
     const log = parts.openLog(plan)
     prepareLogs(plan, fronts)
     const addresses = plan.addresses.map(({ address }) => address)
-    const sockets = await parts.sockets.prepare(addresses, { dir: plan.config.dir, ...(fronts !== undefined && { owner: fronts }) })
+    const sockets = await parts.sockets.prepare(addresses, { dir: plan.config.dir, mode: plan.server.socketMode, ...(fronts !== undefined && { owner: fronts }) })
     undo.push(sockets.rollback)
     const hooks = await parts.hooks.prepare(plan, { log, dev })
     undo.push(hooks.rollback)
-    const pools = await parts.pools.prepare(plan, { fronts, log, patient: old === undefined && !dev && !takesOver })
+    const pools = await parts.pools.prepare(plan, { fronts, log, patient: parts.patient && old === undefined })
     undo.push(pools.rollback)
     signal.throwIfAborted()
     const pages = plan.pages.length === 0 ? {} : { pages: parts.folder.pagesFolder(fronts) }
@@ -96,6 +98,7 @@ export async function renew(parts: RenewalParts, options: { old: Serving | undef
     setTimeout(() => unwanted.forEach(socket => socket.close()), CLOSE_SOCKET_MS)
     if (takesOver) attempt(log, "the control socket cannot be taken over", control.open)
     control.commit()
+    for (const socket of sockets.sockets) attempt(log, `the mode of ${socket.address} cannot be set`, () => socket.setMode?.(server.socketMode))
     attempt(log, "workers that are no longer wanted cannot be ended", () => pools.commit(old?.set.gone))
     attempt(log, "old pages cannot be removed", () => parts.folder.keepPages(declared))
     attempt(log, "the hooks cannot be told", hooks.commit)

@@ -1,5 +1,5 @@
 /** The listening sockets. The supervisor owns them; fronts only accept, so that any of them can be replaced. */
-import { lchownSync, lstatSync, readdirSync, readFileSync, readlinkSync, unlinkSync } from "node:fs"
+import { chmodSync, lchownSync, lstatSync, readdirSync, readFileSync, readlinkSync, unlinkSync } from "node:fs"
 import type { Address } from "./address.ts"
 import { fromSockaddr, parseAddress, toSockaddr } from "./address.ts"
 import { bind, boundTo, C, close, IPPROTO_IPV6, listen, setOption, socket, SystemError } from "./libc.ts"
@@ -13,6 +13,8 @@ export interface ListeningSocket {
   readonly fd: number
   /** The real one, also where the config says 0; 0 for unix sockets. */
   readonly port: number
+  /** Of unix sockets that are ours (not systemd's): who may connect. */
+  setMode?(mode: number): void
   /** The address is given up: a unix socket's name goes too. */
   close(): void
 }
@@ -74,12 +76,18 @@ async function openUnix(text: string, path: string, options: SocketOptions): Pro
   try {
     if (options.owner !== undefined) lchownSync(path, options.owner.uid, options.owner.gid)
     const { ino } = lstatSync(path)
-    return { address: text, fd, port: 0, close: () => closeUnix(fd, path, ino) }
+    return { address: text, fd, port: 0, setMode: mode => setMode(path, { ino, mode }), close: () => closeUnix(fd, path, ino) }
   } catch (error) {
     close(fd)
     unlinkSync(path)
     throw error
   }
+}
+
+/** The name may be somebody else's by now. */
+function setMode(path: string, { ino, mode }: { ino: number; mode: number }): void {
+  const stat = lstatSync(path, { throwIfNoEntry: false })
+  if (stat?.ino === ino && (stat.mode & 0o777) !== mode) chmodSync(path, mode)
 }
 
 /** A bound and listening unix socket; its mode holds from the first moment on. */
@@ -138,12 +146,12 @@ export async function answers(path: string): Promise<boolean> {
   }
 }
 
-/** A socket that another process made: systemd, or an older executable (USR2). */
-export function adoptSocket(text: string, fd: number): ListeningSocket {
+/** A socket that another process made: systemd, whose it stays, or an older executable (USR2), from which it is ours. */
+export function adoptSocket(text: string, fd: number, { ours }: { ours: boolean }): ListeningSocket {
   const bound = fromSockaddr(boundTo(fd))
   if (bound?.kind !== "unix") return { address: text, fd, port: bound?.port ?? 0, close: () => close(fd) }
   const ino = lstatSync(bound.path, { throwIfNoEntry: false })?.ino ?? -1
-  return { address: text, fd, port: 0, close: () => closeUnix(fd, bound.path, ino) }
+  return { address: text, fd, port: 0, ...(ours && { setMode: (mode: number) => setMode(bound.path, { ino, mode }) }), close: () => closeUnix(fd, bound.path, ino) }
 }
 
 /** " (by nginx, pid 812)" where /proc lets us see it, else "". Read only after a failure: it walks all processes. */

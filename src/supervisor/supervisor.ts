@@ -31,6 +31,8 @@ import { statusOf } from "./status.ts"
 export interface SupervisorOptions {
   readonly source: ConfigSource
   readonly dev: boolean
+  /** False: an app that cannot boot at the start is the end, as there is nothing else to serve. Default true. */
+  readonly patient?: boolean
   /** Control socket instead of the config's. */
   readonly control?: string | undefined
   /** Before there is a config that says how to log. */
@@ -120,6 +122,7 @@ export class Supervisor {
       source,
       dev,
       takesOver,
+      patient: options.patient !== false && !dev && !takesOver,
       control: options.control,
       sockets: this.#sockets,
       controlServer: this.#control,

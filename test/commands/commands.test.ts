@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test"
-import { readdirSync, readFileSync } from "node:fs"
+import { chmodSync, readdirSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 import { executable } from "../build.ts"
 import { Folder } from "./kit.ts"
@@ -10,6 +10,34 @@ beforeAll(executable, 120_000)
 const tsc = join(import.meta.dir, "..", "..", "node_modules", ".bin", "tsc")
 
 describe("command line", () => {
+  test("edge serve of an app that is not there ends with its words", async () => {
+    using folder = new Folder()
+    const { code, stderr } = await folder.edge(["serve", "nope:app", "-l", "127.0.0.1:0"])
+    expect(code).toBe(1)
+    expect(stderr).toMatch(/cannot start:/)
+    expect(stderr).toContain("No module named 'nope'")
+    folder.write({ "app.ts": "throw new Error('too early')" })
+    const other = await folder.edge(["serve", "app.ts", "-l", "127.0.0.1:0"])
+    expect(other.code).toBe(1)
+    expect(other.stderr).toContain("too early")
+  })
+
+  test("places keep their slash for who starts in /", async () => {
+    using folder = new Folder()
+    folder.write({ "site.toml": "[[sites]]\n" })
+    const child = Bun.spawnSync([await executable(), "check", "-c", `.${join(folder.path, "site.toml")}`], { cwd: "/" })
+    expect(child.stderr.toString()).toStartWith(`${join(folder.path, "site.toml")}:1:3: `)
+  })
+
+  test.skipIf(process.getuid?.() !== 0 || Bun.which("setpriv") === null)("a folder that may not be written: who may not, and what to do", async () => {
+    using folder = new Folder()
+    folder.write({ "site.toml": '[[site]]\nlisten = ["127.0.0.1:0"]\n[[site.route]]\nrespond = "x"\n' })
+    chmodSync(folder.path, 0o755)
+    const { exitCode, stderr } = Bun.spawnSync(["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", await executable()], { cwd: folder.path })
+    expect(stderr.toString()).toContain(`cannot start: cannot open the control socket ${folder.path}/edge.sock: the user nobody may not write in ${folder.path}; name another place in [server] control, or with --control\n`)
+    expect(exitCode).toBe(1)
+  })
+
   test.each([
     [["chekc"], 'there is no command "chekc"; did you mean "check"?\n'],
     [["check", "--appz"], "error: unknown option '--appz'\n(Did you mean --apps?)\n"],

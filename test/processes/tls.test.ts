@@ -126,6 +126,18 @@ describeWith(["openssl"], "TLS", () => {
     expect(await shown(edge.port())).toBe("first")
   })
 
+  test("plain HTTP is answered 400 and told why", async () => {
+    await using edge = await Edge.start({ config: config(), prepare: dir => certificate(dir, "first") })
+    for (const method of ["GET", "POST", "HEAD", "PUT"]) {
+      const answer = await fetch(`http://127.0.0.1:${edge.port()}/x`, { method, keepalive: false, ...(method === "POST" && { body: "x".repeat(100) }) })
+      expect(answer.status).toBe(400)
+      expect(answer.headers.get("connection")).toBe("close")
+      if (method === "GET") expect(await answer.text()).toContain("plain HTTP was sent to an address that speaks HTTPS")
+    }
+    expect(await get(edge.port())).toBe("pong")
+    expect((await edge.status()).fronts.reduce((sum, { connections = 0 }) => sum + connections, 0)).toBe(0)
+  })
+
   test("the second of two sites on an address has a bad pair", async () => {
     const second = config().slice(config().indexOf("[[site]]")).replace('"localhost"', '"other.test"').replaceAll('.pem"', '2.pem"')
     await using edge = await Edge.start({ config: config(), prepare: dir => certificate(dir, "first") })

@@ -54,6 +54,24 @@ test("USR2 when the new one cannot start: the old one goes on and says why", asy
   expect((await edge.status()).pid).toBe(edge.pid)
 })
 
+test("socket_mode: who may connect to a unix socket; changed by a reload, kept by USR2", async () => {
+  await using edge = await Edge.start({ config: unix + inlineApp, files })
+  const mode = () => lstatSync(join(edge.dir, "x.sock")).mode & 0o777
+  expect(mode()).toBe(0o660)
+  edge.write("site.toml", unix.replace("[server]", '[server]\nsocket_mode = "0606"') + inlineApp)
+  expect((await edge.command("reload")).code).toBe(0)
+  expect(mode()).toBe(0o606)
+  edge.signal("SIGUSR2")
+  expect(await edge.exited).toBe(0)
+  expect(mode()).toBe(0o606)
+  edge.write("site.toml", unix.replace("[server]", '[server]\nsocket_mode = "600"') + inlineApp)
+  expect((await edge.command("reload")).code).toBe(0)
+  expect(mode()).toBe(0o600)
+  edge.write("site.toml", unix.replace("[server]", '[server]\nsocket_mode = "0999"') + inlineApp)
+  expect((await edge.command("check")).err).toMatch(/socket_mode: must be a mode such as "0660"/)
+  await stopSuccessor(edge)
+})
+
 test("USR2: the apps' workers are new, and the old ones end", async () => {
   await using edge = await Edge.start({ config: pong() + pythonApp(2), files })
   const before = (await edge.status()).apps[0]!.workers
