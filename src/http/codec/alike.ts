@@ -28,6 +28,16 @@ export function isPlain(name: string): boolean {
 }
 
 /**
+ * Takes lines off `flat` whose name is not plain where a plain one is there that it would be taken for: a trusted proxy writes
+ * X-User and passes on the client's own X_User, and an app would join the two or take the last.
+ */
+export function dropTwins(flat: string[]): void {
+  for (let i = flat.length - 2; i >= 0; i -= 2) {
+    if (!isPlain(flat[i]!) && flat.some((name, at) => at % 2 === 0 && isPlain(name) && isAlike(name, flat[i]!))) flat.splice(i, 2)
+  }
+}
+
+/**
  * Says who the client is, in any spelling that an app would take for it: a trusted proxy writes it with "-", and passes on what
  * a client wrote otherwise.
  */

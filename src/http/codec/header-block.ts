@@ -1,4 +1,4 @@
-import { isForged } from "./alike.ts"
+import { dropTwins, isForged } from "./alike.ts"
 import { isToken, isValue } from "./fields.ts"
 import { parseHost } from "./host.ts"
 import { Field, findName, mixName, usualSpelling } from "./names.ts"
@@ -43,6 +43,8 @@ export class HeaderBlock {
   /** Fields that Connection names: they are for us alone. Null when there are none, as nearly always. */
   named: Set<string> | null = null
   expect: "" | "100-continue" | "other" = ""
+  /** A name with "_" was kept. */
+  underscored = false
   /** Where in `flat` the value of Cookie stands, or -1. */
   cookieAt = -1
 
@@ -74,6 +76,7 @@ export function readBlock(window: Window, from: number, rules: HeadRules, last: 
   }
   const block = new HeaderBlock(text.slice(from, end))
   new BlockReader(window, block, rules, last).lines(from, end - 2)
+  if (block.underscored) dropTwins(block.flat)
   if (block.named !== null) dropNamed(block.flat, block.named)
   if (block.chunked && block.contentLength >= 0) throw new HeadError(400, "Content-Length and Transfer-Encoding")
   return block
@@ -132,7 +135,10 @@ class BlockReader {
 
   #unknown(name: string, value: string, underscore: boolean): void {
     const { underscores, trusted } = this.#rules
-    if (underscore && !underscores) return
+    if (underscore) {
+      if (!underscores) return
+      this.#block.underscored = true
+    }
     // "x" or "X": X-Forwarded-Whatever and X-Accel-*, also from the proxies that invent more of them.
     if ((name.charCodeAt(0) | 32) === 120 && isForged(name, trusted)) return
     this.#block.flat.push(name, value)

@@ -1,4 +1,4 @@
-import { isForged } from "../codec/alike.ts"
+import { dropTwins, isForged } from "../codec/alike.ts"
 import { Field, findName, mixName } from "../codec/names.ts"
 import { parseHost } from "../codec/host.ts"
 import { HttpError } from "../errors.ts"
@@ -67,6 +67,7 @@ function readHeaders(request: Request, trusted: boolean, limits: Limits): Header
     if (field === Field.ContentLength && !/^\d{1,15}$/.test(value)) throw new HttpError(400, "a bad Content-Length")
     flat.push(name, value)
   }
+  if (limits.underscores) dropTwins(flat)
   if (flat.length > limits.headFields * 2) throw new HttpError(431, "too many fields")
   return new HeaderList(flat)
 }
