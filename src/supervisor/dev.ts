@@ -8,8 +8,8 @@ import type { RenewalParts, Serving } from "./renewal.ts"
 
 /** Looking costs about 1 ms for 100 files; notifications of the system miss what editors and network disks do. */
 const LOOK_MS = 250
-/** What is loaded once; pages and pictures are served as they are. */
-const SOURCES = /\.(?:toml|[cm]?[jt]sx?|py|html|jinja2?|j2)$/
+/** What is loaded once, migrations too; pages and pictures are served as they are. */
+const SOURCES = /\.(?:toml|[cm]?[jt]sx?|py|html|jinja2?|j2|sql)$/
 
 export class Watcher {
   readonly #onChange: () => void

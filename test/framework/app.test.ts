@@ -92,7 +92,46 @@ describe("an app of edge/app, with nothing but the executable", () => {
   })
 })
 
+/** Migrations in a terminal beside `edge dev`, without a source file being saved. */
+async function inTerminal(edge: Edge, env: Record<string, string> = {}): Promise<void> {
+  const manage = async (...args: string[]) => {
+    const ran = await Edge.again(edge.dir, { args: ["manage", "blog", ...args], env })
+    expect([args, await ran.exited, ran.output]).toEqual([args, 0, ran.output])
+  }
+  const page = async () => {
+    const response = await fetch(edge.url("/"))
+    const text = await response.text()
+    return response.status === 200 ? text : `${response.status} ${/<h1>(.*?)<\/h1>/.exec(text)?.[1] ?? text}`
+  }
+  const until = async (wanted: string) => {
+    while ((await page()) !== wanted) await Bun.sleep(50)
+  }
+  await until("503 No tables yet")
+  await manage("makemigrations")
+  await manage("migrate")
+  await until("[]")
+  await manage("seed")
+  await until('["a","b"]')
+  // Taken back in the terminal: told, and not by a query that fails.
+  await manage("rollback")
+  await until("503 The database is behind")
+  await manage("migrate")
+  await until("[]")
+}
+
+test("dev notices migrations that are made, run and taken back in a terminal", async () => {
+  await using edge = await Edge.start({ config: config(`gateway = "inline"`), files: { "app.tsx": app }, args: ["dev"] })
+  await inTerminal(edge)
+}, 120_000)
+
 describeWith(["postgresql"], "the same on PostgreSQL", () => {
+  test("dev notices migrations that are made, run and taken back in a terminal, in a pool too", async () => {
+    await using postgres = await Postgres.start()
+    const env = { DATABASE_URL: await postgres.database("dev") }
+    await using edge = await Edge.start({ config: config("workers = 1"), files: { "app.tsx": app }, args: ["dev"], env })
+    await inTerminal(edge, env)
+  }, 120_000)
+
   test("by one line, inline", async () => {
     await using postgres = await Postgres.start()
     await using made = await migrated(`gateway = "inline"\nenv = { DATABASE_URL = "${await postgres.database("blog")}" }`)

@@ -4,7 +4,7 @@ import type { AnyApp } from "./app.ts"
 import { CSRF_FIELD } from "./csrf.ts"
 import type { Ctx } from "./env.ts"
 import { notePage } from "./error-page.tsx"
-import { modelsDiffer, standingOf } from "./migrations.ts"
+import { modelsDiffer, signOf, standingOf } from "./migrations.ts"
 import { safeNext } from "./request.ts"
 
 /** What stands between the models and the database while an app is being written. */
@@ -19,12 +19,14 @@ interface Problem {
 const FIX = "/__edge/migrate"
 
 /**
- * In dev: tables that are missing are told on a page with a button, not by the first query that fails. Looks once, as
- * every save starts the app anew.
+ * In dev: tables that are missing are told on a page with a button, not by the first query that fails. Looks again when
+ * migrations come, go or are run, also in a terminal; models change with a save, which starts the app anew.
  */
 export class DevGate {
   readonly #app: AnyApp
   #looked: Promise<Problem | undefined> | undefined
+  /** What there was when it looked. */
+  #seen: string | undefined
   #failed: string | undefined
 
   constructor(app: AnyApp) {
@@ -33,11 +35,17 @@ export class DevGate {
 
   /** The page, or undefined when the request may go on. */
   async answer(c: Ctx): Promise<Response | undefined> {
+    if (c.req.path.startsWith("/static/")) return undefined
+    const seen = await signOf(this.#app)
+    if (seen !== this.#seen) this.#looked = undefined
+    this.#seen = seen
     this.#looked ??= this.#look()
     const problem = await this.#looked
-    if (problem === undefined) return undefined
+    if (problem === undefined) {
+      this.#failed = undefined
+      return undefined
+    }
     if (c.req.method === "POST" && c.req.path === FIX) return this.#fix(c)
-    if (c.req.path.startsWith("/static/")) return undefined
     return c.html(notePage({ ...problem, ...(this.#failed !== undefined && { failed: this.#failed }), action: FIX, back: c.req.path, field: CSRF_FIELD, token: c.var.csrf.token }), 503)
   }
 

@@ -1,3 +1,4 @@
+import { existsSync, readdirSync } from "node:fs"
 import { join } from "node:path"
 import { type Migration, readMigrations } from "../db/migrate/files.ts"
 import { makeMigration } from "../db/migrate/make.ts"
@@ -17,6 +18,14 @@ export async function standingOf(app: AnyApp): Promise<Standing> {
   const all = readMigrations(dir)
   const runner = runnerFor(app.database)
   return { dir, all, waiting: pending(all, await runner.applied()), runner }
+}
+
+/** Another text when migrations were written, removed, run or taken back, whoever did it. A folder is read and one query made. */
+export async function signOf(app: AnyApp): Promise<string> {
+  const dir = join(app.booted.dir, "migrations")
+  const there = existsSync(dir) ? readdirSync(dir).toSorted() : []
+  const applied = await runnerFor(app.database).applied().catch((error: unknown) => [{ name: String(error) }])
+  return JSON.stringify([there, applied.map(({ name }) => name)])
 }
 
 /** True when the models are no longer as the newest migration left them. */
