@@ -75,6 +75,23 @@ test("kill -9 of the supervisor leaves nothing behind: fronts, workers, what the
   await next[Symbol.asyncDispose]()
 })
 
+test("the guard is killed, then the supervisor: another guard has ended what was left", async () => {
+  const edge = await Edge.start({ config: pong() + pythonApp(1), files })
+  const guards = () => Bun.spawnSync(["pgrep", "-P", String(edge.pid), "-f", "edge-guard"]).stdout.toString().trim().split("\n").filter(Boolean).map(Number)
+  const [guard] = guards()
+  process.kill(guard!, "SIGKILL")
+  await until(() => guards().some(pid => pid !== guard))
+  expect((await edge.command("scale", "app", "2")).code).toBe(0)
+  await until(async () => (await edge.status()).apps[0]!.workers.filter(({ state }) => state === "ready").length === 2)
+  const workers = (await edge.status()).apps[0]!.workers.map(({ pid }) => pid)
+  // Workers of edge's own see their connection close; any other program would stay.
+  for (const pid of workers) process.kill(pid, "SIGSTOP")
+  edge.signal("SIGKILL")
+  await until(() => !workers.some(alive))
+  expect(edge.output).not.toContain("defect")
+  await edge[Symbol.asyncDispose]()
+})
+
 test("kill -9 of the supervisor: a request in flight still gets its answer", async () => {
   const edge = await Edge.start({ config: pong() + inlineApp, files })
   const answer = edge.get("/app/wait?gate=go")
