@@ -1,6 +1,5 @@
 import { count, inArray, type SQL, sql } from "drizzle-orm"
 import { checkOptions, type Shape } from "edge"
-import { contains } from "./compare.ts"
 import { database, type Handle } from "./database.ts"
 import { estimate } from "./estimate.ts"
 import { ConditionError, explainConstraint, MultipleFound, NotFound } from "./errors.ts"
@@ -10,6 +9,7 @@ import { column as columnName } from "./naming.ts"
 import { fromCursor, type Page, type PageOptions, segments, type SortKey, sortKeys, toCursor } from "./page.ts"
 import { NOTHING, type Parts, refuse, rowsOf } from "./parts.ts"
 import { checkRelations, link, loadRelation } from "./relations.ts"
+import { searchedIn } from "./search.ts"
 import { conditionOf, orderOf, select, within } from "./select.ts"
 import type { Table } from "./tables.ts"
 import { check } from "./values.ts"
@@ -79,12 +79,17 @@ export class Query<F extends Fields, L extends string = never> implements Promis
     return new Query<F, L>(this.model, { ...this.parts, omit: [...this.parts.omit, ...keys] }) as unknown as Query<Omit<F, K>, L>
   }
 
-  /** Rows whose `search` fields contain every word. */
+  /** Rows whose `search` fields contain every word, or are that number. */
   search(words: string): this {
     const fields = Object.entries(this.model.fields).filter(([, field]) => field.options.search === true)
     const conditions = words.split(/\s+/).filter(Boolean).slice(0, 8)
     if (conditions.length === 0 || fields.length === 0) return this
-    const all = conditions.map(word => ({ or: fields.map(([key]) => ({ [key]: contains(word) })) }))
+    const all = conditions.map(word => ({
+      or: fields.flatMap(([key, field]) => {
+        const test = searchedIn(field as Field, word)
+        return test === undefined ? [] : [{ [key]: test }]
+      }),
+    }))
     return this.#with({ where: [...this.parts.where, { and: all }] })
   }
 

@@ -135,8 +135,15 @@ function units(scale: number) {
       if (whole === undefined) throw new Error(`"${value}" is no decimal with at most ${scale} digits after the point`)
       return whole
     },
-    fromDriver: value => textOf(value, scale),
+    fromDriver: value => textOf(/^-?\d+$/.test(value as string) ? value : wholeUnits(value as string), scale),
   })
+}
+
+/** Older edges bound what an integer has no room for as a float, and SQL by hand can. */
+function wholeUnits(value: string): bigint {
+  const number = Number(value)
+  if (!Number.isInteger(number)) throw new Error(`a decimal's column holds ${value}, which is no whole number of its smallest unit`)
+  return BigInt(number)
 }
 
 /** As a text that becomes JSON there: Bun.SQL would take "x", 5 and true for SQL values, drizzle read "5" as 5. */

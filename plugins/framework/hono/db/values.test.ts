@@ -206,6 +206,18 @@ function suite(): void {
     for (const field of ["id", "integer", "number", "decimal", "boolean", "datetime", "json"]) await expect(Row.where({ [field]: contains("1") }).count()).rejects.toThrow(ConditionError)
   })
 
+  test("search looks into texts, and for a number among numbers; a field of another kind has no words", async () => {
+    const Found: any = model("row", { text: text({ ...optional, search: true }), integer: integer({ ...optional, search: true }), decimal: decimal({ ...optional, search: true }), uuid: uuid({ ...optional, search: true }), boolean: boolean({ ...optional, search: true }), datetime: datetime({ ...optional, search: true }), json: json({ ...optional, search: true }) })
+    await Found.createMany([{ text: "room 97" }, { integer: 97 }, { decimal: "97" }, { uuid: UUID, boolean: true, datetime: new Date(97), json: "97" }, { integer: 971 }])
+    const ids = (await Found.order("id").pluck("id")) as number[]
+    const found = async (words: string) => ((await Found.all.search(words).order("id").pluck("id")) as number[]).map(id => ids.indexOf(id))
+    expect(await found("97")).toEqual([0, 1, 2])
+    expect(await found("room 97")).toEqual([0])
+    expect(await found("0A0B")).toEqual([3])
+    for (const words of ["true", "1e400", "97.5", "x\0", "\ud800", "+", "."]) expect([words, await found(words)]).toEqual([words, []])
+    await Row.all.delete()
+  })
+
   test("decimals sort, compare and add up exactly in the database", async () => {
     const amounts = ["999999999999999.98", "999999999999999.99", "-0.01", "0.01", "90071992547409.93", "90071992547409.92"]
     await Row.createMany(amounts.map(decimal => ({ decimal })))
@@ -247,6 +259,16 @@ describe("SQLite", () => {
   })
   afterAll(() => db.close())
   suite()
+
+  test("rows of older edges: a uuid in large letters is found, an amount too large for an integer is read", async () => {
+    db.client.run("INSERT INTO row (uuid, small) VALUES (?, ?)", [UUID.toUpperCase(), 1e20])
+    expect(await Row.where({ uuid: UUID }).pluck("small")).toEqual(["1000000000000.00000000"])
+    expect(await Row.where({ uuid: oneOf([UUID.toUpperCase()]) }).count()).toBe(1)
+    expect(await Row.where({ uuid: ne(UUID) }).count()).toBe(0)
+    db.client.run("UPDATE row SET small = 12.5")
+    await expect(Row.all.pluck("small")).rejects.toThrow("holds 12.5")
+    await Row.all.delete()
+  })
 
   test("more digits than an integer has are PostgreSQL's", async () => {
     await expect(createTables(db, [model("wei", { amount: decimal({ digits: 40, scale: 18 }) })])).rejects.toThrow("SQLite keeps at most 18 digits")

@@ -123,7 +123,13 @@ function compare(place: Place, test: unknown): SQL | undefined {
 function equal(place: Place, value: unknown): SQL {
   if (place.json) return equalJson(place, value)
   const bound = boundOf(place, value)
-  return isExact(bound) ? eq(place.at, bound.exact) : NOTHING
+  return isExact(bound) ? oneOfExact(place, [bound.exact]) : NOTHING
+}
+
+function oneOfExact({ at, field, postgres }: Place, values: readonly unknown[]): SQL {
+  // Rows of older edges have a uuid on SQLite as it was written.
+  const all = field?.kind === "uuid" && !postgres ? values.flatMap(value => [value, String(value).toUpperCase()]) : values
+  return all.length === 1 ? eq(at, all[0]) : inArray(at, [...all])
 }
 
 function boundOf(place: Place, value: unknown): Bound {
@@ -167,7 +173,7 @@ function byOperator(place: Place, { operator, operand }: Comparison<unknown>): S
     case "oneOf": {
       if (place.json) return any(values.map(value => equalJson(place, value)))
       const some = values.map(value => boundOf(place, value)).filter(isExact)
-      return some.length === 0 ? NOTHING : inArray(at, some.map(({ exact }) => exact))
+      return some.length === 0 ? NOTHING : oneOfExact(place, some.map(({ exact }) => exact))
     }
     case "between":
       return and(ordered(place, "gte", boundOf(place, values[0])), ordered(place, "lte", boundOf(place, values[1])))
