@@ -110,7 +110,12 @@ class Exchange:
     async def wait(self):
         waiter = self.front.server.loop.create_future()
         self.waiters = (*self.waiters, waiter)
-        await waiter
+        try:
+            await waiter
+        except asyncio.CancelledError:
+            # An app that asks every moment whether its client has left: each look must not be kept.
+            self.waiters = tuple(other for other in self.waiters if other is not waiter)
+            raise
 
     async def room(self):
         """Bytes that may be sent now, at least 1; ClientGone when nobody will read them."""

@@ -25,6 +25,10 @@ async function happened(event: string): Promise<void> {
   }
 }
 
+test("an app that asks again and again whether its client has left costs nothing for it", async () => {
+  expect((await get("/polls")).body.toString()).toBe("0")
+})
+
 test("the scope", async () => {
   const headers = ["Host", "example.com:8080", "X-One", "1", "x-one", "2", "X_One", "evil", "X-L", "café"]
   const answer = await get("/scope", { method: "PUT", query: "a=%20b", target: "/sc%6Fpe?a=%20b", headers })

@@ -106,6 +106,20 @@ async def listens(scope, receive, send):
     events.append("listens: %s" % (await receive())["type"])
 
 
+async def polls(scope, receive, send):
+    """As Starlette's is_disconnected does, over and over; then how many of those are still remembered."""
+    await read_all(receive)
+    for _ in range(500):
+        asking = asyncio.ensure_future(receive())
+        await asyncio.sleep(0)
+        asking.cancel()
+        try:
+            await asking
+        except asyncio.CancelledError:
+            pass
+    await answer(send, b"%d" % len(receive.__self__.waiters))
+
+
 async def ignores(scope, receive, send):
     """Neither sends nor receives: only a cancel of its task ends it."""
     try:
