@@ -20,6 +20,15 @@ class ClientGone(ConnectionResetError):
     """The client is gone, or the deadline passed (an OSError, as ASGI 2.4 asks)."""
 
 
+def comes_of_leaving(error):
+    """Is it what a framework made of our ClientGone (Starlette: ClientDisconnect)? Every client that leaves would be an error."""
+    while error is not None:
+        if isinstance(error, ClientGone):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
 class Exchange:
     granted = FIRST_CREDIT
     spent = 0
@@ -60,7 +69,8 @@ class Exchange:
         except BaseException as error:
             if self.front.server.forked:
                 leave(exit_code(error))
-            self.crash(traceback.format_exc())
+            if not self.cancelled or not comes_of_leaving(error):
+                self.crash(traceback.format_exc())
         if self.front.server.forked:
             # A child that the app forked came out of it: it must not go on as a second worker.
             leave(0)

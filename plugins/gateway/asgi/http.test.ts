@@ -145,6 +145,19 @@ test("CANCEL: send() raises an OSError, receive() says http.disconnect, a deaf a
   await happened("ignores: cancelled")
 }, 15_000)
 
+test("what a framework makes of a client's leaving is not in the log, an error of the app's own is", async () => {
+  const mine = ++id
+  front.request(mine, { path: "/translates" })
+  await front.next(s => s.id === mine && s.type === RESPONSE)
+  front.send(frame(CANCEL, { id: mine }))
+  await happened("translates")
+  const other = ++id
+  front.request(other, { path: "/fails_after" })
+  front.send(frame(CANCEL, { id: other }))
+  await worker.printed("an error of its own")
+  expect(worker.output).not.toContain("what a framework calls it")
+})
+
 test("an app may work on after its answer", async () => {
   expect((await get("/after_answer")).body.toString()).toBe("done")
   await happened("after_answer: http.disconnect")

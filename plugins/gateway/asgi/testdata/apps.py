@@ -98,6 +98,25 @@ async def endless(scope, receive, send):
         raise
 
 
+async def translates(scope, receive, send):
+    """As Starlette's StreamingResponse does."""
+    await start(send)
+    try:
+        while True:
+            await body(send, b"tick\n", True)
+            await asyncio.sleep(0.005)
+    except OSError:
+        events.append("translates")
+        raise LookupError("what a framework calls it")
+
+
+async def fails_after(scope, receive, send):
+    """An error of its own once the client has left."""
+    await read_all(receive)
+    await receive()
+    raise KeyError("an error of its own")
+
+
 async def listens(scope, receive, send):
     """Waits for the disconnect, as Starlette's StreamingResponse does."""
     await start(send)
