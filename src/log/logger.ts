@@ -6,6 +6,8 @@ export interface Logger {
   info(message: string, fields?: Fields): void
   warn(message: string, fields?: Fields): void
   error(message: string, fields?: Fields): void
+  /** Writes it whatever the level of the log is: what an app printed. */
+  always?: ((level: Level, message: string, fields?: Fields) => void) | undefined
   /** A logger that adds these fields to every line. */
   with(fields: Fields): Logger
 }
@@ -14,26 +16,33 @@ export type Fields = Record<string, unknown>
 export const LEVELS = ["debug", "info", "warn", "error"] as const
 export type Level = (typeof LEVELS)[number]
 
+/** Read with every line: whoever changes them changes the loggers that have them. */
 export interface LogSettings {
-  readonly level: Level
-  readonly format: "text" | "json"
+  level: Level
+  format: "text" | "json"
   /** Takes one line without its end. Default: standard error, at once. */
   readonly write?: (line: string) => void
 }
 
 export function createLogger(settings: LogSettings, fields: Fields = {}): Logger {
-  const least = LEVELS.indexOf(settings.level)
-  const format = settings.format === "json" ? formatJson : formatText
-  const write = settings.write ?? (line => toStderr(line, format))
-  const at = (level: Level) =>
-    LEVELS.indexOf(level) < least
-      ? () => {}
-      : (message: string, more?: Fields) => write(format(level, message, more === undefined ? fields : { ...fields, ...more }))
+  const always = (level: Level, message: string, more?: Fields): void => {
+    const format = settings.format === "json" ? formatJson : formatText
+    const line = format(level, message, more === undefined ? fields : { ...fields, ...more })
+    if (settings.write === undefined) toStderr(line, format)
+    else settings.write(line)
+  }
+  const at = (level: Level) => {
+    const rank = LEVELS.indexOf(level)
+    return (message: string, more?: Fields): void => {
+      if (rank >= LEVELS.indexOf(settings.level)) always(level, message, more)
+    }
+  }
   return {
     debug: at("debug"),
     info: at("info"),
     warn: at("warn"),
     error: at("error"),
+    always,
     with: more => createLogger(settings, { ...fields, ...more }),
   }
 }
@@ -71,7 +80,7 @@ function formatText(level: Level, message: string, fields: Fields): string {
   for (const [name, value] of Object.entries(plain(fields))) {
     const text = typeof value === "string" ? value : JSON.stringify(value)
     if (text === undefined) continue
-    if (text.includes("\n")) block += `\n    ${text.trimEnd().replaceAll("\n", "\n    ")}`
+    if (name === "detail" || text.includes("\n")) block += `\n    ${text.trimEnd().replaceAll("\n", "\n    ")}`
     else line += ` ${name}=${/[\s"=]/.test(text) ? JSON.stringify(text) : text}`
   }
   return line + block

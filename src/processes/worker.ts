@@ -39,7 +39,7 @@ export async function run([file, index]: readonly string[]): Promise<number> {
     await host.stop(AbortSignal.timeout(stopMs))
     return 0
   } catch (error) {
-    console.error(`app ${order.app.name} cannot start: ${reason(error)}`)
+    log.error(`app ${order.app.name} cannot start: ${reason(error)}`)
     return 1
   }
 }
@@ -95,7 +95,8 @@ function whenOrphaned(): Promise<void> {
 /** Lines of a worker go to its stderr, where the supervisor reads the level off them and adds app and worker. */
 function consoleLogger(): Logger {
   const logger: Logger = {
-    debug: () => {},
+    // Whether it is written is the supervisor's to say, which hears of new levels.
+    debug: (message, fields) => writeLine(message, { level: 7, fields }),
     info: (message, fields) => writeLine(message, { level: 6, fields }),
     warn: (message, fields) => writeLine(message, { level: 4, fields }),
     error: (message, fields) => writeLine(message, { level: 3, fields }),
@@ -104,12 +105,12 @@ function consoleLogger(): Logger {
   return logger
 }
 
-/** Every line of it has the level, as sd-daemon(3) writes it: a stack stays with its error when the log leaves out the rest. */
+/** One entry: every line has the level, as sd-daemon(3) writes it, and those that go on with it a tab (docs/worker-protocol.md). */
 function writeLine(text: string, { level, fields = {} }: { level: number; fields?: Record<string, unknown> | undefined }): void {
   const { error, ...rest } = fields
   const detail = Object.entries(rest).map(([name, value]) => ` ${name}=${String(value)}`)
   const whole = `${text}${detail.join("")}${error === undefined ? "" : `\n${describe(error)}`}`
-  console.error(whole.replaceAll(/^/gm, `<${level}>`))
+  console.error(`<${level}>${whole.replaceAll("\n", `\n<${level}>\t`)}`)
 }
 
 /** With file and line: Bun maps stacks back to the source. */

@@ -10,8 +10,9 @@ export class AppLog {
     this.#sink = new LineSink(path, { follow: false, told: tellLosses(log, path) })
   }
 
+  /** What goes on behind a line break is indented. */
   line(text: string, worker: { readonly index: number | string; readonly pid: number }): void {
-    this.#sink.line(`${new Date().toISOString()} [${worker.index}/${worker.pid}] ${text}`)
+    this.#sink.line(`${new Date().toISOString()} [${worker.index}/${worker.pid}] ${text.replaceAll("\n", "\n    ")}`)
   }
 
   reopen(): void {

@@ -56,7 +56,8 @@ const DEFAULT_ADDRESS = "127.0.0.1:8080"
 /** Before the first good config there are no addresses: the default one shows what is wrong. */
 export async function serveProblem(parts: RenewalParts, problem: string): Promise<Serving> {
   const plan = emptyPlan(parts.source)
-  const log = parts.openLog(plan)
+  const { log } = parts
+  parts.logAs(plan)
   const sockets = await parts.sockets.prepare([DEFAULT_ADDRESS], { dir: plan.config.dir })
   const set = parts.generations.make(plan, { sockets: sockets.sockets, pools: new Map(), log, problem })
   try {

@@ -8,7 +8,7 @@ import type { Socket } from "bun"
 import type { WorkerProcess } from "../plugin.ts"
 import { isRoot } from "./identity.ts"
 import { residentBytes } from "./memory.ts"
-import { Output, printTo } from "./output.ts"
+import { Output, printTo, WorkerFailed } from "./output.ts"
 import { unlinkQuietly } from "./run-folder.ts"
 import { WorkerControl } from "./worker-control.ts"
 import { type Child, spawnChild, type WorkerOptions } from "./worker-process.ts"
@@ -80,8 +80,7 @@ export class Nursery {
       await this.#ready.promise
     } catch (error) {
       await this.stop()
-      const tail = this.#output.tail
-      throw new Error(`app ${app} cannot be preloaded: ${(error as Error).message}${tail === "" ? "" : `\n${tail}`}`, { cause: error })
+      throw WorkerFailed.of(`app ${app} cannot be preloaded: ${(error as Error).message}`, this.#output.tail)
     } finally {
       clearTimeout(timer)
       unlinkQuietly(this.#path)
@@ -107,8 +106,7 @@ export class Nursery {
     } catch (error) {
       worker.kill("SIGKILL")
       await worker.exited
-      const tail = worker.output.tail
-      throw new Error(`worker ${index} of app ${app.name} cannot start: ${(error as Error).message}${tail === "" ? "" : `\n${tail}`}`, { cause: error })
+      throw WorkerFailed.of(`worker ${index} of app ${app.name} cannot start: ${(error as Error).message}`, worker.output.tail)
     } finally {
       this.#forks.delete(serial)
     }

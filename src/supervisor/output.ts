@@ -1,37 +1,68 @@
-/** A worker's stdout and stderr, line by line: to the log, and the last of it kept for the error when it dies. */
-import type { Level, Logger } from "../log/logger.ts"
+/** A worker's stdout and stderr: entries to the log, and the last lines kept for the error when it dies. */
+import { reason } from "../errors.ts"
+import type { Logger } from "../log/logger.ts"
 import type { AppLog } from "./app-log.ts"
+import { Entries, type Entry } from "./entries.ts"
 
 const LINE_BYTES = 16_384
 const KEPT_LINES = 30
-/** By the digit of a line that begins with `<3>`, as sd-daemon(3) has it; no digit: the program does not say. */
-const LEVEL_OF: readonly Level[] = ["error", "error", "error", "error", "warn", "info", "info", "debug"]
 
-export type OnLine = (line: string, level?: Level) => void
+export type OnEntry = (entry: Entry) => void
 
-/** Who printed a line: fields for the event log; index and pid for the app's own file. */
+/** Who printed it: fields for the event log; index and pid for the app's own file. */
 export interface Printer {
   readonly index: number | string
   readonly pid: number
   readonly fields: { readonly pid: number; readonly worker?: number; readonly daemon?: string }
 }
 
-/** Takes lines to the app's own file, or to the event log with the level that the line names (info when it names none). */
-export function printTo({ log, file }: { readonly log: Logger; readonly file?: AppLog | undefined }, by: () => Printer): OnLine {
-  return (line, level) => {
+/**
+ * Takes entries to the app's own file, or to the event log. What names its level as sd-daemon(3) has it is left out by
+ * `[log] level`; anything else is written whatever that says: only the app knows what it is worth.
+ */
+export function printTo({ log, file }: { readonly log: Logger; readonly file?: AppLog | undefined }, by: () => Printer): OnEntry {
+  return ({ text, level = "info", named }) => {
     const { index, pid, fields } = by()
-    if (file === undefined) log[level ?? "info"](line, fields)
-    else file.line(level === undefined ? line : `${level} ${line}`, { index, pid })
+    if (file !== undefined) return file.line(named ? `${level} ${text}` : text, { index, pid })
+    const at = text.indexOf("\n")
+    const more = at < 0 ? fields : { ...fields, detail: text.slice(at + 1) }
+    const first = at < 0 ? text : text.slice(0, at)
+    if (named || log.always === undefined) log[level](first, more)
+    else log.always(level, first, more)
+  }
+}
+
+/** Workers that did not become ready. The message has what they printed last, for who asked; the log has that already. */
+export class WorkerFailed extends Error {
+  constructor(
+    readonly summary: string,
+    message: string,
+  ) {
+    super(message)
+  }
+
+  /** Of one worker, with what it `said`. */
+  static of(summary: string, said: string): WorkerFailed {
+    return new WorkerFailed(summary, said === "" ? summary : `${summary}\n${said}`)
+  }
+
+  /** Of several apps, of which each has failed for its reason. */
+  static all(errors: readonly unknown[]): unknown {
+    if (errors.length === 1) return errors[0]
+    const summary = errors.map(error => (error instanceof WorkerFailed ? error.summary : reason(error)))
+    return new WorkerFailed(summary.join("\n"), errors.map(reason).join("\n"))
   }
 }
 
 export class Output {
   readonly #last: string[] = []
-  readonly #onLine: OnLine
-  readonly #cutter = new LineCutter(line => this.#line(line))
+  readonly #onEntry: OnEntry
+  /** For what is pushed. */
+  readonly #pushed: Stream
 
-  constructor(onLine: OnLine) {
-    this.#onLine = onLine
+  constructor(onEntry: OnEntry) {
+    this.#onEntry = onEntry
+    this.#pushed = this.#stream()
   }
 
   /** What it wrote last, to explain its death. */
@@ -40,34 +71,43 @@ export class Output {
   }
 
   /** Resolves when the stream ends; it never rejects. */
-  async read(stream: ReadableStream<Uint8Array>): Promise<void> {
+  async read(from: ReadableStream<Uint8Array>): Promise<void> {
     const decoder = new TextDecoder()
-    const cutter = new LineCutter(line => this.#line(line))
+    const stream = this.#stream()
     try {
-      for await (const chunk of stream) cutter.push(decoder.decode(chunk, { stream: true }))
+      for await (const chunk of from) stream.push(decoder.decode(chunk, { stream: true }))
     } catch {
       // The pipe broke: the process is gone, which is reported elsewhere.
     }
-    cutter.flush()
+    stream.flush()
   }
 
   /** For one that comes by other ways than a stream. */
   push(text: string): void {
-    this.#cutter.push(text)
+    this.#pushed.push(text)
   }
 
   flush(): void {
-    this.#cutter.flush()
+    this.#pushed.flush()
   }
 
-  #line(line: string): void {
-    const whole = line.endsWith("\r") ? line.slice(0, -1) : line
-    const digit = /^<([0-7])>/.exec(whole)?.[1]
-    const text = digit === undefined ? whole : whole.slice(3)
-    this.#last.push(text)
-    if (this.#last.length > KEPT_LINES) this.#last.shift()
-    this.#onLine(text, digit === undefined ? undefined : LEVEL_OF[Number(digit)])
+  #stream(): Stream {
+    const entries = new Entries(this.#onEntry)
+    const cutter = new LineCutter(line => {
+      this.#last.push(entries.line(line.endsWith("\r") ? line.slice(0, -1) : line))
+      if (this.#last.length > KEPT_LINES) this.#last.shift()
+    })
+    const flush = (): void => {
+      cutter.flush()
+      entries.flush()
+    }
+    return { push: text => cutter.push(text), flush }
   }
+}
+
+interface Stream {
+  push(text: string): void
+  flush(): void
 }
 
 class LineCutter {

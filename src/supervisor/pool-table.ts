@@ -8,6 +8,7 @@ import type { Cgroups } from "./cgroup.ts"
 import type { Guard } from "./guard.ts"
 import type { WorkerEvents } from "./hook-host.ts"
 import type { Identity } from "./identity.ts"
+import { WorkerFailed } from "./output.ts"
 import { Pool } from "./pools.ts"
 import type { RunFolder } from "./run-folder.ts"
 
@@ -78,8 +79,8 @@ export class PoolTable {
       roll: async all => {
         const wanted = staying.filter(({ pool, app }) => all || pool.stale(app))
         const results = await Promise.allSettled(wanted.map(({ pool, app }) => pool.roll(app)))
-        const errors = results.flatMap(result => (result.status === "rejected" ? [String((result.reason as Error).message)] : []))
-        if (errors.length > 0) throw new Error(errors.join("\n"))
+        const errors = results.flatMap(result => (result.status === "rejected" ? [result.reason as unknown] : []))
+        if (errors.length > 0) throw WorkerFailed.all(errors)
       },
       commit: gone => this.#commit(pools, gone),
     }

@@ -36,8 +36,8 @@ export interface RenewalParts {
   /** Aborted when edge is to stop. */
   readonly signal: AbortSignal
   readonly log: Logger
-  /** Makes the log that a config asks for. */
-  openLog(plan: Plan): Logger
+  /** From now on `log` does what this config says. */
+  logAs(plan: Plan): void
 }
 
 /** One generation that serves. */
@@ -69,7 +69,8 @@ export async function renew(parts: RenewalParts, options: { old: Serving | undef
     // Before the first connection is accepted, and before apps boot: who asks meanwhile waits for the answer.
     if (!takesOver) control.open()
     const fronts = frontsIdentity(plan)
-    const log = parts.openLog(plan)
+    const { log } = parts
+    if (old === undefined) parts.logAs(plan)
     prepareLogs(plan, fronts)
     const addresses = plan.addresses.map(({ address }) => address)
     const sockets = await parts.sockets.prepare(addresses, { dir: plan.config.dir, mode: plan.server.socketMode, ...(fronts !== undefined && { owner: fronts }) })
@@ -91,6 +92,7 @@ export async function renew(parts: RenewalParts, options: { old: Serving | undef
     accepts = true
     await set.listen()
 
+    parts.logAs(plan)
     // The new fronts serve. What fails from here on (a full disk, no descriptors) is told, and the rest is done all the same.
     const { server, pages: declared } = plan
     const unwanted = sockets.commit()

@@ -3,6 +3,7 @@
  * Signals and commands only queue; one loop acts on them. What takes time (a renewal, the stop) runs beside the loop.
  */
 import type { AppWorkers, Command, ControlAnswer, Status } from "../control.ts"
+import { WorkerFailed } from "./output.ts"
 import { reason } from "../errors.ts"
 import type { Logger } from "../log/logger.ts"
 import type { Plan } from "../generation/plan.ts"
@@ -35,10 +36,9 @@ export interface SupervisorOptions {
   readonly patient?: boolean
   /** Control socket instead of the config's. */
   readonly control?: string | undefined
-  /** Before there is a config that says how to log. */
   readonly log: Logger
-  /** Makes the log that the config asks for. */
-  openLog(plan: Plan): Logger
+  /** From now on `log` does what this config says. */
+  logAs(plan: Plan): void
   /** Takes a line for whoever started us: the URLs. */
   say(line: string): void
 }
@@ -134,7 +134,7 @@ export class Supervisor {
       generations: this.#generations,
       signal: this.#abort.signal,
       log,
-      openLog: options.openLog,
+      logAs: options.logAs,
     }
   }
 
@@ -281,7 +281,7 @@ export class Supervisor {
 
   #notRenewed(error: unknown): void {
     const text = reason(error)
-    if (this.#stopping === undefined) this.#complain(text)
+    if (this.#stopping === undefined) this.#complain(text, error instanceof WorkerFailed ? error.summary : text)
     // For systemd a reload ends with READY, whatever came of it.
     if (this.#serving !== undefined) this.#notify.ready(`the last reload failed: ${text.split("\n")[0]}`)
     this.#answer({ ok: false, error: text })
@@ -294,12 +294,13 @@ export class Supervisor {
     this.#renewNext()
   }
 
-  #complain(text: string): void {
+  /** `text` in the browser of `edge dev`, `brief` in the log. */
+  #complain(text: string, brief: string): void {
     const { dev } = this.#options
     const nothing = dev ? "nothing to serve yet, the browser shows why" : "cannot start"
     const what = this.#serving === undefined ? nothing : "reload failed, the old config goes on"
     // A message of the log is one line; the errors of a config have one for each place.
-    const lines = text.includes("\n") ? [`${what}:`, ...text.split("\n")] : [`${what}: ${text}`]
+    const lines = brief.includes("\n") ? [`${what}:`, ...brief.split("\n")] : [`${what}: ${brief}`]
     // While somebody writes, a mistake is the way to the next version.
     for (const line of lines) this.#log[dev ? "warn" : "error"](line)
     if (dev) return this.#showProblem(text)

@@ -12,7 +12,7 @@ import { type Identity, isRoot } from "./identity.ts"
 import { close } from "./libc.ts"
 import { meetRemote } from "./remote-worker.ts"
 import { residentBytes } from "./memory.ts"
-import { Output, printTo } from "./output.ts"
+import { Output, printTo, WorkerFailed } from "./output.ts"
 import { cleanEnv, selfArgv } from "./self.ts"
 import { answers, listenUnix } from "./sockets.ts"
 import { unlinkQuietly } from "./run-folder.ts"
@@ -60,8 +60,7 @@ export async function startWorker(options: WorkerOptions): Promise<WorkerProcess
   } catch (error) {
     worker.kill("SIGKILL")
     await worker.exited
-    const said = worker.output.tail
-    throw new Error(`worker ${options.index} of app ${options.app.name} cannot start: ${(error as Error).message}${said === "" ? "" : `\n${said}`}`, { cause: error })
+    throw WorkerFailed.of(`worker ${options.index} of app ${options.app.name} cannot start: ${(error as Error).message}`, worker.output.tail)
   } finally {
     clearTimeout(timer)
     options.signal?.removeEventListener("abort", abort)

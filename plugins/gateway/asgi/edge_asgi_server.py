@@ -226,7 +226,7 @@ def serve(server, ready):
     try:
         loop.run_until_complete(server.run(ready))
     except StartupFailed as failed:
-        log("the app cannot start: %s" % failed, 6)
+        log("the app cannot start: %s" % failed)
         return 3
     # As asyncio.run ends; the loop stays open for what Control's thread still says to it.
     tasks = asyncio.all_tasks(loop)

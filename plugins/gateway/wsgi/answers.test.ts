@@ -139,7 +139,7 @@ describe.each([1, 4])("answers with threads = %d", threads => {
     expect(answer).toMatchObject({ status: 500, error: undefined })
     expect(answer.body.toString()).toBe("Internal Server Error\n")
     await worker.printed("<3>edge wsgi: error in GET /fails?q=1")
-    await worker.printed("<3>ValueError: the secret reason")
+    await worker.printed("<3>\tValueError: the secret reason")
     expect(await get("/fails_after_start")).toMatchObject({ status: 500 })
     expect(header(await get("/fails_after_start"), "x-lost")).toBeUndefined()
     expect(await get("/exits")).toMatchObject({ status: 500 })

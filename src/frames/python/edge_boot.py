@@ -58,8 +58,9 @@ def redirect_streams():
 
 
 def log(text, level=3):
-    """One write, so that lines of threads do not mix; each with its level (sd-daemon(3): 3 error, 4 warning, 6 info)."""
-    sys.stderr.write("".join("<%d>%s\n" % (level, line) for line in text.rstrip("\n").split("\n")))
+    """One entry, in one write, so that those of threads do not mix (docs/worker-protocol.md; 3 error, 4 warning, 6 info)."""
+    lines = text.rstrip("\n").replace("\n", "\n<%d>\t" % level)
+    sys.stderr.write("<%d>%s\n" % (level, lines))
     sys.stderr.flush()
 
 
@@ -123,14 +124,13 @@ def load_or_exit(entry, directory, defaults):
     try:
         return load_app(entry, directory, defaults)
     except BootError as error:
-        # Info: the supervisor tells the end of the process, with what it said, as the error.
-        log("cannot load %s: %s" % (entry, error), 6)
+        log("cannot load %s: %s" % (entry, error))
     except BaseException:
         # The frames of importlib and of this file say nothing to the app's author.
         kind, error, trace = sys.exc_info()
         while trace is not None and of_the_import(trace.tb_frame.f_code.co_filename):
             trace = trace.tb_next
-        log("cannot load %s:\n%s" % (entry, "".join(traceback.format_exception(kind, error, trace))), 6)
+        log("cannot load %s:\n%s" % (entry, "".join(traceback.format_exception(kind, error, trace))))
     leave(3)
 
 
