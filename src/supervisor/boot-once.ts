@@ -43,8 +43,8 @@ async function bootWorker({ spec, launch }: PlannedApp, options: BootOptions & {
   const identity = identityOf(spec, fronts)
   const { path: run } = folder.poolFolder(identity, fronts)
   if (launch!.files !== undefined) writeFiles(run, launch!.files, identity)
-  // What an app prints while it is tried is in the error, when there is one.
-  const log: Logger = { ...options.log.with({ app: spec.name }), always: undefined }
+  // What it prints, and why it cannot start, is in the error.
+  const log: Logger = { ...options.log.with({ app: spec.name }), error: () => {}, always: undefined }
   await stop(await startWorker({ app: spec, launch: launch!, index: 0, serial: 1, run, identity, fronts, guard, log }))
 }
 
