@@ -7,6 +7,7 @@ import { Edge } from "../kit/edge.ts"
 import { askHttp2, blockOf } from "../kit/raw-http2.ts"
 
 const app = `export default { fetch: async (r: Request) => {
+  if (r.url.endsWith("/later")) return new Response("the body was not read")
   const body = new TextDecoder().decode(await r.bytes())
   return new Response(JSON.stringify({ url: r.url, method: r.method, headers: [...r.headers], body }))
 } }`
@@ -92,6 +93,13 @@ test("a method that is none is 400 or refused", async () => {
     const answer = await askHttp2(edge.port(), { method, path: "/" })
     expect([0, 400]).toContain(answer.status)
   }
+})
+
+test("an upload has a window of a megabyte as soon as its head is there", async () => {
+  const { grants } = await askHttp2(edge.port(), { path: "", frames: [frame({ type: Type.Headers, flags: Flag.EndHeaders, stream: 1 }, blockOf({ method: "POST", path: "/later" }))] })
+  // With the 65,535 that a stream begins with (RFC 9113, 6.9.2).
+  expect(grants[0]).toBeGreaterThanOrEqual(1024 * 1024 - 65_536)
+  expect(grants[0]).toBeLessThan(2 * 1024 * 1024)
 })
 
 test("many requests on one connection share its table", async () => {

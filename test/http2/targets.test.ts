@@ -36,6 +36,12 @@ async function overHttp2(method: string, path: string): Promise<[number, string]
   return [status, body]
 }
 
+/** A line of the access log. */
+const refused = /"http":"2"[^\n]*"status":400/
+function logged400(): number {
+  return [...edge.output.matchAll(new RegExp(refused.source, "g"))].length
+}
+
 const utf8 = Buffer.from("/café?q=ż").toString("latin1")
 
 describe("the upstream gets", () => {
@@ -60,7 +66,9 @@ test.each(["/a#b", "/x?y#z", "/admin#/../../x", "/a\\b", "/x/..\\admin", "/a b",
   "%j is 400 in both",
   async target => {
     expect((await overHttp1("GET", target))[0]).toBe(400)
+    const before = logged400()
     expect((await overHttp2("GET", target))[0]).toBe(400)
+    await edge.heard(refused, before + 1)
   },
 )
 

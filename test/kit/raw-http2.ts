@@ -12,6 +12,8 @@ export interface Http2Answer {
   readonly body: string
   /** "end", "reset CODE", "goaway CODE", "closed". */
   readonly end: string
+  /** Bytes of each WINDOW_UPDATE for the stream. */
+  readonly grants: number[]
 }
 
 export interface Http2Ask {
@@ -40,6 +42,7 @@ class Reader extends FrameScanner {
   headers: [string, string][] = []
   body = ""
   end = ""
+  readonly grants: number[] = []
   readonly #hpack = new HpackReader(1 << 20)
   #head: FrameHead | undefined
   #payload: Buffer = Buffer.alloc(0)
@@ -52,7 +55,8 @@ class Reader extends FrameScanner {
   protected payload(bytes: Uint8Array, ended: boolean): void {
     this.#payload = Buffer.concat([this.#payload, bytes])
     if (!ended) return
-    const { type, flags } = this.#head!
+    const { type, flags, stream } = this.#head!
+    if (type === Type.WindowUpdate && stream > 0) this.grants.push(this.#payload.readUInt32BE(0))
     if (type === Type.Headers) {
       this.#hpack.read(this.#payload, field => {
         if (field.name === ":status") this.status = Number(valueOf(field))
@@ -91,5 +95,5 @@ export async function askHttp2(port: number, ask: Http2Ask): Promise<Http2Answer
   await promise
   socket.end()
   const { status, headers, end } = reader
-  return { status, headers, body: reader.body, end: end || "closed" }
+  return { status, headers, body: reader.body, end: end || "closed", grants: reader.grants }
 }

@@ -153,6 +153,8 @@ describe("what a handler is told", () => {
     ["/%61pi//a%252Fb", "/a%252Fb", "//a%252Fb"],
     ["/x/../api/a%252Fb", "/a%252Fb", "/a%252Fb"],
     ["/x/../api/%ff%00%5c", "/%FF%00%5C", "/%FF%00%5C"],
+    ["/api/a/../b/./%2e", "/b/", "/a/../b/./%2e"],
+    ["/./api/x", "/x", "/x"],
     ["/api/../api/x", "/x", "/x"],
     ["/api/.%2e/api/x", "/x", "/x"],
     ["/x/../api/%C3%A9", "/é", "/%C3%A9"],

@@ -1,5 +1,5 @@
 import type { Exchange, Handler } from "edge"
-import { encodePath } from "edge"
+import { encodePath, normalizePath } from "edge"
 
 /** Takes `prefix` off the path of what `handler` sees; a path without it goes through as it is. */
 export function stripped(prefix: string, handler: Handler): Handler {
@@ -15,8 +15,8 @@ export function stripped(prefix: string, handler: Handler): Handler {
 }
 
 /**
- * The raw target without the prefix, so that what is behind gets the client's own spelling: `//` and escapes too. Only with
- * dot segments in it (`/api/../api/x`, which would come out as `/../api/x`) the normal form is sent.
+ * The raw target without the prefix, so that what is behind gets the client's own spelling: `//`, escapes and dots too. Only
+ * where that is not the same path (`/api/../api/x` would come out as `/../api/x`) the normal form is sent.
  */
 function stripTarget(x: Exchange, { prefix, rest }: { prefix: string; rest: string }): string {
   const raw = x.target
@@ -27,13 +27,13 @@ function stripTarget(x: Exchange, { prefix, rest }: { prefix: string; rest: stri
   }
   const mark = raw.indexOf("?")
   const path = mark < 0 ? raw : raw.slice(0, mark)
-  const cut = dots.test(path) ? undefined : withoutSegments(path, prefix.split("/").length - 1)
-  return (cut ?? encodePath(rest)) + (mark < 0 ? "" : raw.slice(mark))
+  const cut = withoutSegments(path, prefix.split("/").length - 1)
+  return (normalizePath(cut) === rest ? cut : encodePath(rest)) + (mark < 0 ? "" : raw.slice(mark))
 }
 
 const dots = /\/(?:\.|%2e)/i
 
-/** Without its first segments, empty ones in front of and between them too; without dots that is the same path. */
+/** Without its first segments, empty ones in front of and between them too. */
 function withoutSegments(path: string, count: number): string {
   let at = 0
   for (let i = 0; i < count; i++) {

@@ -1,7 +1,8 @@
 import { asReply, PASS } from "../chain.ts"
 import type { Answer } from "../chain.ts"
 import { HttpError } from "../errors.ts"
-import type { Connection, Exchange } from "../exchange.ts"
+import { type Connection, Exchange } from "../exchange.ts"
+import { HeaderList } from "../headers.ts"
 import { BadReply } from "../http1/reply-head.ts"
 import { ownReply, plainReply, release } from "../own-replies.ts"
 import { logProblem, reportEnd } from "../protocol-host.ts"
@@ -41,6 +42,9 @@ export class Adapter {
     } catch (error) {
       this.#counter.ended()
       if (!(error instanceof HttpError)) throw error
+      // So that the access log shows it, as over HTTP/1.1.
+      const unread = new Exchange("-", "-", "", "", "", new HeaderList(), "2", this.#conn, new RequestCarrier(request, 0), null, performance.now())
+      reportEnd(this.#host, unread, { status: error.status, bytesOut: 0, error: undefined, headers: undefined })
       return toResponse(plainReply(error.status), { isHead: request.method === "HEAD", server: this.#host.limits.server, onSent() {} })
     }
     return this.#handle(x)
