@@ -1,4 +1,5 @@
 import { validName } from "./codec/fields.ts"
+import { isHopByHop } from "./codec/hop.ts"
 import type { HeaderList } from "./headers.ts"
 
 const Native = globalThis.Headers
@@ -22,6 +23,7 @@ export class LazyHeaders {
 
   get(name: string): string | null {
     if (this.#native !== undefined) return this.#native.get(name)
+    if (isHopByHop(name) && !isSwitch(name, this.#list)) return null
     const found = isCookie(name) ? (this.#list.getAll(name).join("; ") || null) : this.#list.get(name)
     if (found === null) checkName(name)
     return found
@@ -29,7 +31,7 @@ export class LazyHeaders {
 
   has(name: string): boolean {
     if (this.#native !== undefined) return this.#native.has(name)
-    if (this.#list.has(name)) return true
+    if (this.#list.has(name)) return !isHopByHop(name) || isSwitch(name, this.#list)
     checkName(name)
     return false
   }
@@ -73,11 +75,20 @@ function toNative(list: HeaderList): Headers {
   const record: Record<string, string> = Object.create(null) as Record<string, string>
   for (let i = 0; i < flat.length; i += 2) {
     const name = flat[i]!.toLowerCase()
+    if (isHopByHop(name) && !isSwitch(name, list)) continue
     const before = record[name]
     // RFC 9110, 5.3; RFC 6265, 5.4 for cookies.
     record[name] = before === undefined ? flat[i + 1]! : before + (isCookie(name) ? "; " : ", ") + flat[i + 1]
   }
   return new Native(record)
+}
+
+/**
+ * Fields of the client's connection are none of the app's business, which gets the same inside a front as in a worker (frames/heads.ts);
+ * but those of a handshake, which apps look at before they upgrade.
+ */
+function isSwitch(name: string, list: HeaderList): boolean {
+  return /^(?:connection|upgrade)$/i.test(name) && list.get("upgrade")?.toLowerCase() === "websocket"
 }
 
 function isCookie(name: string): boolean {

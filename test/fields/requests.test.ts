@@ -59,6 +59,13 @@ describeWith(["php-fpm", "uwsgi"], "what edge says of a client", () => {
     expect(cookies.map(([, value]) => value)).toEqual(["a=1; b=2; c=3; d=4"])
   })
 
+  test.each(names)("fields of the client's connection are not the app's: %s", async name => {
+    const got = seenBy(await ask(name, ["Connection: close, TE", "Keep-Alive: timeout=5", "TE: trailers", "Trailer: X-Sum", "Upgrade: foo", "Proxy-Connection: keep-alive"]))
+    // Those of our own connection to a server that speaks HTTP are ours.
+    const own = name === "proxy" || name === "http" ? ["connection", "te"] : []
+    expect(["connection", "keep_alive", "te", "trailer", "upgrade", "proxy_connection", "transfer_encoding"].filter(field => got.has(field) && !own.includes(field))).toEqual([])
+  })
+
   test("also where nobody is named: a token without the claim", async () => {
     const config = `[log]\naccess = { format = "off" }\n[server]\ntrusted_proxies = ["127.0.0.1/32"]\nlimits = { underscores = true }\n[[site]]\nlisten = ["127.0.0.1:0"]\nuse = [{ forward_auth = { to = "http://127.0.0.1:${origin.port}/v", copy = ["X-Name"] } }]\n[[site.route]]\napp = "php"\n[app.php]\nruntime = "fastcgi"\nroot = "php"\n${process.getuid!() === 0 ? `user = "www-data"\n` : ""}`
     await using other = await Edge.start({ config, files })
