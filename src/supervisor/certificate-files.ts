@@ -53,6 +53,11 @@ export class CertificateFiles {
 
 /** What a change changes. Links are followed: certbot moves one. */
 function mark(file: string): string {
-  const stat = statSync(file, { throwIfNoEntry: false })
-  return stat === undefined ? "-" : `${stat.ino}:${stat.size}:${stat.mtimeMs}`
+  try {
+    const { ino, size, mtimeMs } = statSync(file)
+    return `${ino}:${size}:${mtimeMs}`
+  } catch {
+    // Gone, or behind a folder that was closed to us: a change like any other.
+    return "-"
+  }
 }
