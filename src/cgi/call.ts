@@ -252,8 +252,13 @@ export class CgiCall implements ConnectionUser, AnswerHost, ByteSink {
    * process would kill the next one too.
    */
   #mayRetry(cause: Error | undefined): boolean {
-    const unread = this.#connection!.taken === 0 || leftUnread(cause)
+    const unread = this.#connection!.taken === 0 || this.#leftUnread(cause)
     return unread && this.#connection!.uses > 0 && !this.#answer.heard && !this.#bodyTaken && idempotent.has(this.#of.x.method)
+  }
+
+  /** FastCGI's programs read the end of their input when they like: a reset does not say that they had not begun. */
+  #leftUnread(cause: unknown): boolean {
+    return this.#cgi === undefined && leftUnread(cause)
   }
 
   #again(): void {
@@ -285,7 +290,7 @@ export class CgiCall implements ConnectionUser, AnswerHost, ByteSink {
 
   #fail(fault: UpstreamFault, { message, cause }: { message: string; cause?: unknown }): void {
     const unsent = this.#connection === null || this.#connection.taken === 0
-    const unread = !this.#answer.heard && leftUnread(cause)
+    const unread = !this.#answer.heard && this.#leftUnread(cause)
     this.#refuse(new UpstreamError(fault, message, { upstream: this.#host.options.target.id, unsent, unread, bodyTaken: this.#bodyTaken, cause }))
   }
 

@@ -1,8 +1,9 @@
 /** A request that kills the worker it runs in: it is answered 502, no other worker is given it, and the app goes on. */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test"
-import { readFileSync } from "node:fs"
+import { chmodSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 import { Edge, until } from "../kit/edge.ts"
+import { describeWith } from "../kit/needs.ts"
 
 const python = `
 import os
@@ -81,4 +82,37 @@ describe.each(Object.keys(apps))("%s", app => {
     expect(kills()).toBe(before + 12)
     await until(async () => (await edge.status()).apps.find(a => a.name === app)!.workers.filter(w => w.state === "ready").length === 4)
   }, 60_000)
+})
+
+describeWith(["php-fpm"], "a script of PHP-FPM on a kept connection", () => {
+  test("kills one process", async () => {
+    const root = process.getuid!() === 0
+    await using php = await Edge.start({
+      config: `
+[log]
+access = { format = "off" }
+[[site]]
+listen = ["127.0.0.1:0"]
+[[site.route]]
+app = "php"
+[app.php]
+runtime = "fastcgi"
+root = "www"
+concurrency = 4
+keep = 4
+${root ? 'user = "www-data"' : ""}
+`,
+      files: {
+        "www/ok.php": "<?php echo getmypid();",
+        "www/kill.php": `<?php file_put_contents(__DIR__ . "/kills", getmypid() . "\n", FILE_APPEND); posix_kill(getmypid(), 9); sleep(10);`,
+        "www/kills": "",
+      },
+      prepare: dir => chmodSync(join(dir, "www/kills"), 0o666),
+    })
+    for (let i = 1; i <= 5; i++) {
+      expect((await fetch(php.url("/ok.php"), { keepalive: false })).status).toBe(200)
+      expect((await fetch(php.url("/kill.php"), { keepalive: false })).status).toBe(502)
+      expect(php.read("www/kills").split("\n").length - 1).toBe(i)
+    }
+  })
 })
