@@ -1,9 +1,10 @@
 /** Requests that hang and whose client has left: the deadline is the worker's slot's, so the worker is replaced all the same. */
 import { expect, test } from "bun:test"
-import { readdirSync } from "node:fs"
+import { existsSync, readdirSync, rmSync } from "node:fs"
 import { join } from "node:path"
 import { Edge, until } from "../kit/edge.ts"
 import { describeWith } from "../kit/needs.ts"
+import { fronts } from "../spool/spooled.ts"
 
 const site = (app: string, fronts = 1) => `
 [server]
@@ -38,6 +39,10 @@ def endless():
 def app(environ, start_response):
     path = environ["PATH_INFO"]
     if path == "/sleep": hang()
+    if path == "/brief":
+        begin()
+        time.sleep(0.8)
+        open("ended", "w").close()
     if path == "/lock":
         begin()
         lock = threading.Lock(); lock.acquire(); lock.acquire()
@@ -75,14 +80,14 @@ const python = `entry = "app:app"\npython = "/usr/bin/python3"`
 const files = { "wsgi/app.py": wsgi, "asgi/app.py": asgi, "fetch/app.ts": ts }
 
 /** Asks for the path, waits until the app has begun (and what it says first is here), and is gone with a reset. */
-async function leave(edge: Edge, path: string, { body = "", dir }: { body?: string; dir: string }): Promise<void> {
+async function leave(edge: Edge, path: string, { body = "", dir, stays = false }: { body?: string; dir: string; stays?: boolean }): Promise<void> {
   let heard = ""
   const socket = await Bun.connect({ hostname: "127.0.0.1", port: edge.port(), socket: { data: (_, chunk) => void (heard += chunk.toString()) } })
   const length = body === "" ? "" : `Content-Length: ${body.length}\r\n`
   socket.write(`${body === "" ? "GET" : "POST"} ${path} HTTP/1.1\r\nHost: a\r\n${length}\r\n${body}`)
   await until(() => readdirSync(join(edge.dir, dir)).some(name => name.startsWith("begun.")))
   if (path === "/stream") await until(() => heard.includes("first"))
-  socket.terminate()
+  if (!stays) socket.terminate()
 }
 
 async function serves(edge: Edge): Promise<string> {
@@ -116,6 +121,25 @@ test("a hung worker whose front was replaced meanwhile is replaced too", async (
   expect((await edge.command("reload")).code).toBe(0)
   await edge.heard("worker stuck")
   await until(async () => (await serves(edge)) !== before)
+  console.log(edge.output)
+}, 60_000)
+
+test("a hung worker whose front was killed is replaced, one whose request ends in time is not", async () => {
+  await using edge = await Edge.start({ config: site(`dir = "wsgi"\nruntime = "wsgi"\nthreads = 2\n${python}`), files })
+  const before = await serves(edge)
+  for (const path of ["/brief", "/sleep"]) {
+    await leave(edge, path, { dir: "wsgi", stays: true })
+    const [front] = fronts(edge)
+    process.kill(front!, "SIGKILL")
+    await until(() => fronts(edge).some(pid => pid !== front))
+    if (path === "/brief") {
+      await until(() => existsSync(join(edge.dir, "wsgi/ended")))
+      await Bun.sleep(3000)
+      expect(await serves(edge)).toBe(before)
+      for (const name of readdirSync(join(edge.dir, "wsgi"))) if (name.startsWith("begun.")) rmSync(join(edge.dir, "wsgi", name))
+    } else await until(async () => (await serves(edge)) !== before)
+  }
+  expect(edge.output.match(/worker stuck: a request of a front that is gone is past 1000 ms/g)).toHaveLength(1)
 }, 60_000)
 
 test("nothing is replaced when the app lets go in time, or gives up what it is told to", async () => {

@@ -1,10 +1,12 @@
 /** Answers that a slow client takes its time over: the worker that made them is free meanwhile. */
 import { expect, test } from "bun:test"
 import { createHash } from "node:crypto"
-import { existsSync } from "node:fs"
+import { existsSync, mkdtempSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { Edge, until } from "../kit/edge.ts"
 import { describeWith } from "../kit/needs.ts"
+import { certificate } from "../wire/certificate.ts"
 import { spooled } from "./spooled.ts"
 
 const site = (app: string, use = "") => `
@@ -238,3 +240,25 @@ test("compress in front of it, and a reload in the middle", async () => {
   const zipped = await fetch(edge.url("/gen?3000"), { headers: { "Accept-Encoding": "gzip" } })
   expect([zipped.headers.get("content-encoding"), createHash("sha256").update(await zipped.bytes()).digest("hex")]).toEqual(["gzip", sha(3000)])
 }, 60_000)
+
+describeWith(["curl"], "HTTP/2", () => {
+  test("the worker is free while a slow client reads", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "edge-certificate-"))
+    const tls = await certificate(folder)
+    rmSync(folder, { recursive: true })
+    const config = site(wsgi, `tls = { cert = "cert.pem", key = "key.pem" }`)
+    await using edge = await Edge.start({ config, files: { ...files, "cert.pem": tls.cert, "key.pem": tls.key } })
+    const url = `https://127.0.0.1:${edge.port()}`
+    const slow = Bun.spawn(["curl", "-sk", "--http2", "--limit-rate", "200k", "-D", "head", "-o", "body", `${url}/gen?3000`], { cwd: edge.dir })
+    await until(() => existsSync(join(edge.dir, "head")) && edge.read("head").endsWith("\r\n\r\n"))
+    const status = () => Bun.$`curl -sk -o /dev/null -w %{http_code} ${url}/q`.nothrow().text()
+    await until(async () => (await status()) === "200")
+    expect(slow.exitCode).toBeNull()
+    expect(spooled(edge)).toHaveLength(1)
+    slow.kill()
+    await slow.exited
+    await until(() => spooled(edge).length === 0)
+    const whole = await Bun.$`curl -sk --http2 ${url}/gen?3000`.quiet()
+    expect(createHash("sha256").update(whole.stdout).digest("hex")).toBe(sha(3000))
+  }, 60_000)
+})

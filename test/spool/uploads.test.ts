@@ -281,3 +281,16 @@ test("the server's limits hold: a body too slow is 408, one too long 413, and no
   expect(edge.read("app/ran")).toBe("/quick\n")
   expect(spooled(edge)).toEqual([])
 }, 60_000)
+
+test("an upload goes on while fronts and workers are replaced, and is served by the new worker", async () => {
+  await using edge = await Edge.start({ config: site(runtimes["wsgi"]!), files })
+  const body = randomBytes(2_000_000)
+  const client = await connect(edge.port())
+  const sent = slowly(client, body)
+  await until(() => spooled(edge).length === 1)
+  expect((await edge.command("reload", "--apps")).code).toBe(0)
+  await sent
+  await until(() => client.text.includes(sha(body)))
+  expect(client.text).toStartWith("HTTP/1.1 200")
+  await until(() => spooled(edge).length === 0)
+}, 60_000)
