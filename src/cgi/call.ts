@@ -88,7 +88,7 @@ export class CgiCall implements ConnectionUser, AnswerHost, ByteSink {
     const { x } = this.#of
     x.carrier.onAbort(() => this.#clientGone())
     try {
-      this.#body = x.body !== null && x.body.length < 0 ? await receiveBody(x.body, { memory: memoryBytes }) : x.body
+      this.#body = x.body !== null && x.body.length < 0 ? await receiveBody(x.body, { memory: memoryBytes, onAbort: f => x.carrier.onAbort(f) }) : x.body
       if (this.#over) return this.#body?.cancel()
       const { options } = this.#host
       const params = cgiParams(x, { script: options.script(x), length: this.#body?.length ?? null })

@@ -14,11 +14,14 @@ const stepBytes = 262_144
 
 /**
  * The same body, its length known; at once when all of it is here, else a promise that rejects when it fails before its
- * end. `memory`: bytes that are kept in memory, the rest is in a file. Whoever gets it cancels it when it is done with it.
+ * end. `memory`: bytes that are kept in memory, the rest is in a file. Whoever gets it cancels it when it is done with it;
+ * `onAbort` is told whom to call when the client is gone.
  */
-export function receiveBody(body: ByteStream, { memory }: { memory: number }): ByteStream | Promise<ByteStream> {
-  const spool = new RequestSpool(body, memory)
-  return spool.whole ?? spool.promise
+export function receiveBody(body: ByteStream, o: { memory: number; onAbort(f: () => void): void }): ByteStream | Promise<ByteStream> {
+  const spool = new RequestSpool(body, o.memory)
+  if (spool.whole !== undefined) return spool.whole
+  o.onAbort(() => spool.fail(new HttpError(499, "the client is gone")))
+  return spool.promise
 }
 
 class RequestSpool implements ByteSink {

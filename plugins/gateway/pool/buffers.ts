@@ -36,7 +36,7 @@ export class Buffers {
 
   /** The same request, with all of its body. */
   async receive(x: Exchange): Promise<Exchange> {
-    const body = await receiveBody(x.body!, { memory: this.#options.memory })
+    const body = await receiveBody(x.body!, { memory: this.#options.memory, onAbort: f => x.carrier.onAbort(f) })
     // It may never be sent: every worker was busy, or the client is gone.
     x.onEnd(() => body.cancel())
     return x.with({ body })

@@ -106,12 +106,15 @@ export class InputStream extends ByteStream {
       this.sink!.data(bytes)
     }
     this.#delivering = false
-    if (!this.wanted || this.#held.length > 0) return
-    if (this.#error !== undefined || this.complete) {
-      const sink = this.sink!
+    // A sink that paused is told too: nobody may resume it any more, and it may hold a file.
+    if (this.#error !== undefined && this.sink !== undefined && !this.dropped) {
       this.dropped = true
-      if (this.#error !== undefined) sink.fail(this.#error)
-      else sink.end(this.#trailers)
+      return this.sink.fail(this.#error)
+    }
+    if (!this.wanted || this.#held.length > 0) return
+    if (this.complete) {
+      this.dropped = true
+      this.sink!.end(this.#trailers)
     } else this.host.hold(false)
   }
 }
