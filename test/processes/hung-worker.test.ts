@@ -121,7 +121,6 @@ test("a hung worker whose front was replaced meanwhile is replaced too", async (
   expect((await edge.command("reload")).code).toBe(0)
   await edge.heard("worker stuck")
   await until(async () => (await serves(edge)) !== before)
-  console.log(edge.output)
 }, 60_000)
 
 test("a hung worker whose front was killed is replaced, one whose request ends in time is not", async () => {
