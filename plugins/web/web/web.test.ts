@@ -433,10 +433,11 @@ ${say("plain")}
 `,
       { "c.pem": cert, "k.pem": key },
     )
+    const { dir } = served!
     const bindings = served!.generation.bindings
     expect(bindings.map(b => [b.address, b.tls?.certificates])).toEqual([
       ["127.0.0.1:80", undefined],
-      ["127.0.0.1:8443", [{ cert, key, hosts: ["a.example"] }]],
+      ["127.0.0.1:8443", [{ cert, key, hosts: ["a.example"], files: { cert: join(dir, "c.pem"), key: join(dir, "k.pem") } }]],
       ["127.0.0.1:8081", undefined],
     ])
     expect(bindings[1]!.urls).toEqual(["https://a.example:8443/"])
