@@ -35,13 +35,13 @@ export function configFor(
     }
     throw new EdgeError(errors.cannotServe(what))
   }
-  if (!/^[\w.]+:[\w.]+(\(\))?$/.test(what)) throw new EdgeError(errors.nothingToServe(what))
+  if (!/^[\w.]+:[\w.]+(\(.*\))?$/.test(what)) throw new EdgeError(errors.nothingToServe(what))
   return { dir: cwd, text: `${site}app = "app"\n\n[app.app]\nruntime = "${pythonRuntime(what, cwd)}"\nentry = ${toml(what)}\n` }
 }
 
 /** An ASGI callable is a coroutine function, or made by one of the ASGI frameworks; anything else is WSGI. */
 function pythonRuntime(what: string, cwd: string): "asgi" | "wsgi" {
-  const [module = "", name = ""] = what.replace(/\(\)$/, "").split(":")
+  const [module = "", name = ""] = what.replace(/\(.*\)$/, "").split(":")
   const path = join(cwd, ...module.split("."))
   const file = [`${path}.py`, join(path, "__init__.py")].find(one => existsSync(one))
   const source = file === undefined ? "" : readFileSync(file, "utf8")

@@ -8,8 +8,8 @@ setDefaultTimeout(60_000)
 beforeAll(executable, 120_000)
 
 /** Serves, asks, stops; resolves with the answers. */
-async function serve(folder: Folder, what: string, paths: readonly string[]): Promise<string[]> {
-  const argv = [await executable(), "serve", what, "--listen", "127.0.0.1:0"]
+async function serve(folder: Folder, what: string, paths: readonly string[], more: readonly string[] = []): Promise<string[]> {
+  const argv = [await executable(), "serve", what, "--listen", "127.0.0.1:0", ...more]
   const child = Bun.spawn(argv, { cwd: folder.path, env: { PATH: "/usr/bin:/bin" }, stdout: "pipe", stderr: "pipe" })
   try {
     let said = ""
@@ -26,7 +26,7 @@ async function serve(folder: Folder, what: string, paths: readonly string[]): Pr
     const url = /^serving (\S+)\n/m.exec(said)![1]!
     const answers: string[] = []
     for (const path of paths) {
-      const response = await fetch(new URL(path, url), { redirect: "manual" })
+      const response = await fetch(new URL(path, url), { redirect: "manual", headers: { Accept: "text/html" } })
       answers.push(`${response.status} ${(await response.text()).trim()}`)
     }
     return answers
@@ -98,3 +98,28 @@ function freePort(): number {
   server.stop(true)
   return port
 }
+
+test("a factory with literals as arguments; with --dev what it raises is a page", async () => {
+  using folder = new Folder()
+  const app = `
+def create_app(name, *, n):
+    def app(environ, start_response):
+        if environ["PATH_INFO"] == "/fails":
+            raise ValueError("<b>" + name)
+        start_response("200 OK", [])
+        return [repr((name, n)).encode()]
+    return app
+async def serve(scope, receive, send):
+    if scope["type"] == "http":
+        raise KeyError("of ASGI")
+`
+  folder.write({ "hello.py": app })
+  const entry = "hello:create_app('it is', n=[2])"
+  expect(await serve(folder, entry, ["/"])).toEqual(["200 ('it is', [2])"])
+  const [wsgi] = await serve(folder, entry, ["/fails"], ["--dev"])
+  expect(wsgi).toStartWith("500 <!doctype html>")
+  expect(wsgi).toContain("<h1>ValueError: &lt;b&gt;it is</h1>")
+  expect(wsgi).toContain("hello.py&quot;, line 5, in app")
+  const [asgi] = await serve(folder, "hello:serve", ["/"], ["--dev"])
+  expect(asgi).toContain("<h1>KeyError: &#x27;of ASGI&#x27;</h1>")
+})

@@ -3,9 +3,8 @@
 import asyncio
 import sys
 import time
-import traceback
 
-from edge_boot import exit_code, leave, log
+from edge_boot import exit_code, leave, log, trace
 from edge_frames import CREDIT, CREDIT_STEP, END, ERROR, FIRST_CREDIT
 
 # An app that does not end by itself by its deadline, with its client or without, is cancelled so long after.
@@ -70,7 +69,7 @@ class Exchange:
             if self.front.server.forked:
                 leave(exit_code(error))
             if not self.cancelled or not comes_of_leaving(error):
-                self.crash(traceback.format_exc())
+                self.crash(trace())
         if self.front.server.forked:
             # A child that the app forked came out of it: it must not go on as a second worker.
             leave(0)
@@ -80,10 +79,10 @@ class Exchange:
             else:
                 self.unfinished()
 
-    def crash(self, trace):
-        log("edge asgi: error in %s\n%s" % (self.name(), trace))
+    def crash(self, text):
+        log("edge asgi: error in %s\n%s" % (self.name(), text))
         if not self.done and not self.cancelled:
-            self.failed(trace)
+            self.failed(text)
 
     def fail(self, text):
         """Ends the exchange with ERROR."""

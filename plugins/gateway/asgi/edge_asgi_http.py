@@ -4,7 +4,7 @@ from collections import deque
 
 from edge_asgi_exchange import ClientGone, Exchange
 from edge_asgi_head import check_head
-from edge_boot import log
+from edge_boot import error_page, log
 from edge_frames import DATA, EARLY, END
 
 # Largest piece of a body in one frame.
@@ -183,13 +183,15 @@ class HttpExchange(Exchange):
             log("edge asgi: %s returned before the end of its answer" % self.name())
             self.fail("the app returned before the end of its answer")
 
-    def failed(self, trace):
+    def failed(self, text):
         """500 while that can still be said, else the answer is cut so that it does not look whole."""
         if self.started:
             self.fail("the app raised an exception after its headers")
             return
-        text = trace if self.front.server.dev else "Internal Server Error\n"
-        self.answer = b"500\0\0Content-Type\0text/plain; charset=utf-8"
+        kind, body = b"text/plain; charset=utf-8", b"Internal Server Error\n"
+        if self.front.server.dev:
+            kind, body = error_page(self.head, text)
+        self.answer = b"500\0\0Content-Type\0" + kind
         self.status = 500
         self.length = -1
-        self.first(text.encode("utf-8", "replace")[:PIECE], False)
+        self.first(body[:PIECE], False)

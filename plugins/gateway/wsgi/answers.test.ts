@@ -196,6 +196,11 @@ test("in dev the traceback is in the answer", async () => {
   try {
     const front = await worker.connect()
     expect((await front.ask(1, { path: "/fails" })).body.toString()).toContain("ValueError: the secret reason")
+    const page = await front.ask(2, { path: "/fails", query: "<b>", target: "/fails?<b>", headers: ["accept", "text/html,*/*;q=0.8"] })
+    expect(header(page, "content-type")).toBe("text/html; charset=utf-8")
+    expect(page.body.toString()).toContain("<h1>ValueError: the secret reason</h1>\n<p>GET /fails?&lt;b&gt;</p>")
+    // From the app's first frame on.
+    expect(page.body.toString()).not.toContain("edge_wsgi_")
   } finally {
     await worker.stop()
   }

@@ -1,10 +1,9 @@
 """One request and its answer: start_response, write, and the frames that leave."""
 
 import io
-import traceback
 from collections import deque
 
-from edge_boot import log
+from edge_boot import error_page, log, trace
 from edge_frames import CREDIT, CREDIT_STEP, DATA, EARLY, END, ERROR, FIRST_CREDIT
 from edge_wsgi_head import check_head, interim_head
 from edge_wsgi_input import BodyStream, ClientGone
@@ -240,19 +239,20 @@ class Exchange:
             if not self.done:
                 self.fail("cancelled")
             return
-        log("edge wsgi: error in %s\n%s" % (self.name(), traceback.format_exc()))
+        text = trace()
+        log("edge wsgi: error in %s\n%s" % (self.name(), text))
         if self.done:
             return
         if self.started:
             self.fail("the app raised an exception after its headers")
             return
-        text = "Internal Server Error\n"
+        kind, body = b"text/plain; charset=utf-8", b"Internal Server Error\n"
         if self.connection.server.dev:
-            text = traceback.format_exc()
-        self.answer = b"500\0\0Content-Type\0text/plain; charset=utf-8"
+            kind, body = error_page(self.head, text)
+        self.answer = b"500\0\0Content-Type\0" + kind
         self.code = 500
         self.length = -1
-        self.whole(text.encode("utf-8", "replace")[:PIECE])
+        self.whole(body[:PIECE])
 
     def fail(self, text):
         """Ends the exchange with ERROR."""

@@ -17,7 +17,7 @@ async function stackOf(w: PythonWorker): Promise<string> {
 }
 
 describe("entry", () => {
-  test.each(["apps", "apps:application", "apps:make()", "apps:Holder.inner"])("%s", async entry => {
+  test.each(["apps", "apps:application", "apps:make()", "apps:Holder.inner", `apps:make_with("it's (:x", debug=True, more=[1, None])`])("%s", async entry => {
     const front = await (await start(entry)).connect()
     expect((await front.ask(1, { path: "/echo", method: "POST", body: "x" })).body.toString()).toBe("x")
   })
@@ -28,6 +28,9 @@ describe("entry", () => {
     ["not_there:app", "ModuleNotFoundError: No module named 'not_there'"],
     ["apps:missing", "module 'apps' has no 'missing'"],
     ["apps:BAD", "apps:BAD is a dict, which cannot be called"],
+    ["apps:make(open('x'))", "is neither a name nor a call with literals"],
+    ["apps:make(**{'a': 1})", "is neither a name nor a call with literals"],
+    ["apps:make('a)", "is neither a name nor a call with literals"],
     ["json", "module 'json' has no 'application' or 'app'"],
   ])("%s exits with 3 and says %s", async (entry, words) => {
     const { code, output } = await (await start(entry)).ended()

@@ -1,6 +1,8 @@
 """What happens around a Python app: its streams, its import, and what its threads are doing."""
 
+import ast
 import faulthandler
+import html
 import importlib
 import io
 import os
@@ -9,6 +11,9 @@ import signal
 import sys
 import threading
 import traceback
+
+
+OURS = os.path.dirname(os.path.abspath(__file__))
 
 
 class Output(io.RawIOBase):
@@ -91,7 +96,7 @@ class BootError(Exception):
 
 def load_app(entry, directory, defaults):
     """
-    `entry` is "module:attribute", "module:factory()" or "module", which means the first of `defaults` that it has.
+    `entry` is "module:attribute", "module:factory(literals)" or "module", which means the first of `defaults` that it has.
     The app's folder comes first in sys.path, in place of the folder of this file.
     """
     sys.path[0:1] = [directory]
@@ -103,20 +108,47 @@ def load_app(entry, directory, defaults):
                 break
         else:
             raise BootError("module %r has no %s" % (module_name, " or ".join(map(repr, defaults))))
-    call = attribute.endswith("()")
-    if call:
-        attribute = attribute[:-2]
+    names, args, kwargs = read_attribute(attribute)
     found = module
-    for part in attribute.split("."):
+    for part in names:
         try:
             found = getattr(found, part)
         except AttributeError:
-            raise BootError("module %r has no %r" % (module_name, attribute)) from None
-    if call:
-        found = found()
+            raise BootError("module %r has no %r" % (module_name, ".".join(names))) from None
+    if args is not None:
+        found = found(*args, **kwargs)
     if not callable(found):
         raise BootError("%s is a %s, which cannot be called" % (entry, type(found).__name__))
     return found
+
+
+def read_attribute(text):
+    """
+    (names, args, kwargs) of "app", "a.b", "factory()" or "factory('production', debug=True)"; args is None without a call. As
+    with Gunicorn arguments are literals: the entry is no place for code.
+    """
+    wrong = BootError("%r is neither a name nor a call with literals" % text)
+    try:
+        node = ast.parse(text, mode="eval").body
+    except SyntaxError:
+        raise wrong from None
+    args = kwargs = None
+    if isinstance(node, ast.Call):
+        try:
+            args = [ast.literal_eval(arg) for arg in node.args]
+            kwargs = {word.arg: ast.literal_eval(word.value) for word in node.keywords}
+        except ValueError:
+            raise wrong from None
+        if None in kwargs:
+            raise wrong
+        node = node.func
+    names = []
+    while isinstance(node, ast.Attribute):
+        names.insert(0, node.attr)
+        node = node.value
+    if not isinstance(node, ast.Name):
+        raise wrong
+    return [node.id, *names], args, kwargs
 
 
 def load_or_exit(entry, directory, defaults):
@@ -162,6 +194,37 @@ def enable_faulthandler():
     """
     faulthandler.enable(file=2)
     faulthandler.register(signal.SIGUSR1, file=2, all_threads=True)
+
+
+def trace():
+    """The traceback of the exception at hand, from the app's first frame on."""
+    kind, error, frames = sys.exc_info()
+    top = frames
+    while frames is not None and os.path.dirname(frames.tb_frame.f_code.co_filename) == OURS:
+        frames = frames.tb_next
+    return "".join(traceback.format_exception(kind, error, frames or top))
+
+
+def error_page(head, text):
+    """(content type, body) of an answer in `edge dev`: a page for who asks for one, as a browser does."""
+    accepts = any(head[i].lower() == "accept" and "text/html" in head[i + 1] for i in range(12, len(head), 2))
+    if not accepts:
+        return b"text/plain; charset=utf-8", text.encode("utf-8", "replace")
+    last = [line for line in text.rstrip("\n").split("\n") if line and not line[0].isspace()][-1]
+    page = PAGE % tuple(map(html.escape, (last, last, "%s %s" % (head[0], head[1]), text)))
+    return b"text/html; charset=utf-8", page.encode("utf-8", "replace")
+
+
+PAGE = """<!doctype html>
+<html lang="en"><meta charset="utf-8"><title>%s</title>
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<style>body{font:16px/1.5 system-ui,sans-serif;margin:2rem;color:#222;background:#fff}h1{font-size:1.3rem;overflow-wrap:anywhere}
+pre{background:#f4f4f4;padding:1rem;overflow:auto;font-size:.9rem}@media(prefers-color-scheme:dark){body{color:#ddd;background:#111}
+pre{background:#222}}</style>
+<h1>%s</h1>
+<p>%s</p>
+<pre>%s</pre>
+"""
 
 
 def stacks(doing):

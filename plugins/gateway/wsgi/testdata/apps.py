@@ -396,6 +396,11 @@ def application(environ, start_response):
     return globals()[name](environ, start_response)
 
 
+def make_with(name, *, debug=False, more=()):
+    assert (name, debug, more) == ("it's (:x", True, [1, None])
+    return application
+
+
 def make():
     return application
 
