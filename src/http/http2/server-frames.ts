@@ -49,11 +49,14 @@ export class ServerFrames extends FrameScanner {
 
   /** To be told before Bun begins the answer of the stream. */
   answer(stream: number, facts: AnswerFacts): void {
+    dropOldest(this.#facts)
     this.#facts.set(stream, facts)
   }
 
   /** The first byte of its body is not the answer's. `onHead` is called when Bun has sent the head. */
   opened(stream: number, onHead: () => void): void {
+    dropOldest(this.#heads)
+    dropOldest(this.#opened)
     this.#opened.add(stream)
     this.#heads.set(stream, onHead)
   }
@@ -96,6 +99,7 @@ export class ServerFrames extends FrameScanner {
     this.#facts.delete(stream)
     this.#opened.delete(stream)
     this.#heads.delete(stream)
+    if (code.some(byte => byte !== 0)) this.#uploads.over(stream)
     if (code.some(byte => byte !== 0) || !this.#uploads.hides(stream)) this.put(frame({ type, flags, stream }, code))
   }
 
@@ -129,6 +133,11 @@ export class ServerFrames extends FrameScanner {
       this.put(frame({ type, flags: (at === 0 ? flags & Flag.EndStream : 0) | last, stream }, block.subarray(at, at + maxFrame)))
     }
   }
+}
+
+/** Of streams that the client gave up Bun says no more. It takes 256 at once: what is older than twice that is of such a one. */
+function dropOldest(streams: Map<number, unknown> | Set<number>): void {
+  if (streams.size >= 512) streams.delete(streams.keys().next().value!)
 }
 
 function withoutContent(block: Uint8Array): Uint8Array {
