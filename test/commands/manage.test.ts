@@ -21,6 +21,37 @@ export default app
 `
 const first = app("title: text()")
 
+const withUsers = `import { parseArgs } from "node:util"
+import { App } from "edge/app"
+import { users } from "edge/auth"
+const app = new App({ parts: [users({ hashing: { memoryCost: 64, timeCost: 1 } })] })
+app.command({ name: "parsed", help: "x", run: args => void parseArgs({ args, options: {}, strict: true }) })
+export default app
+`
+
+/** Types each answer once its question is there; gives all that was shown. */
+async function inTerminal(folder: Folder, args: string[], steps: readonly (readonly [question: string, answer: string])[]): Promise<string> {
+  let shown = ""
+  let read = 0
+  let heard = () => {}
+  const decoder = new TextDecoder()
+  const child = Bun.spawn([await executable(), ...args], {
+    cwd: folder.path,
+    env: { PATH: process.env["PATH"] ?? "", TERM: "dumb" },
+    terminal: { cols: 200, rows: 50, data: (_, data) => { shown += decoder.decode(data, { stream: true }); heard() } },
+  })
+  for (const [question, answer] of steps) {
+    while (shown.indexOf(question, read) === -1) {
+      if (child.exitCode !== null) throw new Error(`it ended before ${JSON.stringify(question)}:\n${shown}`)
+      await Promise.race([new Promise<void>(resolve => (heard = resolve)), child.exited])
+    }
+    read = shown.indexOf(question, read) + question.length
+    if (answer !== "") child.terminal!.write(`${answer}\r`)
+  }
+  expect(await child.exited).toBe(0)
+  return shown
+}
+
 async function made(): Promise<Folder> {
   const folder = new Folder()
   folder.write({ "site.toml": config, "app.tsx": first })
@@ -126,6 +157,66 @@ describe("edge manage, with nothing but the executable", () => {
     expect(found.stdout).toContain("error: the site's URL is not known")
     folder.write({ "site.toml": config.replace(`GREETING = "hi"`, `SITE_URL = "https://example.com", SECRET_KEY = "0123456789abcdef0123456789abcdef"`) })
     expect(await folder.edge(["manage", "blog", "check", "--deploy", "--strict"])).toEqual({ code: 0, stdout: "nothing found\n", stderr: "" })
+  })
+
+  test("a command whose tables are not there says what to do; one whose options are wrong says it without a stack", async () => {
+    using folder = new Folder()
+    folder.write({ "site.toml": config, "app.tsx": withUsers })
+    const root = ["manage", "blog", "createsuperuser", "--email", "root@example.com", "--name", "Root"]
+    const env = { EDGE_PASSWORD: "mauve otter lantern" }
+    expect(await folder.edge(root, { env })).toEqual({ code: 1, stdout: "", stderr: "there are no tables yet (no such table: users): edge manage blog makemigrations, then edge manage blog migrate\n" })
+    await folder.edge(["manage", "blog", "makemigrations"])
+    const behind = "the database is behind: 0001_initial is to be applied: edge manage blog migrate"
+    expect(await folder.edge(root, { env })).toEqual({ code: 1, stdout: "", stderr: `${behind} (no such table: users)\n` })
+    expect((await folder.edge(["manage", "blog", "shell", "-c", "User.all.count()"])).stderr).toBe(`${behind} (no such table: users)\n`)
+    await folder.edge(["manage", "blog", "migrate"])
+    for (const password of [["--password", "x"], ["--password=x"], ["-p", "x"], ["--pass", "x"]]) {
+      expect(await folder.edge([...root, ...password], { env })).toEqual({ code: 1, stdout: "", stderr: "a password is no argument, which everybody on the machine could read (ps): it is asked for, or taken from EDGE_PASSWORD\n" })
+    }
+    for (const command of ["createsuperuser", "changepassword", "unlock"]) {
+      const { code, stderr } = await folder.edge(["manage", "blog", command, "--emial", "x"], { env })
+      expect([command, code, stderr.split("\n").length, stderr]).toEqual([command, 1, 2, expect.stringContaining("Unknown option '--emial'; options: ")])
+    }
+    expect(await folder.edge(["manage", "blog", "parsed", "--nope"])).toEqual({ code: 1, stdout: "", stderr: expect.stringMatching(/^Unknown option '--nope'[^\n]*\n$/) })
+    expect((await folder.edge(root, { env })).stdout).toBe("root@example.com is a superuser of blog\n")
+  })
+
+  test("in a terminal what was typed wrongly is asked again", async () => {
+    using folder = new Folder()
+    folder.write({ "site.toml": config, "app.tsx": withUsers })
+    await folder.edge(["manage", "blog", "makemigrations"])
+    await folder.edge(["manage", "blog", "migrate"])
+    const good = "mauve otter lantern"
+    const said = await inTerminal(folder, ["manage", "blog", "createsuperuser"], [
+      ["E-mail: ", "nobody"],
+      ["This is no e-mail address.", ""],
+      ["E-mail: ", "root@example.com"],
+      ["Name: ", "Root"],
+      ["Password: ", good],
+      ["Again: ", "another otter lantern"],
+      ["They differ; once more.", ""],
+      ["Password: ", "short"],
+      ["Again: ", "short"],
+      ["password: ", ""],
+      ["Password: ", good],
+      ["Again: ", good],
+      ["root@example.com is a superuser of blog", ""],
+    ])
+    expect(said).not.toContain(good)
+  })
+
+  test("shell -c takes statements, and gives the value of the last", async () => {
+    using folder = await made()
+    const run = async (code: string) => (await folder.edge(["manage", "blog", "shell", "-c", code])).stdout.trimEnd()
+    expect(await run('const post = await Post.create({ title: "x" }); post.title')).toBe('"x"')
+    expect(await run("const x = 1; const y = x + 1; y * 2")).toBe("4")
+    expect(await run("const n = await Post.all.count()")).toBe("1")
+    expect(await run('let s = "a;b"; s = s + ";c"; s.length')).toBe("5")
+    expect(await run("let sum = 0\nfor (const i of [1, 2, 3]) { sum += i }\nsum")).toBe("6")
+    expect(await run("const [row] = await Post.all; row.title")).toBe('"x"')
+    expect(await run("return 7")).toBe("7")
+    expect(await run("({ a: 1 }).a;")).toBe("1")
+    expect((await folder.edge(["manage", "blog", "shell", "-c", "const = 1"])).code).toBe(1)
   })
 
   test("shell: one line, or lines that remember", async () => {

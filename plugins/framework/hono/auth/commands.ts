@@ -1,10 +1,13 @@
 import { createInterface } from "node:readline/promises"
 import { Writable } from "node:stream"
-import { parseArgs } from "node:util"
+import type { ParseArgsConfig } from "node:util"
 import type { AnyApp } from "../app/app.ts"
+import { options } from "../app/manage/args.ts"
 import { type AppCommand, CommandError } from "../app/part.ts"
 import { contains } from "../db/compare.ts"
+import { isEmail, toEmail } from "../db/email-address.ts"
 import { ValidationError } from "../db/errors.ts"
+import { normalEmail } from "./accounts.ts"
 import { authOf } from "./auth.ts"
 import type { UserRow } from "./models.ts"
 import { User } from "./models.ts"
@@ -17,13 +20,13 @@ export const createsuperuser: AppCommand = {
   name: "createsuperuser",
   help: `makes a user who may do everything: [--email E] [--name N]; the password is asked for, or taken from ${PASSWORD}`,
   async run(args, app) {
-    const { values } = parseArgs({ args: [...args], options: { email: { type: "string" }, name: { type: "string" } }, strict: true })
+    const { values } = read(args, { email: { type: "string" }, name: { type: "string" } })
     const { accounts } = authOf(app)
-    const email = values.email ?? (await ask("E-mail: "))
+    const email = values.email === undefined ? await askUntil(() => ask("E-mail: "), typed => faultOfEmail(app, typed)) : values.email
     if ((await accounts.find(email)) !== null) throw new CommandError(`there is a user ${email} already`)
     const name = values.name ?? (process.stdin.isTTY ? await ask("Name: ") : email.split("@")[0]!)
-    const password = await askPassword()
-    await told(() => accounts.create({ email, name, password, isStaff: true, isSuperuser: true, emailVerifiedAt: new Date() }))
+    const hash = await askPassword(password => told(() => accounts.hashChecked(password, { email, name })))
+    await told(() => accounts.createHashed({ email: normalEmail(email), name, isStaff: true, isSuperuser: true, emailVerifiedAt: new Date() }, hash))
     console.log(`${email} is a superuser of ${app.title}`)
   },
 }
@@ -32,9 +35,8 @@ export const changepassword: AppCommand = {
   name: "changepassword",
   help: `sets a user's password and ends the user's sessions: E-MAIL; the password is asked for, or taken from ${PASSWORD}`,
   async run(args, app) {
-    const user = await find(app, args[0])
-    const password = await askPassword()
-    await told(() => authOf(app).accounts.setPassword(user, password))
+    const user = await find(app, read(args, {}).positionals[0])
+    await askPassword(password => told(() => authOf(app).accounts.setPassword(user, password)))
     console.log(`the password of ${user.email} is changed`)
   },
 }
@@ -43,7 +45,7 @@ export const unlock: AppCommand = {
   name: "unlock",
   help: "lets a user log in again at once who had too many wrong passwords: E-MAIL [--second-factor] also switches the second factor off",
   async run(args, app) {
-    const { values, positionals } = parseArgs({ args: [...args], options: { "second-factor": { type: "boolean" } }, allowPositionals: true })
+    const { values, positionals } = read(args, { "second-factor": { type: "boolean" } })
     const user = await find(app, positionals[0])
     await forgive(user.email)
     if (values["second-factor"] === true) await authOf(app).secondFactors.disable(user)
@@ -75,6 +77,8 @@ async function ask(question: string): Promise<string> {
 
 async function answer(question: string, output: NodeJS.WritableStream): Promise<string> {
   const lines = createInterface({ input: process.stdin, output, terminal: true })
+  // Written once the terminal shows nothing of itself any more: a password that is typed at once would be seen.
+  if (output !== process.stdout) process.stdout.write(question)
   try {
     return await lines.question(question)
   } catch (error) {
@@ -84,21 +88,51 @@ async function answer(question: string, output: NodeJS.WritableStream): Promise<
   }
 }
 
-async function askPassword(): Promise<string> {
+/** Asks until `take` has no fault to find; what it gives is given. Without a terminal the first fault ends the command. */
+async function askPassword<T>(take: (password: string) => Promise<T>): Promise<T> {
   const given = process.env[PASSWORD]
-  if (given !== undefined) return given
+  if (given !== undefined) return take(given)
   if (!process.stdin.isTTY) throw new CommandError(`there is no terminal to ask for a password: set ${PASSWORD}`)
-  const password = await askHidden("Password: ")
-  if ((await askHidden("Again: ")) !== password) throw new CommandError("they differ; nothing was changed")
-  return password
+  for (;;) {
+    const password = await askHidden("Password: ")
+    if ((await askHidden("Again: ")) !== password) {
+      console.log("They differ; once more.")
+      continue
+    }
+    try {
+      return await take(password)
+    } catch (error) {
+      if (!(error instanceof CommandError)) throw error
+      console.log(error.message)
+    }
+  }
+}
+
+async function askUntil(question: () => Promise<string>, fault: (typed: string) => Promise<string | undefined>): Promise<string> {
+  for (;;) {
+    const typed = await question()
+    const wrong = await fault(typed)
+    if (wrong === undefined) return typed
+    console.log(wrong)
+  }
+}
+
+async function faultOfEmail(app: AnyApp, typed: string): Promise<string | undefined> {
+  if (!isEmail(toEmail(typed))) return "This is no e-mail address."
+  return (await authOf(app).accounts.find(typed)) === null ? undefined : `There is a user ${typed} already.`
+}
+
+/** Options of a command; a password among them would be seen by everybody on the machine. */
+function read<const T extends NonNullable<ParseArgsConfig["options"]>>(args: readonly string[], known: T) {
+  if (args.some(arg => /^--?p(?:ass)?(?:word)?(?:=|$)/.test(arg))) throw new CommandError(`a password is no argument, which everybody on the machine could read (ps): it is asked for, or taken from ${PASSWORD}`)
+  return options(args, known)
 }
 
 /** Nothing of what is typed is shown. */
 async function askHidden(question: string): Promise<string> {
-  process.stdout.write(question)
   const nowhere = new Writable({ write: (_chunk, _encoding, done) => done() })
   try {
-    return await answer("", nowhere)
+    return await answer(question, nowhere)
   } finally {
     process.stdout.write("\n")
   }

@@ -1,10 +1,11 @@
 import { and, eq, exists, gt, gte, inArray, isNotNull, isNull, lt, lte, or, type SQL, sql } from "drizzle-orm"
 import { type Bound, type Bounds, boundsOf, canContain } from "./bounds.ts"
-import { Comparison, COMPARISONS, type DefinedIn, Has, shown, type TextMatch } from "./compare.ts"
+import { Comparison, COMPARISONS, type DefinedIn, Has, shown, type TextMatch, type TextOperator } from "./compare.ts"
 import type { Handle } from "./database.ts"
 import { ConditionError } from "./errors.ts"
 import type { Field } from "./field.ts"
 import type { ManyField, ReferenceField } from "./fields.ts"
+import { likeFolded } from "./fold.ts"
 import type { AnyModel, Fields, ManyKeys, ReferenceKeys, Row } from "./model.ts"
 import { jsonFault } from "./schemas.ts"
 import { rowKey, type Table, type Tables, target } from "./tables.ts"
@@ -180,11 +181,9 @@ function byOperator(place: Place, { operator, operand }: Comparison<unknown>): S
     case "allOf":
       return and(...values.map(each => byOperator(place, each as Comparison<unknown>)))
     case "contains":
-      return like(place, operator, { text: String(operand), pattern: `%${escapeLike(String(operand))}%` })
     case "startsWith":
-      return like(place, operator, { text: String(operand), pattern: `${escapeLike(String(operand))}%` })
     case "endsWith":
-      return like(place, operator, { text: String(operand), pattern: `%${escapeLike(String(operand))}` })
+      return like(place, operator, String(operand))
   }
 }
 const JSON_TAKES: readonly string[] = ["ne", "oneOf", "allOf"]
@@ -214,14 +213,10 @@ function equalJson({ at, name, postgres }: Place, value: unknown): SQL {
   return sql`${leaves(sql`${at}`)} = ${leaves(sql`${text}`)}`
 }
 
-function like({ at, name, field, postgres }: Place, operator: string, { text, pattern }: { text: string; pattern: string }): SQL {
+function like({ at, name, field, postgres }: Place, operator: TextOperator, text: string): SQL {
   if (!canContain(field, text, { name, operator })) return NOTHING
-  if (postgres && (field!.kind === "date" || field!.kind === "uuid")) return sql`${at}::text ilike ${pattern} escape '\\'`
-  return postgres ? sql`${at} ilike ${pattern} escape '\\'` : sql`${at} like ${pattern} escape '\\'`
-}
-
-function escapeLike(text: string): string {
-  return text.replaceAll(/[\\%_]/g, "\\$&")
+  const asText = postgres && (field!.kind === "date" || field!.kind === "uuid") ? sql`${at}::text` : at
+  return likeFolded(asText, text, { place: operator, postgres })
 }
 
 interface RelationTest {

@@ -152,6 +152,26 @@ describe("image bombs", () => {
     expect(process.memoryUsage().rss - before).toBeLessThan(100_000_000)
   })
 
+  test("small pictures of several large ones are made one after the other: memory is that of one", async () => {
+    const large = mkdtempSync(join(dir, "large-"))
+    const three = await Promise.all([1, 2, 3].map(() => new LocalFiles({ dir: large }).put(png(7000, 7000), { name: "x.png" })))
+    // A process of its own: memory that was had once is not given back.
+    const script = `
+      import { LocalFiles } from ${JSON.stringify(join(import.meta.dir, "local.ts"))}
+      import { thumbnail } from ${JSON.stringify(join(import.meta.dir, "thumbnails.ts"))}
+      const files = new LocalFiles({ dir: ${JSON.stringify(large)} })
+      const made = await Promise.all(${JSON.stringify(three)}.map(key => thumbnail(files, key, 320)))
+      const peak = /^VmHWM:\\s+(\\d+) kB/m.exec(await Bun.file("/proc/self/status").text())[1]
+      console.log(JSON.stringify([made.map(file => file.size > 0), Number(peak) * 1024]))`
+    const child = Bun.spawn([process.execPath, "-e", script], { cwd: import.meta.dir, stdout: "pipe", stderr: "pipe" })
+    const [out, err] = await Promise.all([new Response(child.stdout).text(), new Response(child.stderr).text()])
+    expect(err).toBe("")
+    const [made, peak] = JSON.parse(out) as [boolean[], number]
+    expect(made).toEqual([true, true, true])
+    // One is 196 MB decoded.
+    expect(peak).toBeLessThan(370_000_000)
+  }, 60_000)
+
   test("what is no picture, or is cut off, is none", async () => {
     for (const data of [bytes("\x89PNG\r\n\x1a\n"), bytes("GIF89a"), bytes("hello"), bytes("")]) {
       const path = join(dir, "broken")

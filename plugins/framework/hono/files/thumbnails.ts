@@ -7,8 +7,8 @@ import type { StoredFile } from "./storage.ts"
 /** In pixels. Only these are made: with any width, whoever asks for all of them fills the disk. */
 export const WIDTHS = [80, 160, 320, 640, 1280] as const
 
-/** Pictures that are decoded at once; each may take 200 MB (MAX_PIXELS x 4 bytes). */
-const AT_ONCE = 2
+/** Pictures that are decoded at once in a process; each may take 200 MB (MAX_PIXELS x 4 bytes). */
+const AT_ONCE = 1
 /** What is larger is not worth reading for a small picture, in bytes. */
 const MOST_BYTES = 50_000_000
 

@@ -5,7 +5,7 @@ import { Session } from "../app/session.ts"
 import type { Logged } from "./logged.ts"
 import { type FormOnPage, formsOf, Page } from "./page.ts"
 
-export type Fields = Readonly<Record<string, string | number | boolean | Blob | readonly string[] | undefined>>
+export type Fields = Readonly<Record<string, string | number | boolean | Blob | readonly (string | Blob)[] | undefined>>
 
 export interface Ask {
   readonly headers?: Readonly<Record<string, string>>
@@ -35,7 +35,7 @@ export class Client {
 
   /** Sends a form, with the visitor's token; with a Blob among the fields as an upload. */
   post(path: string, fields: Fields = {}, options: Ask = {}): Promise<Page> {
-    const body = Object.values(fields).some(value => value instanceof Blob) ? this.#multipart(fields) : this.#encoded(fields)
+    const body = Object.values(fields).flat().some(value => value instanceof Blob) ? this.#multipart(fields) : this.#encoded(fields)
     return this.#ask(path, { method: "POST", body }, { ...options, headers: { origin: ORIGIN, ...options.headers } })
   }
 
@@ -66,6 +66,8 @@ export class Client {
     append(body, fields)
     const target = new URL(form.action === "" ? page.path : form.action, ORIGIN + page.path)
     const pairs = [...body].filter((pair): pair is [string, string] => typeof pair[1] === "string")
+    const lost = form.multipart ? undefined : [...body].find(([, value]) => typeof value !== "string")
+    if (lost !== undefined) throw new Error(`the form cannot send the file "${lost[0]}": it has no enctype="multipart/form-data"`)
     if (form.method === "get") return this.get(`${target.pathname}?${new URLSearchParams(pairs)}`, options)
     const sent = form.multipart ? body : new URLSearchParams(pairs)
     return this.#ask(target.pathname + target.search, { method: "POST", body: sent }, { ...options, headers: { origin: ORIGIN, ...options.headers } })
@@ -141,9 +143,12 @@ function append(body: FormData, fields: Fields): void {
   for (const [name, value] of Object.entries(fields)) {
     // An unticked box is not sent.
     if (value === undefined || value === false) continue
-    if (value instanceof Blob) body.append(name, value)
-    else if (typeof value === "object") for (const one of value) body.append(name, one)
-    else body.append(name, value === true ? "on" : String(value))
+    const all = typeof value === "object" && !(value instanceof Blob) ? value : [value === true ? "on" : value]
+    for (const one of all) {
+      // As browsers name a file that has no name (https://xhr.spec.whatwg.org/#create-an-entry); without one Bun sends a text.
+      if (one instanceof Blob) body.append(name, one, one instanceof File ? one.name : "blob")
+      else body.append(name, String(one))
+    }
   }
 }
 

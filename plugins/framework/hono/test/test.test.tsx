@@ -2,8 +2,9 @@ import { describe, expect, test } from "bun:test"
 import { App } from "../app/app.ts"
 import { CsrfField, Flash } from "../app/elements.tsx"
 import { clientIp } from "../app/request.ts"
-import { datetime, references, text } from "../db/fields.ts"
+import { datetime, file, references, text } from "../db/fields.ts"
 import { model } from "../db/model.ts"
+import { form, FormView } from "../forms/module.ts"
 import { mail } from "../mail/module.ts"
 import { factory } from "./factory.ts"
 import { open } from "./site.ts"
@@ -79,7 +80,30 @@ describe("a test's site", () => {
     expect((await site.post("/posts", { a: 1 })).location).toBe("/done")
     expect((await site.send("/posts", { method: "POST", body: new URLSearchParams({ a: "1" }) })).status).toBe(403)
     expect((await site.post("/up", { file: new Blob(["12345"]) })).json()).toEqual({ size: 5 })
+    expect((await site.post("/up", { file: [new Blob(["123"])] })).json()).toEqual({ size: 3 })
     expect((await site.json("POST", "/api", { a: 1 })).json()).toEqual({ a: 1 })
+  })
+
+  test("a Blob and a File in a form of uploads arrive as files, one or several", async () => {
+    const Paper = model("paper", { doc: file({ optional: true }) })
+    const PaperForm = form(Paper)
+    const uploads = new App({ models: [Paper] })
+    uploads.all("/", async c => {
+      const bound = await PaperForm.handle(c)
+      if (await bound.save()) return c.redirect("/done", 303)
+      c.status(bound.status)
+      return c.render(<FormView form={bound} />)
+    })
+    uploads.get("/plain", c => c.render(<form method="post"><input name="doc" type="file" /></form>))
+    await using site = await open(uploads)
+    for (const doc of [new Blob(["hello"], { type: "text/plain" }), new File(["hello"], "a.txt", { type: "text/plain" })]) {
+      expect((await site.submit(await site.get("/"), { doc })).location).toBe("/done")
+    }
+    const keys = await Paper.all.pluck("doc")
+    expect(keys).toHaveLength(2)
+    for (const key of keys) expect(await new Response((await uploads.files.open(key!))!.slice(0, 5)).text()).toBe("hello")
+    const plain = await site.get("/plain")
+    expect(() => site.submit(plain, { doc: new Blob(["x"]) })).toThrow("enctype")
   })
 
   test("visitors have their own cookies; login is without the page", async () => {

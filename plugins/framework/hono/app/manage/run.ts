@@ -1,6 +1,8 @@
+import { rootCause } from "../../db/errors.ts"
 import { refuseMisread } from "../../db/migrate/misread.ts"
 import type { AnyApp, Boot } from "../app.ts"
 import { standingOf } from "../migrations.ts"
+import { behind } from "../open.ts"
 import { type AppCommand, CommandError } from "../part.ts"
 import { backup } from "./backup.ts"
 import { check } from "./check.ts"
@@ -37,7 +39,7 @@ export async function runCommand(app: AnyApp, argv: readonly string[], boot: Boo
     if (!withoutRows.includes(command)) await refuseRows(app)
     return (await app.run(() => command.run(args, app))) ?? 0
   } catch (error) {
-    console.error(wordsOf(error))
+    console.error((await missingTables(app, error)) ?? wordsOf(error))
     return 1
   } finally {
     if (app.isBooted) await app.shutdown()
@@ -50,6 +52,16 @@ async function refuseRows(app: AnyApp): Promise<void> {
   refuseMisread(app.models, all[all.length - waiting.length - 1], app.booted.name)
 }
 
+/** A table or column that is not there, because migrations wait: what to do, instead of what the database says. */
+async function missingTables(app: AnyApp, error: unknown): Promise<string | undefined> {
+  const cause = rootCause(error)
+  if (!app.isBooted || cause === undefined || !(/^no such (?:table|column)/.test(cause.message) || cause.errno === "42P01" || cause.errno === "42703")) return undefined
+  const { name } = app.booted
+  const { waiting, all } = await standingOf(app).catch(() => ({ waiting: [], all: [undefined] }))
+  if (all.length === 0) return `there are no tables yet (${cause.message}): edge manage ${name} makemigrations, then edge manage ${name} migrate`
+  return waiting.length === 0 ? undefined : `${behind(waiting.map(migration => migration.name), name)} (${cause.message})`
+}
+
 function list(commands: readonly AppCommand[], app: string): string {
   const shown = new Map(commands.map(command => [command.name, command.help]))
   const width = Math.max(...[...shown.keys()].map(name => name.length))
@@ -60,6 +72,7 @@ function list(commands: readonly AppCommand[], app: string): string {
 /** What a person did wrong is said in words; what the program did wrong, with its stack. */
 function wordsOf(error: unknown): string {
   if (error instanceof CommandError) return error.message
+  if (String((error as { code?: unknown } | null)?.code).startsWith("ERR_PARSE_ARGS")) return (error as Error).message
   if (!(error instanceof Error)) return String(error)
   const ours = error.name === "Error" || error.name === "ValidationError" || error.name === "NotFound"
   return ours && !/ is not (?:a function|defined|iterable)/.test(error.message) ? `${error.message}` : (error.stack ?? error.message)

@@ -39,24 +39,40 @@ function scopeOf(app: AnyApp): Record<string, unknown> {
 
 const AsyncFunction = (async () => {}).constructor as new (...args: string[]) => (...values: unknown[]) => Promise<unknown>
 
-/** `const x = ...` is kept for the lines that follow. */
+/** Runs a line, of one or more statements; gives the value of the last. What it declares is kept for the lines that follow. */
 async function evaluate(line: string, scope: Record<string, unknown>): Promise<unknown> {
-  const named = /^\s*(?:const|let|var)\s+([A-Za-z_$][\w$]*)\s*=(.*)$/s.exec(line)
-  const code = (named === null ? line : named[2]!).trim().replace(/;$/, "")
+  const code = line.trim().replace(/;+$/, "")
   const names = Object.keys(scope)
-  const result = await compile(names, code)(...names.map(name => scope[name]))
-  if (named !== null) scope[named[1]!] = result
-  return result
+  const declared = [...new Set([...code.matchAll(/(?:^|[;\n])\s*(?:const|let|var|function\*?|async function\*?|class)\s+([A-Za-z_$][\w$]*)/g)].map(([, name]) => name!))]
+  // What is declared anew is a parameter no more: const x = 1, and const x = 2 on another line.
+  const given = names.filter(name => !declared.includes(name))
+  const kept = `__out.kept = { ${declared.map(name => `${name}: typeof ${name} === "undefined" ? undefined : ${name}`).join(", ")} }`
+  const out: Out = { kept: {} }
+  const returned = await compile(given, code, kept)(out, ...given.map(name => scope[name]))
+  Object.assign(scope, out.kept)
+  if (returned !== undefined) return returned
+  return "value" in out ? out.value : out.kept[declared.at(-1) ?? ""]
 }
 
-/** An expression gives its value; anything else is run as statements. */
-function compile(names: readonly string[], code: string): (...values: unknown[]) => Promise<unknown> {
-  try {
-    return new AsyncFunction(...names, `return (${code}\n)`)
-  } catch (error) {
-    if (!(error instanceof SyntaxError)) throw error
-    return new AsyncFunction(...names, code)
+/** Where a line leaves its value and what it declares. */
+interface Out {
+  value?: unknown
+  kept: Record<string, unknown>
+}
+
+/** The last statement gives the value when it is an expression: found from the end on, as a `;` may stand in a text. */
+function compile(names: readonly string[], code: string, kept: string): (...values: unknown[]) => Promise<unknown> {
+  const ends = [...code.matchAll(/[;\n]/g)].map(match => match.index).toReversed()
+  for (const at of [...ends, -1]) {
+    const [before, last] = [code.slice(0, at + 1), code.slice(at + 1)]
+    if (last.trim() === "") continue
+    try {
+      return new AsyncFunction("__out", ...names, `${before}\n__out.value = (${last}\n)\n${kept}`)
+    } catch (error) {
+      if (!(error instanceof SyntaxError)) throw error
+    }
   }
+  return new AsyncFunction("__out", ...names, `${code}\n;${kept}`)
 }
 
 function shown(value: unknown): string {
