@@ -5,9 +5,9 @@ import { oneOf } from "../db/compare.ts"
 import { files } from "../files/storage.ts"
 import { open, type TestSite } from "../test/site.ts"
 import { png } from "../testdata/png.ts"
-import { Change } from "./history.ts"
-import type { AdminSettings } from "./settings.ts"
-import { modelAdmin } from "./settings.ts"
+import { Change } from "./history/change.ts"
+import type { AdminSettings } from "./model/settings.ts"
+import { modelAdmin } from "./model/settings.ts"
 import { Comment, newsroom, Post, Reader, Section, settings, Tag } from "./testdata/newsroom.tsx"
 
 interface Newsroom {

@@ -5,8 +5,8 @@ import { createUser } from "../auth/auth.ts"
 import { Group, Permission, User, type UserRow } from "../auth/models.ts"
 import { ne, oneOf } from "../db/compare.ts"
 import { open, type TestSite } from "../test/site.ts"
-import { Change } from "./history.ts"
-import { type AdminSettings, modelAdmin } from "./settings.ts"
+import { Change } from "./history/change.ts"
+import { type AdminSettings, modelAdmin } from "./model/settings.ts"
 import { Comment, newsroom, Post, Reader, Section, settings, Tag } from "./testdata/newsroom.tsx"
 
 let postgres: Postgres

@@ -2,11 +2,11 @@ import type { AnyApp } from "../app/app.ts"
 import { Permission } from "../auth/models.ts"
 import type { AnyModel } from "../db/model.ts"
 import { didYouMean } from "edge"
-import type { Desks } from "./access.ts"
-import { accountDefaults } from "./accounts.ts"
-import { Desk } from "./desk.ts"
-import { Change } from "./history.ts"
-import type { AdminPage, AdminSettings, Panel } from "./settings.ts"
+import type { Desks } from "./model/access.ts"
+import { accountDefaults } from "./model/accounts.ts"
+import { Desk } from "./model/model-admin.ts"
+import { Change } from "./history/change.ts"
+import type { AdminPage, AdminSettings, Panel } from "./model/settings.ts"
 
 /** The admin of one app: its desks, their order, and where everything is. Made once. */
 export class AdminSite implements Desks {

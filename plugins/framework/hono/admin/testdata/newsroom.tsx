@@ -5,8 +5,8 @@ import { users } from "../../auth/users.ts"
 import { boolean, choice, date, datetime, decimal, email, file, image, integer, json, many, markdown, references, slug, text, url } from "../../db/fields.ts"
 import { model } from "../../db/model.ts"
 import { admin } from "../admin.ts"
-import type { AdminSettings } from "../settings.ts"
-import { modelAdmin } from "../settings.ts"
+import type { AdminSettings } from "../model/settings.ts"
+import { modelAdmin } from "../model/settings.ts"
 
 export const Section = model("section", { name: text({ max: 60, unique: true }), slug: slug({ from: "name", unique: true }), color: text({ max: 20, optional: true }) }, { order: ["name"] })
 export const Tag = model("tag", { name: text({ max: 40, unique: true, search: true }) }, { order: ["name"] })
