@@ -19,7 +19,7 @@ import { pageView } from "./views/page.tsx"
 import { type AdminSettings, checkSettings } from "./model/settings.ts"
 import { AdminSite } from "./site.ts"
 import { switchTheme } from "./views/theme.ts"
-import { Visit } from "./views/request.tsx"
+import { AdminRequest } from "./views/request.tsx"
 
 /** The admin: `new App({ models, parts: [users(), admin({ title: "Newsroom" })] })`. With no settings it shows every model. */
 export function admin(settings: AdminSettings = {}): Part {
@@ -37,7 +37,7 @@ export function admin(settings: AdminSettings = {}): Part {
 
 function addRoutes(app: AnyApp, site: AdminSite): void {
   const { path } = site
-  const view = (show: (visit: Visit) => Promise<Response>) => (c: Ctx) => answer(new Visit(c, site), show)
+  const view = (show: (request: AdminRequest) => Promise<Response>) => (c: Ctx) => answer(new AdminRequest(c, site), show)
   // No secret is in them, and the login page may want them too.
   app.get(`${path}/-/assets/:file`, c => answerAsset(c, c.req.param("file")))
   app.use(path, requireStaff())
@@ -49,8 +49,8 @@ function addRoutes(app: AnyApp, site: AdminSite): void {
   app.get(`${path}/:model`, view(listView))
   app.on(["GET", "POST"], `${path}/:model/add`, view(addView))
   app.post(`${path}/:model/action`, view(actionView))
-  app.get(`${path}/:model/export.csv`, view(visit => exportView(visit, "csv")))
-  app.get(`${path}/:model/export.json`, view(visit => exportView(visit, "json")))
+  app.get(`${path}/:model/export.csv`, view(request => exportView(request, "csv")))
+  app.get(`${path}/:model/export.json`, view(request => exportView(request, "json")))
   app.get(`${path}/:model/choices/:field`, view(choicesView))
   app.on(["GET", "POST"], `${path}/:model/:id{[0-9]+}`, view(editView))
   app.on(["GET", "POST"], `${path}/:model/:id{[0-9]+}/delete`, view(deleteView))
@@ -59,14 +59,14 @@ function addRoutes(app: AnyApp, site: AdminSite): void {
 }
 
 /** What is not there, or not allowed, is said within the admin, so that the way back is one click. */
-async function answer(visit: Visit, show: (visit: Visit) => Promise<Response>): Promise<Response> {
+async function answer(request: AdminRequest, show: (request: AdminRequest) => Promise<Response>): Promise<Response> {
   try {
-    return await show(visit)
+    return await show(request)
   } catch (error) {
     const status = error instanceof NotFound ? 404 : error instanceof HTTPException ? error.status : undefined
     if (status !== 404 && status !== 403) throw error
     const title = status === 404 ? "Not found" : "Not allowed"
     const text = status === 404 ? "It is not there, or not for you to see." : (error as Error).message
-    return visit.page({ title, crumbs: [{ label: "Dashboard", href: visit.site.path }, { label: title }], status }, ProblemPage({ status, text, home: visit.site.path }))
+    return request.page({ title, crumbs: [{ label: "Dashboard", href: request.site.path }, { label: title }], status }, ProblemPage({ status, text, home: request.site.path }))
   }
 }

@@ -1,12 +1,12 @@
 import type { MiddlewareHandler } from "hono"
 import { HTTPException } from "hono/http-exception"
 import type { AppEnv, Ctx } from "../app/env.ts"
-import { isSafe } from "../app/guard.ts"
+import { isSafe } from "../app/cross-site.ts"
 import { safeNext } from "../app/request.ts"
 import type { AnyModel } from "../db/model.ts"
 import { type Auth, authOf } from "./auth.ts"
 import type { UserRow } from "./models.ts"
-import { type Action, can, hasPermission } from "./permissions.ts"
+import { can, hasPermission, type Operation } from "./permissions.ts"
 
 type Guard = MiddlewareHandler<AppEnv>
 
@@ -21,10 +21,10 @@ export function requireStaff(): Guard {
 }
 
 /** `requirePermission("change", Post)`, or one of the app's own by name: `requirePermission("newsletter.send")`. */
-export function requirePermission(action: Action, model: AnyModel): Guard
+export function requirePermission(operation: Operation, model: AnyModel): Guard
 export function requirePermission(name: string): Guard
-export function requirePermission(action: string, model?: AnyModel): Guard {
-  return guard(user => (model === undefined ? hasPermission(user, action) : can(user, action, model)))
+export function requirePermission(operation: string, model?: AnyModel): Guard {
+  return guard(user => (model === undefined ? hasPermission(user, operation) : can(user, operation, model)))
 }
 
 /** Anything else that must hold of the user. */
@@ -40,8 +40,8 @@ export function theUser(c: Ctx): UserRow {
 }
 
 /** In a handler, for one row: throws 403 (401 to the login when nobody is logged in). */
-export async function allow(c: Ctx, action: Action, model: AnyModel, row?: object): Promise<void> {
-  if (await can(c.var.user, action, model, row)) return
+export async function allow(c: Ctx, operation: Operation, model: AnyModel, row?: object): Promise<void> {
+  if (await can(c.var.user, operation, model, row)) return
   if (c.var.user === null) throw new HTTPException(401, { res: toLogin(c) })
   throw new HTTPException(403, { message: "You may not do this." })
 }

@@ -8,7 +8,7 @@ export { allow, requirePermission, requireStaff, requireThat, requireUser, theUs
 export { logIn, loginsOf, logOut, revokeLogin } from "./logins.ts"
 export { Group, Permission, User, type UserRow } from "./models.ts"
 export { longEnough, type PasswordOwner, type PasswordRule, standardRules } from "./password-rules.ts"
-export { type Action, ACTIONS, can, hasPermission, permissionName, permissionsOf, policy, type Policy } from "./permissions.ts"
+export { can, hasPermission, type Operation, OPERATIONS, permissionName, permissionsOf, policy, type Policy } from "./permissions.ts"
 export { sendResetLink } from "./routes/reset.ts"
 export { forgive, isLocked } from "./throttle.ts"
 export { users } from "./users.ts"

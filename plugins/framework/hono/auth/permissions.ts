@@ -3,8 +3,8 @@ import type { AnyModel } from "../db/model.ts"
 import { Group, Permission, User, type UserRow } from "./models.ts"
 
 /** What may be done to the rows of a model. Apps may name others: `can(user, "publish", Post)`. */
-export type Action = "view" | "add" | "change" | "delete" | (string & {})
-export const ACTIONS = ["view", "add", "change", "delete"] as const
+export type Operation = "view" | "add" | "change" | "delete" | (string & {})
+export const OPERATIONS = ["view", "add", "change", "delete"] as const
 
 type RowOf<M extends AnyModel> = Awaited<ReturnType<M["get"]>>
 
@@ -12,11 +12,11 @@ type RowOf<M extends AnyModel> = Awaited<ReturnType<M["get"]>>
  * Decides for one row, or, without a row, for the model as a whole ("may this user see the list at all?"). True and false
  * are final for everybody but superusers; undefined leaves it to the permissions.
  */
-export type Policy<M extends AnyModel> = (user: UserRow | null, action: Action, row: RowOf<M> | undefined) => boolean | undefined | Promise<boolean | undefined>
+export type Policy<M extends AnyModel> = (user: UserRow | null, operation: Operation, row: RowOf<M> | undefined) => boolean | undefined | Promise<boolean | undefined>
 
 const policies = new WeakMap<AnyModel, Policy<AnyModel>>()
 
-/** Permissions by object: `policy(Post, (user, action, post) => post && post.authorId === user?.id ? true : undefined)`. */
+/** Permissions by object: `policy(Post, (user, operation, post) => post && post.authorId === user?.id ? true : undefined)`. */
 export function policy<M extends AnyModel>(model: M, decide: Policy<M>): void {
   policies.set(model, decide as Policy<AnyModel>)
 }
@@ -26,13 +26,13 @@ export function hasPolicy(model: AnyModel): boolean {
   return policies.has(model)
 }
 
-/** Whether `user` may do `action`: to `row`, or to rows of the model at all. Nobody (null) may only what a policy allows. */
-export async function can(user: UserRow | null | undefined, action: Action, model: AnyModel, row?: object): Promise<boolean> {
+/** Whether `user` may do `operation`: to `row`, or to rows of the model at all. Nobody (null) may only what a policy allows. */
+export async function can(user: UserRow | null | undefined, operation: Operation, model: AnyModel, row?: object): Promise<boolean> {
   const who = user?.isActive === true ? user : null
   if (who?.isSuperuser === true) return true
-  const decided = await policies.get(model)?.(who, action, row as never)
+  const decided = await policies.get(model)?.(who, operation, row as never)
   if (decided !== undefined) return decided
-  return who !== null && (await permissionsOf(who)).has(permissionName(action, model))
+  return who !== null && (await permissionsOf(who)).has(permissionName(operation, model))
 }
 
 /** Like `can` for a permission by its name, as an app's own ones: "newsletter.send". */
@@ -41,8 +41,8 @@ export async function hasPermission(user: UserRow | null | undefined, name: stri
   return user.isSuperuser || (await permissionsOf(user)).has(name)
 }
 
-export function permissionName(action: Action, model: AnyModel): string {
-  return `${model.name}.${action}`
+export function permissionName(operation: Operation, model: AnyModel): string {
+  return `${model.name}.${operation}`
 }
 
 /** Asked once for each row object, so once for a request however many checks a page makes. */
@@ -74,7 +74,7 @@ export type ExtraPermissions = Readonly<Record<string, string>>
 export function permissionsFor(models: readonly AnyModel[], extra: ExtraPermissions = {}): { name: string; label: string }[] {
   const made = models
     .filter(model => model.options.internal !== true)
-    .flatMap(model => ACTIONS.map(action => ({ name: permissionName(action, model), label: `${model.label}: can ${action}` })))
+    .flatMap(model => OPERATIONS.map(operation => ({ name: permissionName(operation, model), label: `${model.label}: can ${operation}` })))
   return [...made, ...Object.entries(extra).map(([name, label]) => ({ name, label }))]
 }
 

@@ -9,7 +9,7 @@ import { mayBeLoggedIn, userOf } from "./logins.ts"
 import { authModels, type UserRow } from "./models.ts"
 import { checkUsersOptions } from "./options.ts"
 import { accountRoutes } from "./routes/account.ts"
-import { Desk } from "./routes/desk.tsx"
+import { AuthContext } from "./routes/context.tsx"
 import { loginRoutes } from "./routes/login.ts"
 import { resetRoutes } from "./routes/reset.ts"
 import { secondFactorRoutes } from "./routes/second-factor.ts"
@@ -58,12 +58,12 @@ export function users(options: UsersOptions = {}): Part {
         if (user?.isStaff === true) await auth.sync()
         await next()
       }
-      const desk = new Desk(auth)
-      loginRoutes(desk)
-      if (options.signup !== false) signupRoutes(desk)
-      resetRoutes(desk)
-      accountRoutes(desk)
-      secondFactorRoutes(desk)
+      const context = new AuthContext(auth)
+      loginRoutes(context)
+      if (options.signup !== false) signupRoutes(context)
+      resetRoutes(context)
+      accountRoutes(context)
+      secondFactorRoutes(context)
       for (const command of [createsuperuser, changepassword, unlock]) app.command(command)
       app.deployChecks.push(() => deployChecks(auth))
       app.onBoot(() => auth.boot())

@@ -8,7 +8,7 @@ import { decimalSize, exactOf, floorUnits, postgresDigits, textOf, unitsOf } fro
 import { toEmail } from "./email-address.ts"
 import { ConditionError } from "./errors.ts"
 import type { Field, FieldKind } from "./field.ts"
-import { FIRST_MOMENT, isDay, isStorable, isUuid, LAST_MOMENT } from "./schemas.ts"
+import { FIRST_DATETIME, isDay, isStorable, isUuid, LAST_DATETIME } from "./schemas.ts"
 
 export type Bound =
   /** A value that rows may have. */
@@ -35,7 +35,7 @@ export function boundsOf(field: Field | undefined, name: string, postgres: boole
     case "boolean":
       return value => (typeof value === "boolean" ? { exact: value } : wrong("true or false", value))
     case "datetime":
-      return value => (value instanceof Date ? moment(value) : wrong("a Date", value))
+      return value => (value instanceof Date ? datetimeBound(value) : wrong("a Date", value))
     case "decimal":
       return value => (typeof value === "string" ? decimal(value, field!, postgres) : wrong('a decimal as text, "12.50"', value))
     case "date":
@@ -76,11 +76,11 @@ function float(value: number): Bound {
   return value > 0 ? { below: Number.MAX_VALUE, above: undefined } : { below: undefined, above: -Number.MAX_VALUE }
 }
 
-function moment(value: Date): Bound {
+function datetimeBound(value: Date): Bound {
   const ms = value.getTime()
   if (Number.isNaN(ms)) return "apart"
-  if (ms < FIRST_MOMENT) return { below: undefined, above: new Date(FIRST_MOMENT) }
-  return ms > LAST_MOMENT ? { below: new Date(LAST_MOMENT), above: undefined } : { exact: value }
+  if (ms < FIRST_DATETIME) return { below: undefined, above: new Date(FIRST_DATETIME) }
+  return ms > LAST_DATETIME ? { below: new Date(LAST_DATETIME), above: undefined } : { exact: value }
 }
 
 function decimal(text: string, field: Field, postgres: boolean): Bound {

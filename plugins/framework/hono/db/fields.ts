@@ -5,7 +5,7 @@ import { decimalSize } from "./decimal.ts"
 import { emailAddress } from "./email-address.ts"
 import type { AnyModel } from "./model.ts"
 import { words } from "./naming.ts"
-import { day, decimalOf, jsonValue, moment, storable, uuidText } from "./schemas.ts"
+import { day, decimalOf, datetimeValue, jsonValue, storable, uuidText } from "./schemas.ts"
 
 type Flag<O, K extends string> = O extends Record<K, true> ? true : false
 type Defaulted<O> = O extends { default: unknown } ? true : Flag<O, "optional">
@@ -115,9 +115,9 @@ export function date<const O extends FieldOptions<string>>(options?: O): Made<st
   return make("date", day, options)
 }
 
-/** A moment; kept in UTC, to the millisecond; the years 1 to 9999. */
+/** A date and time; kept in UTC, to the millisecond; the years 1 to 9999. */
 export function datetime<const O extends FieldOptions<Date>>(options?: O): Made<Date, O> {
-  return make("datetime", moment, options)
+  return make("datetime", datetimeValue, options)
 }
 
 export function json<T = unknown, const O extends FieldOptions<T> = FieldOptions<T>>(options?: O): Made<T, O> {

@@ -7,7 +7,7 @@ import type { Field } from "./field.ts"
 import type { ColumnKeys, Fields, Loaded, ManyKeys, ModelBase, New, Patch, ReferenceKeys, Row } from "./model.ts"
 import { column as columnName } from "./naming.ts"
 import { fromCursor, type Page, type PageOptions, segments, type SortKey, sortKeys, toCursor } from "./page.ts"
-import { NOTHING, type Parts, refuse, rowsOf } from "./parts.ts"
+import { type Clauses, NOTHING, refuse, rowsOf } from "./clauses.ts"
 import { checkRelations, link, loadRelation } from "./relations.ts"
 import { searchedIn } from "./search.ts"
 import { conditionOf, orderOf, select, within } from "./select.ts"
@@ -22,21 +22,21 @@ const PAGE: Shape<PageOptions> = { size: "any", after: "any", before: "any" }
 
 /**
  * Rows to be asked for. Every method gives a new query; awaiting one runs it. Which method takes which modifier stands in
- * parts.ts and docs/framework.md; what a method would have to leave aside throws ConditionError.
+ * clauses.ts and docs/framework.md; what a method would have to leave aside throws ConditionError.
  */
 export class Query<F extends Fields, L extends string = never> implements PromiseLike<Loaded<F, L>[]> {
   constructor(
     readonly model: ModelBase<F>,
-    private readonly parts: Parts = NOTHING,
+    private readonly clauses: Clauses = NOTHING,
   ) {}
 
-  #with(change: Partial<Parts>): this {
-    return new Query<F, L>(this.model, { ...this.parts, ...change }) as this
+  #with(change: Partial<Clauses>): this {
+    return new Query<F, L>(this.model, { ...this.clauses, ...change }) as this
   }
 
   /** Rows that answer the condition, and those before it. Undefined and plain objects as values throw ConditionError when it is run. */
   where<const C extends Where<F>>(condition: C & Exact<F, C>): this {
-    return this.#with({ where: [...this.parts.where, condition] })
+    return this.#with({ where: [...this.clauses.where, condition] })
   }
 
   /** Sorts by these, "-" in front for descending; replaces an earlier order. The id decides between equals. */
@@ -57,7 +57,7 @@ export class Query<F extends Fields, L extends string = never> implements Promis
   }
   /** Whether a limit or offset was set. */
   get limited(): boolean {
-    return this.parts.limit !== undefined || this.parts.offset > 0
+    return this.clauses.limit !== undefined || this.clauses.offset > 0
   }
 
   /** Inside a transaction: nobody else changes these rows until it ends. SQLite has one writer at a time anyway. */
@@ -68,7 +68,7 @@ export class Query<F extends Fields, L extends string = never> implements Promis
   /** Loads related rows too, one query for each relation however many rows there are. */
   with<K extends ReferenceKeys<F> | ManyKeys<F>>(...keys: K[]): Query<F, L | K> {
     checkRelations(this.model, keys)
-    return new Query<F, L | K>(this.model, { ...this.parts, load: [...new Set([...this.parts.load, ...keys])] })
+    return new Query<F, L | K>(this.model, { ...this.clauses, load: [...new Set([...this.clauses.load, ...keys])] })
   }
 
   /** Leaves columns out: a list needs no long texts, and reading them is most of its cost. Say it last. */
@@ -76,7 +76,7 @@ export class Query<F extends Fields, L extends string = never> implements Promis
     for (const key of keys) {
       if (!hasColumn(this.model, key) || (key as string) === "id") throw new ConditionError(`${this.model.name} has no column "${key}" that can be left out`)
     }
-    return new Query<F, L>(this.model, { ...this.parts, omit: [...this.parts.omit, ...keys] }) as unknown as Query<Omit<F, K>, L>
+    return new Query<F, L>(this.model, { ...this.clauses, omit: [...this.clauses.omit, ...keys] }) as unknown as Query<Omit<F, K>, L>
   }
 
   /** Rows whose `search` fields contain every word, or are that number. */
@@ -90,7 +90,7 @@ export class Query<F extends Fields, L extends string = never> implements Promis
         return test === undefined ? [] : [{ [key]: test }]
       }),
     }))
-    return this.#with({ where: [...this.parts.where, { and: all }] })
+    return this.#with({ where: [...this.clauses.where, { and: all }] })
   }
 
   // oxlint-disable-next-line unicorn/no-thenable
@@ -116,30 +116,30 @@ export class Query<F extends Fields, L extends string = never> implements Promis
 
   /** How many rows; with limit() and offset(), how many of those that are left by them. */
   async count(): Promise<number> {
-    refuse("count", this.parts, this.model.name)
-    return this.#count(this.parts)
+    refuse("count", this.clauses, this.model.name)
+    return this.#count(this.clauses)
   }
 
   /** How many rows, counting no further than `most`: `most` means that or more. Reads at most `most` rows of an index. */
   async countUpTo(most: number): Promise<number> {
-    refuse("countUpTo", this.parts, this.model.name)
-    return this.#count(this.#atMost(rowsOf("countUpTo()", most, 0)).parts)
+    refuse("countUpTo", this.clauses, this.model.name)
+    return this.#count(this.#atMost(rowsOf("countUpTo()", most, 0)).clauses)
   }
 
-  async #count(parts: Parts): Promise<number> {
+  async #count(clauses: Clauses): Promise<number> {
     const rows: { n: number }[] = await database().read(db => {
       const table = database().tables.of(this.model)
-      const where = conditionOf(this.model, parts, db)
-      if (parts.limit === undefined && parts.offset === 0) return db.select({ n: count() }).from(table).where(where)
+      const where = conditionOf(this.model, clauses, db)
+      if (clauses.limit === undefined && clauses.offset === 0) return db.select({ n: count() }).from(table).where(where)
       // Not sorted: a database may then walk the wrong index to the first row that fits.
-      return db.select({ n: count() }).from(within(db.select({ one: sql`1`.as("one") }).from(table).where(where).$dynamic(), parts).as("some"))
+      return db.select({ n: count() }).from(within(db.select({ one: sql`1`.as("one") }).from(table).where(where).$dynamic(), clauses).as("some"))
     })
     return Number(rows[0]?.n ?? 0)
   }
 
   /** About how many rows the table has, at once at any size; undefined where the database cannot say. Takes no condition. */
   async estimate(): Promise<number | undefined> {
-    refuse("estimate", this.parts, this.model.name)
+    refuse("estimate", this.clauses, this.model.name)
     return estimate(this.model)
   }
 
@@ -148,7 +148,7 @@ export class Query<F extends Fields, L extends string = never> implements Promis
    * hide others. Nulls of a sort key come last.
    */
   async page(options: PageOptions): Promise<Page<Loaded<F, L>>> {
-    refuse("page", this.parts, this.model.name)
+    refuse("page", this.clauses, this.model.name)
     checkOptions(`${this.model.name}: page()`, options ?? null, PAGE)
     const size = rowsOf("the size of a page", options.size, 1)
     const keys = this.#sortKeys()
@@ -173,10 +173,10 @@ export class Query<F extends Fields, L extends string = never> implements Promis
 
   /** Every row, or as many as limit() says, `size` at a time, in constant memory: for exports and jobs. */
   async *each(size = 500): AsyncGenerator<Loaded<F, L>> {
-    refuse("each", this.parts, this.model.name)
+    refuse("each", this.clauses, this.model.name)
     rowsOf("each()", size, 1)
     const keys = this.#sortKeys()
-    let left = this.parts.limit ?? Number.POSITIVE_INFINITY
+    let left = this.clauses.limit ?? Number.POSITIVE_INFINITY
     let from: unknown[] | undefined
     while (left > 0) {
       const asked = Math.min(size, left)
@@ -191,15 +191,15 @@ export class Query<F extends Fields, L extends string = never> implements Promis
   }
 
   async exists(): Promise<boolean> {
-    refuse("exists", this.parts, this.model.name)
-    return (await this.#count(this.#atMost(1).parts)) > 0
+    refuse("exists", this.clauses, this.model.name)
+    return (await this.#count(this.#atMost(1).clauses)) > 0
   }
 
   /** Only one column of each row. */
   async pluck<K extends keyof Row<F> & string>(key: K): Promise<Row<F>[K][]> {
     const column = columnAt(this.model, database().tables.of(this.model), key)
     if (column === undefined) throw new ConditionError(`${this.model.name} has no column "${key}"`)
-    const rows: AnyRow[] = await database().read(db => select(db, this.model, { parts: this.parts, fields: { [key]: column } }))
+    const rows: AnyRow[] = await database().read(db => select(db, this.model, { clauses: this.clauses, fields: { [key]: column } }))
     return rows.map(row => row[key]) as Row<F>[K][]
   }
 
@@ -228,8 +228,8 @@ export class Query<F extends Fields, L extends string = never> implements Promis
 
   /** The rows that a write is for. Which those are within a limit is asked once: Postgres may run a subquery again for every row. */
   #these(db: Handle, table: Table): SQL | undefined {
-    if (!this.limited && !this.parts.lock) return conditionOf(this.model, this.parts, db)
-    const ids = select(db, this.model, { parts: this.parts, fields: { id: table.id } })
+    if (!this.limited && !this.clauses.lock) return conditionOf(this.model, this.clauses, db)
+    const ids = select(db, this.model, { clauses: this.clauses, fields: { id: table.id } })
     return database().dialect === "postgres" ? sql`${table.id} = any(array(${ids}))` : inArray(table.id, ids)
   }
 
@@ -239,7 +239,7 @@ export class Query<F extends Fields, L extends string = never> implements Promis
 
   /** All of them or none, in statements of at most 500 rows. */
   async createMany(values: readonly New<F>[]): Promise<Row<F>[]> {
-    refuse("create", this.parts, this.model.name)
+    refuse("create", this.clauses, this.model.name)
     const checked = values.map(value => check(this.model, value as AnyRow, false))
     if (checked.length === 0) return []
     const insert = async (): Promise<Row<F>[]> => {
@@ -260,11 +260,11 @@ export class Query<F extends Fields, L extends string = never> implements Promis
 
   /** Changes the row of that id, if it is one of the query's; throws NotFound. */
   async updateOne(id: number, patch: Patch<F>): Promise<Row<F>> {
-    refuse("updateOne", this.parts, this.model.name)
+    refuse("updateOne", this.clauses, this.model.name)
     const { row, many } = check(this.model, patch as AnyRow, true)
     const one = this.#at(id)
     const change = async (): Promise<Row<F>> => {
-      const there = Object.keys(row).length > 0 ? (await one.#set(row)) > 0 : (await one.#count(one.parts)) > 0
+      const there = Object.keys(row).length > 0 ? (await one.#set(row)) > 0 : (await one.#count(one.clauses)) > 0
       if (!there) throw new NotFound(`no ${this.model.name} ${id}`)
       await this.#link(id, many)
       return new Query<F>(this.model).get(id)
@@ -274,45 +274,45 @@ export class Query<F extends Fields, L extends string = never> implements Promis
 
   /** Deletes the row of that id, if it is one of the query's; throws NotFound. */
   async deleteOne(id: number): Promise<void> {
-    refuse("deleteOne", this.parts, this.model.name)
+    refuse("deleteOne", this.clauses, this.model.name)
     if ((await this.#at(id).delete()) === 0) throw new NotFound(`no ${this.model.name} ${id}`)
   }
 
   #at(id: number): this {
-    return this.#with({ where: [...this.parts.where, { id }] })
+    return this.#with({ where: [...this.clauses.where, { id }] })
   }
 
   #atMost(rows: number): this {
-    return this.#with({ limit: Math.min(rows, this.parts.limit ?? rows) })
+    return this.#with({ limit: Math.min(rows, this.clauses.limit ?? rows) })
   }
 
   async #rows(): Promise<Loaded<F, L>[]> {
-    const rows: AnyRow[] = await database().read(db => select(db, this.model, { parts: this.parts }))
+    const rows: AnyRow[] = await database().read(db => select(db, this.model, { clauses: this.clauses }))
     await this.#loadAll(rows)
     return rows as Loaded<F, L>[]
   }
 
   async #loadAll(rows: AnyRow[]): Promise<void> {
-    for (const key of this.parts.load) await loadRelation(this.model, key, rows)
+    for (const key of this.clauses.load) await loadRelation(this.model, key, rows)
   }
 
   #sortKeys(): SortKey[] {
-    return sortKeys(this.model, orderOf(this.model, this.parts))
+    return sortKeys(this.model, orderOf(this.model, this.clauses))
   }
 
   /** The next rows from a place on, segment by segment until there are enough. Mostly the first has them. */
   async #walk(keys: readonly SortKey[], walk: { from: readonly unknown[] | undefined; backwards: boolean; rows: number }): Promise<AnyRow[]> {
     const found: AnyRow[] = []
     for (const { where, order, sure } of segments(keys, walk.from, walk.backwards)) {
-      const parts: Parts = {
-        ...this.parts,
-        where: [...this.parts.where, where],
+      const clauses: Clauses = {
+        ...this.clauses,
+        where: [...this.clauses.where, where],
         order,
         nulls: { place: walk.backwards ? "first" : "last", from: sure ? 1 : 0 },
         limit: walk.rows - found.length,
         offset: 0,
       }
-      found.push(...(await database().read<AnyRow[]>(db => select(db, this.model, { parts }))))
+      found.push(...(await database().read<AnyRow[]>(db => select(db, this.model, { clauses }))))
       if (found.length >= walk.rows) break
     }
     return found

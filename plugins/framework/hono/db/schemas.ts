@@ -25,13 +25,13 @@ function lastDay(year: number, month: number): number {
 }
 export const day = v.pipe(v.string(), v.check(isDay, "No such day; a day is written as 2026-11-23."))
 
-export const FIRST_MOMENT = Date.parse("0001-01-01T00:00:00Z")
-export const LAST_MOMENT = Date.parse("9999-12-31T23:59:59.999Z")
+export const FIRST_DATETIME = Date.parse("0001-01-01T00:00:00Z")
+export const LAST_DATETIME = Date.parse("9999-12-31T23:59:59.999Z")
 /** Years that both databases and every form of writing a date have. */
-export function isMoment(date: Date): boolean {
-  return date.getTime() >= FIRST_MOMENT && date.getTime() <= LAST_MOMENT
+export function isKeptDatetime(date: Date): boolean {
+  return date.getTime() >= FIRST_DATETIME && date.getTime() <= LAST_DATETIME
 }
-export const moment = v.pipe(v.date(), v.check(isMoment, "No such date; the years 1 to 9999 are kept."))
+export const datetimeValue = v.pipe(v.date(), v.check(isKeptDatetime, "No such date; the years 1 to 9999 are kept."))
 
 export function isUuid(text: string): boolean {
   return /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(text)

@@ -1,41 +1,41 @@
-/** A query's parts as a SELECT of drizzle's. */
+/** A query's clauses as a SELECT of drizzle's. */
 import { and, asc, desc, getColumns, type SQL, sql } from "drizzle-orm"
 import { database, type Handle } from "./database.ts"
 import { ConditionError } from "./errors.ts"
 import type { AnyModel } from "./model.ts"
-import type { Parts } from "./parts.ts"
+import type { Clauses } from "./clauses.ts"
 import type { Table } from "./tables.ts"
 import { columnAt, toSql } from "./where.ts"
 
 /** The order of a query, or its model's. */
-export function orderOf(model: AnyModel, parts: Parts): readonly string[] {
-  return parts.order.length > 0 ? parts.order : (model.options.order ?? [])
+export function orderOf(model: AnyModel, clauses: Clauses): readonly string[] {
+  return clauses.order.length > 0 ? clauses.order : (model.options.order ?? [])
 }
 
-export function conditionOf(model: AnyModel, parts: Parts, db: Handle): SQL | undefined {
+export function conditionOf(model: AnyModel, clauses: Clauses, db: Handle): SQL | undefined {
   const { tables } = database()
   const site = { model, table: tables.of(model), tables, db }
-  return and(...parts.where.map(where => toSql(where, site)))
+  return and(...clauses.where.map(where => toSql(where, site)))
 }
 
 /** `fields`: the columns; default those that are not left out. */
-export function select(db: Handle, model: AnyModel, o: { parts: Parts; fields?: Record<string, unknown> }): any {
-  const { parts, fields } = o
+export function select(db: Handle, model: AnyModel, o: { clauses: Clauses; fields?: Record<string, unknown> }): any {
+  const { clauses, fields } = o
   const table = database().tables.of(model)
-  const keys = orderOf(model, parts)
-  const columns = fields ?? kept(table, { omit: parts.omit, sorted: keys })
-  let query = (columns === undefined ? db.select() : db.select(columns)).from(table).where(conditionOf(model, parts, db)).$dynamic()
-  if (parts.lock) query = locked(query)
-  const { nulls } = parts
+  const keys = orderOf(model, clauses)
+  const columns = fields ?? kept(table, { omit: clauses.omit, sorted: keys })
+  let query = (columns === undefined ? db.select() : db.select(columns)).from(table).where(conditionOf(model, clauses, db)).$dynamic()
+  if (clauses.lock) query = locked(query)
+  const { nulls } = clauses
   // Not where there are none anyway: saying so would keep an index from being used.
   const sort = (key: string, i: number) =>
     nulls === undefined || i < nulls.from ? sortBy(table, key, model) : sortNulls(table, key, { model, place: nulls.place })
   query = query.orderBy(...keys.map(sort), ...(keys.some(key => /^-?id$/.test(key)) ? [] : [lastBy(table, keys)]))
-  return within(query, parts)
+  return within(query, clauses)
 }
 
 /** LIMIT and OFFSET. */
-export function within(query: any, { limit, offset }: Parts): any {
+export function within(query: any, { limit, offset }: Clauses): any {
   let cut = query
   if (limit !== undefined) cut = cut.limit(limit)
   // SQLite knows OFFSET only after LIMIT.

@@ -1,4 +1,4 @@
-/** Moments as people write them in a form: the wall clock of a time zone, without an offset. */
+/** Datetimes as people write them in a form: the wall clock of a time zone, without an offset. */
 
 const LOCAL = /^(\d{4})-(\d{2})-(\d{2})[T ](\d{2}):(\d{2})(?::(\d{2})(?:\.(\d{1,3}))?)?$/
 

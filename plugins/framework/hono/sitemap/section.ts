@@ -2,7 +2,7 @@ import type { Awaitable } from "edge"
 import type { Field } from "../db/field.ts"
 import type { AnyModel } from "../db/model.ts"
 import { files } from "../files/storage.ts"
-import type { SitemapUrl } from "./entry.ts"
+import type { SitemapUrl } from "./url.ts"
 
 export type Page = string | SitemapUrl
 

@@ -12,7 +12,7 @@ import { createTables } from "../db/migrate/create.ts"
 import { model } from "../db/model.ts"
 import { faultsOf, HOSTILE } from "../testdata/validate.ts"
 import { indexXml } from "./build.ts"
-import type { SitemapUrl } from "./entry.ts"
+import type { SitemapUrl } from "./url.ts"
 import type { Section } from "./section.ts"
 import type { SitemapSettings } from "./sitemap.ts"
 

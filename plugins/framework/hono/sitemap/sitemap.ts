@@ -5,7 +5,7 @@ import type { Ctx } from "../app/env.ts"
 import { absoluteUrl } from "../app/request.ts"
 import type { AnyApp } from "../app/app.ts"
 import { build, indexXml } from "./build.ts"
-import type { Limits, Part } from "./part.ts"
+import type { Limits, SitemapFile } from "./file.ts"
 import type { Section } from "./section.ts"
 
 export interface SitemapSettings {
@@ -17,7 +17,7 @@ export interface SitemapSettings {
 interface Built {
   readonly base: string
   readonly dir: string
-  readonly parts: ReadonlyMap<string, Part>
+  readonly files: ReadonlyMap<string, SitemapFile>
   /** How long it took. */
   readonly ms: number
   readonly at: number
@@ -49,10 +49,10 @@ export class Sitemap {
   /** `name` "" is the sitemap itself, "posts-1" one of its files; null when there is none. `urlOf` says where a file is. */
   async answer(c: Ctx, which: { name: string; gz: boolean }, urlOf: (name: string) => string): Promise<Response | null> {
     const built = await this.#current(absoluteUrl(c, "/"))
-    const part = built.parts.get(which.name)
-    if (part !== undefined) return this.#send(c, part, which.gz)
+    const file = built.files.get(which.name)
+    if (file !== undefined) return this.#send(c, file, which.gz)
     if (which.name !== "") return null
-    const xml = indexXml([...built.parts.values()].map(({ name, modified }) => ({ url: absoluteUrl(c, urlOf(name)), modified })))
+    const xml = indexXml([...built.files.values()].map(({ name, modified }) => ({ url: absoluteUrl(c, urlOf(name)), modified })))
     return sendIndex(c, xml, { gz: which.gz, maxAge: this.#maxAge })
   }
 
@@ -97,7 +97,7 @@ export class Sitemap {
     const dir = join(this.#dir, String(++this.#count))
     await mkdir(dir)
     let skipped = 0
-    const parts = await build(this.#sections, {
+    const files = await build(this.#sections, {
       base,
       dir,
       ...(this.#settings.limits !== undefined && { limits: this.#settings.limits }),
@@ -105,7 +105,7 @@ export class Sitemap {
         if (skipped++ === 0) this.#app.booted.log.warn("a page cannot be in the sitemap: another site's, or longer than 2048 characters", { url: url.slice(0, 200) })
       },
     })
-    const made = { base, dir, parts: new Map(parts.map(part => [part.name, part])), ms: Date.now() - start, at: Date.now() }
+    const made = { base, dir, files: new Map(files.map(file => [file.name, file])), ms: Date.now() - start, at: Date.now() }
     // The one before may still be on its way to a reader.
     const old = this.#before
     this.#before = this.#built
@@ -114,13 +114,13 @@ export class Sitemap {
     return made
   }
 
-  #send(c: Ctx, part: Part, gz: boolean): Response {
+  #send(c: Ctx, file: SitemapFile, gz: boolean): Response {
     const packed = gz || acceptsGzip(c)
-    const headers = headersFor({ gz, packed, hash: part.hash, maxAge: this.#maxAge })
-    if (part.modified !== undefined) headers["Last-Modified"] = new Date(part.modified).toUTCString()
+    const headers = headersFor({ gz, packed, hash: file.hash, maxAge: this.#maxAge })
+    if (file.modified !== undefined) headers["Last-Modified"] = new Date(file.modified).toUTCString()
     if (isFresh(c, headers.ETag!)) return new Response(null, { status: 304, headers })
-    const file = Bun.file(part.path)
-    return new Response(packed ? file : (file.stream().pipeThrough(new DecompressionStream("gzip") as never) as ReadableStream), { headers })
+    const content = Bun.file(file.path)
+    return new Response(packed ? content : (content.stream().pipeThrough(new DecompressionStream("gzip") as never) as ReadableStream), { headers })
   }
 }
 
@@ -148,5 +148,5 @@ function isFresh(c: Ctx, etag: string): boolean {
 }
 
 function acceptsGzip(c: Ctx): boolean {
-  return (c.req.header("accept-encoding") ?? "").split(",").some(part => /^\s*(?:gzip|x-gzip|\*)\s*(?:;\s*q=(?!0(?:\.0*)?\s*$).*)?$/i.test(part))
+  return (c.req.header("accept-encoding") ?? "").split(",").some(coding => /^\s*(?:gzip|x-gzip|\*)\s*(?:;\s*q=(?!0(?:\.0*)?\s*$).*)?$/i.test(coding))
 }

@@ -34,10 +34,10 @@ export class ChoosableRows implements Rows {
   async #rows(): Promise<AnyRow[]> {
     const rows = await this.access.visible(this.model, (await this.o.query) as unknown as AnyRow[])
     const key = this.model.options.title === undefined ? titleKey(this.model) : undefined
-    const desk = this.access.desks.of(this.model)
-    if (key === undefined || desk === undefined) return rows
+    const modelAdmin = this.access.modelAdmins.of(this.model)
+    if (key === undefined || modelAdmin === undefined) return rows
     // A form shows them by their name: without it they are called by their number.
-    return Promise.all(rows.map(async row => ((await this.access.canSee(desk, key, row)) ? row : { ...row, [key]: "" })))
+    return Promise.all(rows.map(async row => ((await this.access.canSee(modelAdmin, key, row)) ? row : { ...row, [key]: "" })))
   }
   async pluck(_key: "id"): Promise<number[]> {
     return (await this.#rows()).map(row => row.id)
@@ -50,10 +50,10 @@ export class ChoosableRows implements Rows {
 
 /** Fields that a search for a row looks in: those of its list's search that the person may see. */
 export async function searchKeys(access: Access, model: AnyModel): Promise<string[]> {
-  const desk = access.desks.of(model)
-  if (desk === undefined) return Object.keys(model.fields).filter(key => TEXTS.includes(model.fields[key].kind))
-  const levels = await access.levels(desk)
-  return desk.search.filter(({ key, exact }) => !exact && TEXTS.includes(desk.field(key).kind) && levels.get(key) !== "none").map(({ key }) => key)
+  const modelAdmin = access.modelAdmins.of(model)
+  if (modelAdmin === undefined) return Object.keys(model.fields).filter(key => TEXTS.includes(model.fields[key].kind))
+  const levels = await access.levels(modelAdmin)
+  return modelAdmin.search.filter(({ key, exact }) => !exact && TEXTS.includes(modelAdmin.field(key).kind) && levels.get(key) !== "none").map(({ key }) => key)
 }
 const TEXTS = ["text", "email", "slug"]
 

@@ -1,4 +1,4 @@
-/** Days and moments in the admin's time zone. */
+/** Days and datetimes in the admin's time zone. */
 import { fromLocal, toLocal } from "../../forms/time.ts"
 
 /** "2026", "2026-11" or "2026-11-23" as the two ends of it, the second not included; undefined when it is no such thing. */
@@ -32,7 +32,7 @@ export function startOf(day: string, zone: string): Date {
 }
 
 /** "23 Nov 2026, 14:05". */
-export function showMoment(date: Date, zone: string): string {
+export function showDatetime(date: Date, zone: string): string {
   return format(zone, { day: "numeric", month: "short", year: "numeric", hour: "2-digit", minute: "2-digit", hourCycle: "h23" }).format(date)
 }
 
@@ -55,7 +55,7 @@ export function showAgo(date: Date, zone: string, now = Date.now()): string {
   const seconds = Math.round((now - date.getTime()) / 1000)
   if (seconds < 45 && seconds > -45) return "just now"
   const unit = UNITS.find(([, size]) => Math.abs(seconds) >= size * 0.9)
-  if (unit === undefined || Math.abs(seconds) > 30 * 86_400) return showMoment(date, zone)
+  if (unit === undefined || Math.abs(seconds) > 30 * 86_400) return showDatetime(date, zone)
   return relative.format(-Math.round(seconds / unit[1]), unit[0])
 }
 const UNITS = [

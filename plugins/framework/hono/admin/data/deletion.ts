@@ -91,16 +91,16 @@ async function referringIds(model: AnyModel, key: string, ids: readonly number[]
 }
 
 async function describe(access: Access, o: { model: AnyModel; ids: readonly number[]; via: string; more: boolean }): Promise<Touched> {
-  const links = o.model.options.internal === true ? new Map() : await access.links(o.model, o.ids.slice(0, SAMPLE))
+  const links = o.model.options.internal === true ? new Map() : await access.relatedRows(o.model, o.ids.slice(0, SAMPLE))
   return { model: o.model, count: o.ids.length, more: o.more, via: o.via, sample: [...links.values()].map(({ id, title }) => ({ id, title })) }
 }
 
 async function mayDelete(access: Access, model: AnyModel, ids: readonly number[]): Promise<boolean> {
-  const desk = access.desks.of(model)
-  if (access.user.isSuperuser && desk?.settings.can?.delete === undefined) return true
+  const modelAdmin = access.modelAdmins.of(model)
+  if (access.user.isSuperuser && modelAdmin?.settings.can?.delete === undefined) return true
   for (let i = 0; i < ids.length; i += 500) {
     const rows = (await model.where({ id: oneOf(ids.slice(i, i + 500)) } as never)) as unknown as AnyRow[]
-    for (const row of rows) if (!(await (desk === undefined ? can(access.user, "delete", model, row) : access.may(desk, "delete", row)))) return false
+    for (const row of rows) if (!(await (modelAdmin === undefined ? can(access.user, "delete", model, row) : access.may(modelAdmin, "delete", row)))) return false
   }
   return true
 }

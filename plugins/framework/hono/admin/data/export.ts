@@ -1,7 +1,7 @@
 import type { Ctx } from "../../app/env.ts"
 import type { Query } from "../../db/query.ts"
 import type { Access } from "../model/access.ts"
-import type { Desk } from "../model/model-admin.ts"
+import type { ModelAdmin } from "../model/model-admin.ts"
 import { Related } from "./related.ts"
 import type { AnyRow } from "../model/staff.ts"
 import { exportValue } from "./values.ts"
@@ -12,8 +12,8 @@ export type ExportFormat = "csv" | "json"
 const BATCH = 500
 
 /** Rows as a download that is written while it is read. What may not be seen, rows or fields, is not in it. */
-export function answerExport(c: Ctx, access: Access, o: { desk: Desk; query: Query<any>; format: ExportFormat }): Response {
-  const parts = (o.format === "csv" ? csv : json)(batches(access, o.desk, o.query))
+export function answerExport(c: Ctx, access: Access, o: { modelAdmin: ModelAdmin; query: Query<any>; format: ExportFormat }): Response {
+  const parts = (o.format === "csv" ? csv : json)(batches(access, o.modelAdmin, o.query))
   const encoder = new TextEncoder()
   const { app } = c.var
   const body = new ReadableStream<Uint8Array>({
@@ -29,27 +29,27 @@ export function answerExport(c: Ctx, access: Access, o: { desk: Desk; query: Que
   const day = new Date().toISOString().slice(0, 10)
   return c.body(body, 200, {
     "Content-Type": o.format === "csv" ? "text/csv; charset=utf-8" : "application/json; charset=utf-8",
-    "Content-Disposition": `attachment; filename="${o.desk.name}-${day}.${o.format}"`,
+    "Content-Disposition": `attachment; filename="${o.modelAdmin.name}-${day}.${o.format}"`,
     "Cache-Control": "private, no-store",
   })
 }
 
 interface Batch {
-  readonly desk: Desk
+  readonly modelAdmin: ModelAdmin
   readonly keys: readonly string[]
   readonly rows: readonly { readonly row: AnyRow; readonly hidden: ReadonlySet<string> }[]
   readonly related: Related
 }
 
-async function* batches(access: Access, desk: Desk, query: Query<any>): AsyncGenerator<Batch> {
-  const levels = await access.levels(desk)
-  const keys = desk.keys.filter(key => levels.get(key) !== "none")
+async function* batches(access: Access, modelAdmin: ModelAdmin, query: Query<any>): AsyncGenerator<Batch> {
+  const levels = await access.levels(modelAdmin)
+  const keys = modelAdmin.keys.filter(key => levels.get(key) !== "none")
   const make = async (rows: readonly AnyRow[]): Promise<Batch> => {
     const seen: AnyRow[] = []
-    for (const row of await access.visible(desk.model, rows)) if (await access.may(desk, "export", row)) seen.push(row)
-    const related = await new Related(access, desk).load(seen, keys)
-    const hiddenIn = async (row: AnyRow) => (desk.settings.field === undefined ? [] : [...(await access.levels(desk, row))].filter(([, level]) => level === "none").map(([key]) => key))
-    return { desk, keys, related, rows: await Promise.all(seen.map(async row => ({ row, hidden: new Set(await hiddenIn(row)) }))) }
+    for (const row of await access.visible(modelAdmin.model, rows)) if (await access.may(modelAdmin, "export", row)) seen.push(row)
+    const related = await new Related(access, modelAdmin).load(seen, keys)
+    const hiddenIn = async (row: AnyRow) => (modelAdmin.settings.field === undefined ? [] : [...(await access.levels(modelAdmin, row))].filter(([, level]) => level === "none").map(([key]) => key))
+    return { modelAdmin, keys, related, rows: await Promise.all(seen.map(async row => ({ row, hidden: new Set(await hiddenIn(row)) }))) }
   }
   let rows: AnyRow[] = []
   let any = false
@@ -67,13 +67,13 @@ async function* batches(access: Access, desk: Desk, query: Query<any>): AsyncGen
 /** RFC 4180. A reference has two columns: its id and its name. The byte order mark makes spreadsheets read UTF-8. */
 async function* csv(all: AsyncGenerator<Batch>): AsyncGenerator<string, undefined> {
   let head = true
-  for await (const { desk, keys, rows, related } of all) {
+  for await (const { modelAdmin, keys, rows, related } of all) {
     const lines: string[] = []
-    if (head) lines.push(`\uFEFF${["id", ...keys.flatMap(key => (desk.field(key).kind === "reference" ? [desk.rowKey(key), key] : [key]))].join(",")}`)
+    if (head) lines.push(`\uFEFF${["id", ...keys.flatMap(key => (modelAdmin.field(key).kind === "reference" ? [modelAdmin.rowKey(key), key] : [key]))].join(",")}`)
     head = false
     for (const { row, hidden } of rows) {
       const cells = keys.flatMap(key => {
-        const field = desk.field(key)
+        const field = modelAdmin.field(key)
         const closed = hidden.has(key)
         if (field.kind === "many") return [closed ? "" : textCell(related.of(key, row).map(link => link.title).join(", "))]
         if (field.kind === "reference") {
@@ -103,10 +103,10 @@ export function textCell(text: string): string {
 async function* json(all: AsyncGenerator<Batch>): AsyncGenerator<string, undefined> {
   let first = true
   yield "[\n"
-  for await (const { desk, keys, rows, related } of all) {
+  for await (const { modelAdmin, keys, rows, related } of all) {
     const items = rows.map(({ row, hidden }) => {
       const pairs = keys.filter(key => !hidden.has(key)).map(key => {
-        const field = desk.field(key)
+        const field = modelAdmin.field(key)
         const links = () => related.of(key, row).map(({ id, title }) => ({ id, title }))
         return [key, field.kind === "many" ? links() : field.kind === "reference" ? (links()[0] ?? null) : exportValue(field, row[key])]
       })

@@ -1,6 +1,6 @@
 /** Filters of a list: what `f.<key>=<value>` in its URL means, as a condition. Values that mean nothing are dropped. */
 import { allOf, gte, lt, lte, ne } from "../../db/compare.ts"
-import type { Desk } from "../model/model-admin.ts"
+import type { ModelAdmin } from "../model/model-admin.ts"
 import { addDays, dayRange, startOf, today } from "./datetimes.ts"
 
 /** "Nothing there" and "something there" of a field that may be empty. */
@@ -16,19 +16,19 @@ export const RANGES: readonly (readonly [value: string, label: string])[] = [
   ["future", "In the future"],
 ]
 
-/** As `where` takes it; keys are made of the desk's own fields, never of the URL. */
+/** As `where` takes it; keys are made of the model's own fields, never of the URL. */
 export type Condition = Record<string, any>
 
 /** The condition of one filter with its values, any of which may hold; undefined when none of them means anything. */
-export function condition(desk: Desk, key: string, o: { values: readonly string[]; zone: string }): Condition | undefined {
-  const parts = o.values.slice(0, 50).flatMap(value => one(desk, key, { value, zone: o.zone }) ?? [])
+export function condition(modelAdmin: ModelAdmin, key: string, o: { values: readonly string[]; zone: string }): Condition | undefined {
+  const parts = o.values.slice(0, 50).flatMap(value => one(modelAdmin, key, { value, zone: o.zone }) ?? [])
   if (parts.length === 0) return undefined
   return parts.length === 1 ? parts[0] : { or: parts }
 }
 
-function one(desk: Desk, key: string, { value, zone }: { value: string; zone: string }): Condition | undefined {
-  const field = desk.field(key)
-  const at = desk.rowKey(key)
+function one(modelAdmin: ModelAdmin, key: string, { value, zone }: { value: string; zone: string }): Condition | undefined {
+  const field = modelAdmin.field(key)
+  const at = modelAdmin.rowKey(key)
   const optional = field.options.optional === true
   if (field.kind !== "many" && value === EMPTY) return optional ? { [at]: null } : undefined
   if (field.kind !== "many" && value === FILLED) return optional ? { [at]: ne(null) } : undefined
@@ -44,7 +44,7 @@ function one(desk: Desk, key: string, { value, zone }: { value: string; zone: st
     }
     case "date":
     case "datetime":
-      return dates(at, value, { zone, moment: field.kind === "datetime" })
+      return dates(at, value, { zone, isDatetime: field.kind === "datetime" })
     case "integer":
     case "number":
     case "decimal":
@@ -60,7 +60,7 @@ export function toId(text: string | undefined): number | undefined {
 }
 
 /** "today", "7d", "2026-11", or "2026-11-01..2026-11-23" with both days included. */
-function dates(at: string, value: string, o: { zone: string; moment: boolean }): Condition | undefined {
+function dates(at: string, value: string, o: { zone: string; isDatetime: boolean }): Condition | undefined {
   const now = today(o.zone)
   const range = (): { from?: string; to?: string } | undefined => {
     switch (value) {
@@ -85,7 +85,7 @@ function dates(at: string, value: string, o: { zone: string; moment: boolean }):
   }
   const found = range()
   if (found === undefined) return undefined
-  const end = (day: string) => (o.moment ? startOf(day, o.zone) : day)
+  const end = (day: string) => (o.isDatetime ? startOf(day, o.zone) : day)
   return { [at]: allOf(...(found.from === undefined ? [] : [gte(end(found.from))]), ...(found.to === undefined ? [] : [lt(end(found.to))])) }
 }
 
@@ -101,6 +101,6 @@ function numbers(at: string, value: string, decimal: boolean): Condition | undef
 }
 
 /** The condition of the drill-down ("2026-11"). */
-export function drill(desk: Desk, key: string, o: { part: string; zone: string }): Condition | undefined {
-  return dates(desk.rowKey(key), o.part, { zone: o.zone, moment: desk.field(key).kind === "datetime" })
+export function drill(modelAdmin: ModelAdmin, key: string, o: { part: string; zone: string }): Condition | undefined {
+  return dates(modelAdmin.rowKey(key), o.part, { zone: o.zone, isDatetime: modelAdmin.field(key).kind === "datetime" })
 }

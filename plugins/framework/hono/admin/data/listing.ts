@@ -2,7 +2,7 @@ import { contains } from "../../db/compare.ts"
 import type { Page } from "../../db/page.ts"
 import type { Query } from "../../db/query.ts"
 import type { Access } from "../model/access.ts"
-import type { Desk } from "../model/model-admin.ts"
+import type { ModelAdmin } from "../model/model-admin.ts"
 import { type Condition, condition, drill, toId } from "./filters.ts"
 import { dayRange } from "./datetimes.ts"
 import type { Level } from "../model/settings.ts"
@@ -10,7 +10,7 @@ import type { Level } from "../model/settings.ts"
 /** What a list shows: the whole of its URL's query, cleaned. */
 export interface ListState {
   readonly q: string
-  /** Keys of the row, "-" for descending; empty: the desk's own order. */
+  /** Keys of the row, "-" for descending; empty: the model's own order. */
   readonly sort: readonly string[]
   readonly filters: ReadonlyMap<string, readonly string[]>
   /** Part of the drill-down: "2026", "2026-11", "2026-11-23". */
@@ -29,41 +29,41 @@ const MOST_VALUES = 50
  * Reads a list's state. What the person may not see, fields or related rows, does not filter or sort either: it could be
  * found by trying.
  */
-export async function readState(access: Access, desk: Desk, o: { params: URLSearchParams; zone: string }): Promise<ListState> {
+export async function readState(access: Access, modelAdmin: ModelAdmin, o: { params: URLSearchParams; zone: string }): Promise<ListState> {
   const { params, zone } = o
-  const levels = await access.levels(desk)
+  const levels = await access.levels(modelAdmin)
   const sees = (key: string) => levels.get(key) !== "none"
   const filters = new Map<string, string[]>()
-  for (const key of desk.keys) {
-    if (!desk.filters.includes(key) || !sees(key)) continue
-    const values = [...new Set(params.getAll(`f.${key}`))].slice(0, MOST_VALUES).filter(value => value !== "" && condition(desk, key, { values: [value], zone }) !== undefined)
-    const { kind } = desk.field(key)
-    const links = kind === "reference" || kind === "many" ? await access.links(desk.targetOf(key), values.map(Number)) : undefined
+  for (const key of modelAdmin.keys) {
+    if (!modelAdmin.filters.includes(key) || !sees(key)) continue
+    const values = [...new Set(params.getAll(`f.${key}`))].slice(0, MOST_VALUES).filter(value => value !== "" && condition(modelAdmin, key, { values: [value], zone }) !== undefined)
+    const { kind } = modelAdmin.field(key)
+    const links = kind === "reference" || kind === "many" ? await access.relatedRows(modelAdmin.targetOf(key), values.map(Number)) : undefined
     const known = values.filter(value => links === undefined || toId(value) === undefined || links.has(Number(value)))
     if (known.length > 0) filters.set(key, known)
   }
   const date = params.get("date") ?? undefined
   return {
     q: (params.get("q") ?? "").replaceAll("\0", "").trim().slice(0, 200),
-    sort: readSort(desk, params.get("sort") ?? "", levels),
+    sort: readSort(modelAdmin, params.get("sort") ?? "", levels),
     filters,
-    date: desk.dates !== undefined && sees(desk.dates) && date !== undefined && dayRange(date) !== undefined ? date : undefined,
+    date: modelAdmin.dates !== undefined && sees(modelAdmin.dates) && date !== undefined && dayRange(date) !== undefined ? date : undefined,
     after: params.get("after") ?? undefined,
     before: params.get("before") ?? undefined,
     everywhere: params.get("everywhere") === "1",
   }
 }
 
-function readSort(desk: Desk, text: string, levels: ReadonlyMap<string, Level>): string[] {
-  const allowed = sortKeys(desk, levels)
+function readSort(modelAdmin: ModelAdmin, text: string, levels: ReadonlyMap<string, Level>): string[] {
+  const allowed = sortKeys(modelAdmin, levels)
   const found = text.split(",").filter(key => allowed.has(key.replace(/^-/, "")))
   const names = new Set<string>()
   return found.filter(key => !names.has(key.replace(/^-/, "")) && names.add(key.replace(/^-/, ""))).slice(0, MOST_SORT_KEYS)
 }
 
 /** Keys of the row that this person may sort by: those of columns that are shown. */
-export function sortKeys(desk: Desk, levels: ReadonlyMap<string, Level>): ReadonlySet<string> {
-  const shown = desk.columns.filter(column => column.field === undefined || levels.get(column.key) !== "none")
+export function sortKeys(modelAdmin: ModelAdmin, levels: ReadonlyMap<string, Level>): ReadonlySet<string> {
+  const shown = modelAdmin.columns.filter(column => column.field === undefined || levels.get(column.key) !== "none")
   return new Set([...shown.flatMap(column => column.sort ?? []), "id"])
 }
 
@@ -106,55 +106,55 @@ export const LARGE = 100_000
  * The rows that a state asks for, as far as they exist for this person, in order. In a large table what is typed is
  * first taken as the whole of an id, slug or e-mail address, which an index answers at once; `exact` says that it was one.
  */
-export async function listQuery(access: Access, desk: Desk, ask: ListAsk): Promise<{ query: Query<any>; exact: boolean; size: number }> {
+export async function listQuery(access: Access, modelAdmin: ModelAdmin, ask: ListAsk): Promise<{ query: Query<any>; exact: boolean; size: number }> {
   const { state } = ask
-  const levels = await access.levels(desk)
-  const size = (await desk.model.all.estimate()) ?? Number.POSITIVE_INFINITY
-  const narrowed = narrow(access, desk, { ...ask, levels })
+  const levels = await access.levels(modelAdmin)
+  const size = (await modelAdmin.model.all.estimate()) ?? Number.POSITIVE_INFINITY
+  const narrowed = narrow(access, modelAdmin, { ...ask, levels })
   if (state.q !== "" && !state.everywhere && size > LARGE) {
-    const called = calledExactly(desk, state.q, levels)
+    const called = calledExactly(modelAdmin, state.q, levels)
     const query = called === undefined ? undefined : narrowed.where(called)
     if (query !== undefined && (await query.exists())) return { query, exact: true, size }
   }
   let query = narrowed
-  for (const word of state.q.split(/\s+/).filter(Boolean).slice(0, 8)) query = query.where(searchFor(desk, word, { levels, whole: state.q }))
+  for (const word of state.q.split(/\s+/).filter(Boolean).slice(0, 8)) query = query.where(searchFor(modelAdmin, word, { levels, whole: state.q }))
   return { query, exact: false, size }
 }
 
-function narrow(access: Access, desk: Desk, { state, zone, levels }: ListAsk & { levels: ReadonlyMap<string, Level> }): Query<any> {
-  let query = access.rows(desk.model)
+function narrow(access: Access, modelAdmin: ModelAdmin, { state, zone, levels }: ListAsk & { levels: ReadonlyMap<string, Level> }): Query<any> {
+  let query = access.rows(modelAdmin.model)
   for (const [key, values] of state.filters) {
-    const where = condition(desk, key, { values, zone })
+    const where = condition(modelAdmin, key, { values, zone })
     if (where !== undefined) query = query.where(where)
   }
-  const date = state.date === undefined || desk.dates === undefined ? undefined : drill(desk, desk.dates, { part: state.date, zone })
+  const date = state.date === undefined || modelAdmin.dates === undefined ? undefined : drill(modelAdmin, modelAdmin.dates, { part: state.date, zone })
   if (date !== undefined) query = query.where(date)
-  return query.order(...(orderOf(desk, state, levels) as never[]))
+  return query.order(...(orderOf(modelAdmin, state, levels) as never[]))
 }
 
 /** A list is not sorted by what may not be seen: its order, and the places in its links, would tell. */
-export function orderOf(desk: Desk, state: ListState, levels: ReadonlyMap<string, Level>): readonly string[] {
+export function orderOf(modelAdmin: ModelAdmin, state: ListState, levels: ReadonlyMap<string, Level>): readonly string[] {
   if (state.sort.length > 0) return state.sort
-  const hidden = new Set(desk.keys.filter(key => levels.get(key) === "none").map(key => desk.rowKey(key)))
-  const order = desk.order.filter(key => !hidden.has(key.replace(/^-/, "")))
+  const hidden = new Set(modelAdmin.keys.filter(key => levels.get(key) === "none").map(key => modelAdmin.rowKey(key)))
+  const order = modelAdmin.order.filter(key => !hidden.has(key.replace(/^-/, "")))
   return order.length > 0 ? order : ["-id"]
 }
 
-function calledExactly(desk: Desk, text: string, levels: ReadonlyMap<string, Level>): Condition | undefined {
+function calledExactly(modelAdmin: ModelAdmin, text: string, levels: ReadonlyMap<string, Level>): Condition | undefined {
   const id = toId(text)
   const any: Condition[] = id === undefined ? [] : [{ id }]
-  for (const { key } of desk.search) {
-    const { kind, options } = desk.field(key)
+  for (const { key } of modelAdmin.search) {
+    const { kind, options } = modelAdmin.field(key)
     if (levels.get(key) !== "none" && options.unique === true && (kind !== "uuid" || UUID.test(text)) && kind !== "date") any.push({ [key]: text })
   }
   return any.length === 0 ? undefined : { or: any }
 }
 
 /** Rows in which a word is in any of the search fields that the person may see; a number is also tried as the id. */
-function searchFor(desk: Desk, word: string, o: { levels: ReadonlyMap<string, Level>; whole: string }): Condition {
-  const fields = desk.search.filter(({ key }) => o.levels.get(key) !== "none")
+function searchFor(modelAdmin: ModelAdmin, word: string, o: { levels: ReadonlyMap<string, Level>; whole: string }): Condition {
+  const fields = modelAdmin.search.filter(({ key }) => o.levels.get(key) !== "none")
   const any: Condition[] = fields.flatMap(({ key, exact }): Condition[] => {
-    const { kind } = desk.field(key)
+    const { kind } = modelAdmin.field(key)
     if (!exact && kind !== "uuid" && kind !== "date") return [{ [key]: contains(word) }]
     // The databases take only well-formed ones.
     if (kind === "uuid" && !UUID.test(word)) return []

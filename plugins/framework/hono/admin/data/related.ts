@@ -1,38 +1,38 @@
 import type { AnyModel } from "../../db/model.ts"
 import { database } from "../../db/database.ts"
 import { inArray } from "drizzle-orm"
-import type { Access, Link } from "../model/access.ts"
-import type { Desk } from "../model/model-admin.ts"
+import type { Access, RelatedRow } from "../model/access.ts"
+import type { ModelAdmin } from "../model/model-admin.ts"
 import type { AnyRow } from "../model/staff.ts"
 
 /** The rows that rows refer to, by field: names for lists, exports and history. */
 export class Related {
-  readonly #links = new Map<string, ReadonlyMap<number, Link>>()
+  readonly #links = new Map<string, ReadonlyMap<number, RelatedRow>>()
   /** Of `many` fields: ids by id of the row. */
   readonly #lists = new Map<string, ReadonlyMap<number, readonly number[]>>()
 
   constructor(
     readonly access: Access,
-    readonly desk: Desk,
+    readonly modelAdmin: ModelAdmin,
   ) {}
 
   /** Loads what these fields of these rows lead to: one query a relation (two for `many`) however many rows. */
   async load(rows: readonly AnyRow[], keys: readonly string[]): Promise<this> {
     for (const key of keys) {
-      const { kind } = this.desk.field(key)
-      if (kind === "reference") this.#links.set(key, await this.access.links(this.desk.targetOf(key), rows.map(row => row[this.desk.rowKey(key)])))
+      const { kind } = this.modelAdmin.field(key)
+      if (kind === "reference") this.#links.set(key, await this.access.relatedRows(this.modelAdmin.targetOf(key), rows.map(row => row[this.modelAdmin.rowKey(key)])))
       if (kind !== "many") continue
-      const lists = await pairs(this.desk.model, key, rows.map(row => row.id))
+      const lists = await pairs(this.modelAdmin.model, key, rows.map(row => row.id))
       this.#lists.set(key, lists)
-      this.#links.set(key, await this.access.links(this.desk.targetOf(key), [...lists.values()].flat()))
+      this.#links.set(key, await this.access.relatedRows(this.modelAdmin.targetOf(key), [...lists.values()].flat()))
     }
     return this
   }
 
   /** What a reference or `many` field of a row leads to; rows that may not be seen are not among it. */
-  of(key: string, row: AnyRow): Link[] {
-    const field = this.desk.field(key)
-    const ids = field.kind === "many" ? (this.#lists.get(key)?.get(row.id) ?? []) : [row[this.desk.rowKey(key)] as number]
+  of(key: string, row: AnyRow): RelatedRow[] {
+    const field = this.modelAdmin.field(key)
+    const ids = field.kind === "many" ? (this.#lists.get(key)?.get(row.id) ?? []) : [row[this.modelAdmin.rowKey(key)] as number]
     return ids.flatMap(id => this.#links.get(key)?.get(id) ?? [])
   }
 }

@@ -1,8 +1,8 @@
 import type { Fields, Patch, Row } from "../../db/model.ts"
 import type { Query } from "../../db/query.ts"
 import { transaction } from "../../db/database.ts"
-import type { Access, DeskAction } from "../model/access.ts"
-import type { Desk } from "../model/model-admin.ts"
+import type { Access, AdminOperation } from "../model/access.ts"
+import type { ModelAdmin } from "../model/model-admin.ts"
 import { difference, record } from "../history/change.ts"
 import type { AnyRow } from "../model/staff.ts"
 
@@ -16,8 +16,8 @@ export class Selection<F extends Fields = Fields> {
 
   constructor(
     readonly access: Access,
-    readonly desk: Desk,
-    private readonly o: { query: Query<any>; needs: DeskAction; name: string },
+    readonly modelAdmin: ModelAdmin,
+    private readonly o: { query: Query<any>; needs: AdminOperation; name: string },
   ) {}
 
   /** How many, counting no further than `most`; rows that a rule forbids are among them. */
@@ -28,7 +28,7 @@ export class Selection<F extends Fields = Fields> {
   /** The rows that this person may do it to, one after the other, in constant memory. */
   async *[Symbol.asyncIterator](): AsyncGenerator<Row<F>> {
     for await (const row of this.o.query.order("id").each(BATCH) as AsyncGenerator<AnyRow>) {
-      if (await this.access.may(this.desk, this.o.needs, row)) yield row as unknown as Row<F>
+      if (await this.access.may(this.modelAdmin, this.o.needs, row)) yield row as unknown as Row<F>
       else this.refused++
     }
   }
@@ -47,7 +47,7 @@ export class Selection<F extends Fields = Fields> {
   update(patch: Patch<F> | ((row: Row<F>) => Patch<F>)): Promise<number> {
     return this.each(async row => {
       const change = typeof patch === "function" ? patch(row) : patch
-      return (await this.desk.model.update(row as AnyRow, change as never)) as unknown as Row<F>
+      return (await this.modelAdmin.model.update(row as AnyRow, change as never)) as unknown as Row<F>
     })
   }
 
@@ -62,10 +62,10 @@ export class Selection<F extends Fields = Fields> {
         const notes: Parameters<typeof record>[1][number][] = []
         for (const row of rows) {
           const after = await f(row)
-          const changes = after === undefined ? [] : difference(this.desk, row as AnyRow, after as AnyRow)
-          notes.push({ row: row as AnyRow, title: await this.access.title(this.desk.model, row as AnyRow), changes })
+          const changes = after === undefined ? [] : difference(this.modelAdmin, row as AnyRow, after as AnyRow)
+          notes.push({ row: row as AnyRow, title: await this.access.title(this.modelAdmin.model, row as AnyRow), changes })
         }
-        await record({ user: this.access.user, desk: this.desk, kind: "action", note: this.o.name }, notes)
+        await record({ user: this.access.user, modelAdmin: this.modelAdmin, kind: "action", note: this.o.name }, notes)
       })
       done += rows.length
     }

@@ -1,6 +1,6 @@
 /** A field's value as plain text: for exports, history and deletion pages. */
 import type { Field } from "../../db/field.ts"
-import { showDay, showMoment } from "./datetimes.ts"
+import { showDay, showDatetime } from "./datetimes.ts"
 
 /** As people read it. */
 export function showValue(field: Field, value: unknown, zone: string): string {
@@ -12,7 +12,7 @@ export function showValue(field: Field, value: unknown, zone: string): string {
       return choiceLabel(field, value)
     case "datetime": {
       const date = value instanceof Date ? value : new Date(String(value))
-      return Number.isNaN(date.getTime()) ? "" : showMoment(date, zone)
+      return Number.isNaN(date.getTime()) ? "" : showDatetime(date, zone)
     }
     case "date":
       return showDay(String(value))

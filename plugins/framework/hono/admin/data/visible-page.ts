@@ -1,7 +1,7 @@
 import { type Page, sortKeys, toCursor } from "../../db/page.ts"
 import type { Query } from "../../db/query.ts"
 import type { Access } from "../model/access.ts"
-import type { Desk } from "../model/model-admin.ts"
+import type { ModelAdmin } from "../model/model-admin.ts"
 import type { ListState } from "./listing.ts"
 import type { AnyRow } from "../model/staff.ts"
 
@@ -12,10 +12,10 @@ const MOST_READ = 20
  * A page of rows that the person may see. Where that is decided row by row, more is read until the page is full, and the
  * cursors are made from visible rows only: they hold the values that a row is sorted by.
  */
-export async function visiblePage(access: Access, desk: Desk, o: { query: Query<any>; state: ListState; order: readonly string[] }): Promise<Page<AnyRow>> {
+export async function visiblePage(access: Access, modelAdmin: ModelAdmin, o: { query: Query<any>; state: ListState; order: readonly string[] }): Promise<Page<AnyRow>> {
   const { query, state } = o
-  const size = desk.perPage
-  if (!(await access.byRow(desk.model))) {
+  const size = modelAdmin.perPage
+  if (!(await access.byRow(modelAdmin.model))) {
     const page = await query.page({ size, after: state.after, before: state.before })
     return { ...page, rows: page.rows as unknown as AnyRow[] }
   }
@@ -28,13 +28,13 @@ export async function visiblePage(access: Access, desk: Desk, o: { query: Query<
     const page = await query.page({ size, ...(back ? { before: at } : { after: at }) })
     // Back at the start the page is the first one, whole: nothing of it may come twice.
     const atStart = back && page.previous === undefined
-    const seen = await access.visible(desk.model, page.rows as unknown as AnyRow[])
+    const seen = await access.visible(modelAdmin.model, page.rows as unknown as AnyRow[])
     rows = back ? (atStart ? merged(seen, rows) : [...seen, ...rows]) : [...rows, ...seen]
     at = back ? page.previous : page.next
     more = at !== undefined
     began &&= !atStart
   }
-  const keys = sortKeys(desk.model, o.order)
+  const keys = sortKeys(modelAdmin.model, o.order)
   const full = rows.length > size
   const shown = back ? rows.slice(-size) : rows.slice(0, size)
   const cursor = (row: AnyRow | undefined) => (row === undefined ? undefined : toCursor(keys, row))

@@ -1,6 +1,6 @@
 import { choice, datetime, integer, json, text } from "../../db/fields.ts"
 import { model } from "../../db/model.ts"
-import type { Desk } from "../model/model-admin.ts"
+import type { ModelAdmin } from "../model/model-admin.ts"
 import type { AnyRow, Staff } from "../model/staff.ts"
 
 /** What was changed of one field: before and after as they are kept, references as ids. */
@@ -36,7 +36,7 @@ export type ChangeKind = ChangeRow["kind"]
 
 export interface Note {
   readonly user: Staff
-  readonly desk: Desk
+  readonly modelAdmin: ModelAdmin
   readonly kind: ChangeKind
   readonly note?: string
 }
@@ -47,7 +47,7 @@ export async function record(what: Note, rows: readonly { readonly row: AnyRow; 
     rows.map(({ row, title, changes = [] }) => ({
       userId: what.user.id,
       userName: (what.user.name || what.user.email).slice(0, 254),
-      model: what.desk.name,
+      model: what.modelAdmin.name,
       rowId: row.id,
       title: cut(title, 300),
       kind: what.kind,
@@ -61,9 +61,9 @@ export async function record(what: Note, rows: readonly { readonly row: AnyRow; 
 const LONGEST = 20_000
 
 /** What differs between two states of a row; `many` relations as sorted lists of ids. */
-export function difference(desk: Desk, before: AnyRow | undefined, after: AnyRow): FieldChange[] {
-  return desk.keys.flatMap(key => {
-    const at = desk.rowKey(key)
+export function difference(modelAdmin: ModelAdmin, before: AnyRow | undefined, after: AnyRow): FieldChange[] {
+  return modelAdmin.keys.flatMap(key => {
+    const at = modelAdmin.rowKey(key)
     const [from, to] = [keep(before?.[at]), keep(after[at])]
     if (after[at] === undefined || JSON.stringify(from) === JSON.stringify(to)) return []
     return [{ key, ...(before !== undefined && { from }), to }]

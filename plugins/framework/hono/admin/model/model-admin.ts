@@ -21,7 +21,7 @@ export interface ListColumn {
   readonly text?: ((row: AnyRow) => string) | undefined
 }
 
-export interface DeskInline {
+export interface ModelInline {
   readonly model: AnyModel
   /** The reference field of `model` that leads here. */
   readonly field: string
@@ -32,7 +32,7 @@ export interface DeskInline {
 }
 
 /** A model in the admin: its settings with every default filled in. Made once, when the app is made. */
-export class Desk {
+export class ModelAdmin {
   readonly name: string
   readonly columns: readonly ListColumn[]
   readonly filters: readonly string[]
@@ -41,7 +41,7 @@ export class Desk {
   readonly order: readonly string[]
   readonly perPage: number
   readonly fieldsets: readonly Fieldset<any>[]
-  readonly inlines: readonly DeskInline[]
+  readonly inlines: readonly ModelInline[]
   readonly actions: ReadonlyMap<string, Action<any>>
   readonly icon: IconName
 
@@ -149,7 +149,7 @@ export class Desk {
     })
   }
 
-  #inline(inline: Inline): DeskInline {
+  #inline(inline: Inline): ModelInline {
     const { model } = inline
     const here = Object.keys(model.fields).filter(key => model.fields[key].kind === "reference" && target(model, model.fields[key]) === this.model)
     const field = inline.field ?? here[0]

@@ -1,4 +1,4 @@
-/** What `admin({...})` takes. Everything is optional: what is not said is worked out from the models (desk.ts). */
+/** What `admin({...})` takes. Everything is optional: what is not said is worked out from the models (model-admin.ts). */
 import { type Awaitable, checkOptions, type Shape } from "edge"
 import type { Child } from "hono/jsx"
 import type { Ctx } from "../../app/env.ts"
@@ -22,7 +22,7 @@ export interface AdminSettings {
   readonly panels?: readonly Panel[]
   /** Pages of the app's own within the admin. */
   readonly pages?: readonly AdminPage[]
-  /** Time zone in which moments are shown and entered, "Europe/Warsaw"; default UTC. */
+  /** Time zone in which datetimes are shown and entered, "Europe/Warsaw"; default UTC. */
   readonly timeZone?: string
 }
 
@@ -68,7 +68,7 @@ export interface Inline {
 export type Level = "write" | "read" | "none"
 
 /** A decision that may depend on the person and the row; undefined leaves it to the permissions. */
-export type Rule<F extends Fields> = (user: Staff, row: Row<F> | undefined) => Awaitable<boolean | undefined>
+export type AccessRule<F extends Fields> = (user: Staff, row: Row<F> | undefined) => Awaitable<boolean | undefined>
 
 export interface ModelSettings<F extends Fields> {
   readonly list?: readonly Column<F>[]
@@ -89,7 +89,7 @@ export interface ModelSettings<F extends Fields> {
   /** Rows that exist for a user at all: in lists, forms, exports, choices, history. Goes before every permission. */
   rows?(query: Query<F>, user: Staff): Query<F>
   /** Permissions by row beside those of `can()`; false is final. */
-  readonly can?: { readonly [A in "view" | "add" | "change" | "delete" | "export"]?: Rule<F> }
+  readonly can?: { readonly [A in "view" | "add" | "change" | "delete" | "export"]?: AccessRule<F> }
   /** Permissions by field: what a user may do with it. */
   field?(key: Key<F>, user: Staff, row: Row<F> | undefined): Level | undefined
   /** "View on site"; default the model's `url`. */

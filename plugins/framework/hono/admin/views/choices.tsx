@@ -3,7 +3,7 @@ import { searchIn, searchKeys } from "../data/choosable.ts"
 import { readState, stateQuery, withFilter } from "../data/listing.ts"
 import { ChoicesPage } from "./pages/choices.tsx"
 import type { AnyRow } from "../model/staff.ts"
-import type { Visit } from "./request.tsx"
+import type { AdminRequest } from "./request.tsx"
 
 const MOST = 20
 
@@ -11,17 +11,17 @@ const MOST = 20
  * GET /admin/<model>/choices/<field>?find=: rows that a relation may lead to. As JSON for the script; as a page for the
  * filter of a list, where there is none. `<model>` is the one that has the field, so its permissions count too.
  */
-export async function choicesView(visit: Visit): Promise<Response> {
-  const { access, site, zone, c } = visit
+export async function choicesView(request: AdminRequest): Promise<Response> {
+  const { access, site, zone, c } = request
   const name = c.req.param("model") ?? ""
-  // A desk without pages of its own (an inline's) has choices all the same.
-  const desk = site.inner(name) ?? (await visit.desk())
-  if (!((await access.may(desk, "view")) || (await access.may(desk, "add")))) throw new NotFound("no such desk")
+  // A model without pages of its own (an inline's) has choices all the same.
+  const modelAdmin = site.inner(name) ?? (await request.modelAdmin())
+  if (!((await access.may(modelAdmin, "view")) || (await access.may(modelAdmin, "add")))) throw new NotFound("no such model")
   const key = c.req.param("field") ?? ""
-  const levels = await access.levels(desk)
-  const kind = key in desk.model.fields ? desk.field(key).kind : undefined
+  const levels = await access.levels(modelAdmin)
+  const kind = key in modelAdmin.model.fields ? modelAdmin.field(key).kind : undefined
   if ((kind !== "reference" && kind !== "many") || levels.get(key) === "none") throw new NotFound("no such relation")
-  const target = desk.targetOf(key)
+  const target = modelAdmin.targetOf(key)
   const find = (c.req.query("find") ?? "").slice(0, 200)
   const rows = (await searchIn(access.rows(target), find, await searchKeys(access, target)).limit(MOST + 1)) as unknown as AnyRow[]
   const seen = await access.visible(target, rows.slice(0, MOST))
@@ -29,8 +29,8 @@ export async function choicesView(visit: Visit): Promise<Response> {
   const more = rows.length > MOST
   c.header("Cache-Control", "private, no-store")
   if ((c.req.header("accept") ?? "").includes("application/json")) return c.json({ choices, more })
-  const state = await readState(access, desk, { params: new URL(c.req.url).searchParams, zone })
-  const options = choices.map(({ id, title }) => ({ title, href: site.to(desk) + stateQuery(state, { filters: withFilter(state, key, [...(state.filters.get(key) ?? []), String(id)]) }) }))
-  const facts = { title: `${desk.labelOf(key)}: ${desk.labelPlural.toLowerCase()}`, crumbs: [{ label: "Dashboard", href: site.path }, { label: desk.labelPlural, href: site.to(desk) + stateQuery(state) }, { label: desk.labelOf(key) }], at: desk.name }
-  return visit.page(facts, ChoicesPage({ visit, desk, field: key, state, find, options, more }))
+  const state = await readState(access, modelAdmin, { params: new URL(c.req.url).searchParams, zone })
+  const options = choices.map(({ id, title }) => ({ title, href: site.to(modelAdmin) + stateQuery(state, { filters: withFilter(state, key, [...(state.filters.get(key) ?? []), String(id)]) }) }))
+  const facts = { title: `${modelAdmin.labelOf(key)}: ${modelAdmin.labelPlural.toLowerCase()}`, crumbs: [{ label: "Dashboard", href: site.path }, { label: modelAdmin.labelPlural, href: site.to(modelAdmin) + stateQuery(state) }, { label: modelAdmin.labelOf(key) }], at: modelAdmin.name }
+  return request.page(facts, ChoicesPage({ request, modelAdmin, field: key, state, find, options, more }))
 }

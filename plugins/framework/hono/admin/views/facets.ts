@@ -1,12 +1,12 @@
 import { ne } from "../../db/compare.ts"
 import type { Query } from "../../db/query.ts"
-import type { Desk } from "../model/model-admin.ts"
+import type { ModelAdmin } from "../model/model-admin.ts"
 import { condition, drill as drillTo, EMPTY, FILLED, RANGES } from "../data/filters.ts"
 import { type ListState, stateQuery, withFilter } from "../data/listing.ts"
 import { dayRange, showRange } from "../data/datetimes.ts"
 import type { Level } from "../model/settings.ts"
 import type { AnyRow } from "../model/staff.ts"
-import type { Visit } from "./request.tsx"
+import type { AdminRequest } from "./request.tsx"
 
 export interface FacetOption {
   readonly value: string
@@ -37,32 +37,32 @@ const COUNT_UP_TO = 1000
 const SMALL = 20_000
 
 /** The filters of a list with their options. `size` is about how many rows the table has. */
-export async function facetsOf(visit: Visit, desk: Desk, o: { state: ListState; levels: ReadonlyMap<string, Level>; size: number }): Promise<Facet[]> {
-  const keys = desk.filters.filter(key => o.levels.get(key) !== "none")
-  return Promise.all(keys.map(key => facetOf(visit, desk, { ...o, key })))
+export async function facetsOf(request: AdminRequest, modelAdmin: ModelAdmin, o: { state: ListState; levels: ReadonlyMap<string, Level>; size: number }): Promise<Facet[]> {
+  const keys = modelAdmin.filters.filter(key => o.levels.get(key) !== "none")
+  return Promise.all(keys.map(key => facetOf(request, modelAdmin, { ...o, key })))
 }
 
-async function facetOf(visit: Visit, desk: Desk, o: { key: string; state: ListState; size: number }): Promise<Facet> {
+async function facetOf(request: AdminRequest, modelAdmin: ModelAdmin, o: { key: string; state: ListState; size: number }): Promise<Facet> {
   const { key, state } = o
-  const field = desk.field(key)
+  const field = modelAdmin.field(key)
   const values = state.filters.get(key) ?? []
   const isRelation = field.kind === "reference" || field.kind === "many"
-  const { choices, all } = isRelation ? await relationChoices(visit, desk, o) : { choices: fixedChoices(desk, key), all: true }
-  const countable = !(await visit.access.byRow(desk.model)) && (o.size <= SMALL || (desk.isIndexed(key) && field.kind !== "many"))
+  const { choices, all } = isRelation ? await relationChoices(request, modelAdmin, o) : { choices: fixedChoices(modelAdmin, key), all: true }
+  const countable = !(await request.access.byRow(modelAdmin.model)) && (o.size <= SMALL || (modelAdmin.isIndexed(key) && field.kind !== "many"))
   const one = field.kind === "boolean" || field.kind === "date" || field.kind === "datetime"
   const options = choices.map(async ([value, label]): Promise<FacetOption> => {
     const active = values.includes(value)
     const next = active ? values.filter(other => other !== value) : one ? [value] : [...values, value]
-    return { value, label, active, href: stateQuery(state, { filters: withFilter(state, key, next) }), count: countable ? await countOf(visit.access.rows(desk.model), desk, { key, value, zone: visit.zone }) : undefined }
+    return { value, label, active, href: stateQuery(state, { filters: withFilter(state, key, next) }), count: countable ? await countOf(request.access.rows(modelAdmin.model), modelAdmin, { key, value, zone: request.zone }) : undefined }
   })
   const made = await Promise.all(options)
   const chosen = values.map(value => made.find(option => option.value === value)?.label ?? value.replace("..", " – "))
   const typed = !all ? "relation" : ["integer", "number", "decimal"].includes(field.kind) ? "range" : undefined
-  return { key, label: desk.labelOf(key), options: made, typed, chosen, clear: stateQuery(state, { filters: withFilter(state, key, []) }) }
+  return { key, label: modelAdmin.labelOf(key), options: made, typed, chosen, clear: stateQuery(state, { filters: withFilter(state, key, []) }) }
 }
 
-function fixedChoices(desk: Desk, key: string): (readonly [string, string])[] {
-  const field = desk.field(key)
+function fixedChoices(modelAdmin: ModelAdmin, key: string): (readonly [string, string])[] {
+  const field = modelAdmin.field(key)
   const empty: (readonly [string, string])[] = field.options.optional === true ? [[EMPTY, "Empty"]] : []
   switch (field.kind) {
     case "boolean":
@@ -78,18 +78,18 @@ function fixedChoices(desk: Desk, key: string): (readonly [string, string])[] {
 }
 
 /** The rows a relation may lead to, when they are few; else those that are chosen already. */
-async function relationChoices(visit: Visit, desk: Desk, { key, state }: { key: string; state: ListState }): Promise<{ choices: (readonly [string, string])[]; all: boolean }> {
-  const target = desk.targetOf(key)
-  const rows = await visit.access.rows(target).limit(MOST_OPTIONS + 1)
+async function relationChoices(request: AdminRequest, modelAdmin: ModelAdmin, { key, state }: { key: string; state: ListState }): Promise<{ choices: (readonly [string, string])[]; all: boolean }> {
+  const target = modelAdmin.targetOf(key)
+  const rows = await request.access.rows(target).limit(MOST_OPTIONS + 1)
   const all = rows.length <= MOST_OPTIONS
   const ids = all ? rows.map(row => row.id as number) : (state.filters.get(key) ?? []).map(Number)
-  const links = await visit.access.links(target, ids)
-  const empty: (readonly [string, string])[] = desk.field(key).options.optional === true ? [[EMPTY, "Empty"]] : []
+  const links = await request.access.relatedRows(target, ids)
+  const empty: (readonly [string, string])[] = modelAdmin.field(key).options.optional === true ? [[EMPTY, "Empty"]] : []
   return { choices: [...[...links.values()].map(link => [String(link.id), link.title] as const), ...empty], all }
 }
 
-async function countOf(query: Query<any>, desk: Desk, o: { key: string; value: string; zone: string }): Promise<string | undefined> {
-  const where = condition(desk, o.key, { values: [o.value], zone: o.zone })
+async function countOf(query: Query<any>, modelAdmin: ModelAdmin, o: { key: string; value: string; zone: string }): Promise<string | undefined> {
+  const where = condition(modelAdmin, o.key, { values: [o.value], zone: o.zone })
   if (where === undefined) return undefined
   const count = await query.where(where).countUpTo(COUNT_UP_TO + 1)
   return count > COUNT_UP_TO ? `${COUNT_UP_TO.toLocaleString("en-GB")}+` : String(count)
@@ -106,22 +106,22 @@ export interface Drill {
 const MOST_YEARS = 30
 
 /** At most 31 look-ups by index, however many rows: other filters and the search do not narrow what is offered. */
-export async function drillOf(visit: Visit, desk: Desk, o: { state: ListState; levels: ReadonlyMap<string, Level> }): Promise<Drill | undefined> {
-  const key = desk.dates
+export async function drillOf(request: AdminRequest, modelAdmin: ModelAdmin, o: { state: ListState; levels: ReadonlyMap<string, Level> }): Promise<Drill | undefined> {
+  const key = modelAdmin.dates
   if (key === undefined || o.levels.get(key) === "none") return undefined
   const { state } = o
-  const query = visit.access.rows(desk.model)
+  const query = request.access.rows(modelAdmin.model)
   const part = state.date
   const href = (date: string | undefined) => stateQuery(state, { date })
   const parts = part?.split("-") ?? []
   const up = [{ label: "All", href: href(undefined) }, ...parts.slice(0, -1).map((_, i) => ({ label: shortLabel(parts.slice(0, i + 1).join("-")), href: href(parts.slice(0, i + 1).join("-")) }))]
-  const candidates = part === undefined ? await years(visit, desk, { key, query }) : parts.length === 1 ? months(part) : parts.length === 2 ? days(part) : []
+  const candidates = part === undefined ? await years(request, modelAdmin, { key, query }) : parts.length === 1 ? months(part) : parts.length === 2 ? days(part) : []
   // Sorted by the date itself: else Postgres takes rows of a year to lie everywhere, and reads the table to find one.
-  const has = async (part: string) => (await query.where(drillTo(desk, key, { part, zone: visit.zone })!).order(desk.rowKey(key) as never).limit(1).pluck("id")).length > 0
+  const has = async (part: string) => (await query.where(drillTo(modelAdmin, key, { part, zone: request.zone })!).order(modelAdmin.rowKey(key) as never).limit(1).pluck("id")).length > 0
   const filled = await Promise.all(candidates.map(async candidate => ((await has(candidate)) ? candidate : undefined)))
   const below = filled.filter(candidate => candidate !== undefined).map(candidate => ({ label: shortLabel(candidate), href: href(candidate) }))
   if (part === undefined && below.length === 0) return undefined
-  return { label: desk.labelOf(key), up: part === undefined ? [] : up, here: part === undefined ? undefined : showRange(part), below }
+  return { label: modelAdmin.labelOf(key), up: part === undefined ? [] : up, here: part === undefined ? undefined : showRange(part), below }
 }
 
 function shortLabel(part: string): string {
@@ -130,8 +130,8 @@ function shortLabel(part: string): string {
 }
 
 /** From the first to the last row that has a date; the newest 30 years of it. */
-async function years(visit: Visit, desk: Desk, { key, query }: { key: string; query: Query<any> }): Promise<string[]> {
-  const at = desk.rowKey(key)
+async function years(request: AdminRequest, modelAdmin: ModelAdmin, { key, query }: { key: string; query: Query<any> }): Promise<string[]> {
+  const at = modelAdmin.rowKey(key)
   const dated = query.where({ [at]: ne(null) } as never)
   const [first, last] = [(await dated.order(at as never).first()) as AnyRow | null, (await dated.order(`-${at}` as never).first()) as AnyRow | null]
   if (first === null || last === null) return []

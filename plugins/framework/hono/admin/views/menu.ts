@@ -1,4 +1,4 @@
-import type { Visit } from "./request.tsx"
+import type { AdminRequest } from "./request.tsx"
 import type { IconName } from "../model/settings.ts"
 
 export interface MenuItem {
@@ -15,15 +15,15 @@ export interface MenuGroup {
 }
 
 /** What this person finds in the menu and on the first page. */
-export async function menuOf({ site, access, user }: Visit): Promise<MenuGroup[]> {
+export async function menuOf({ site, access, user }: AdminRequest): Promise<MenuGroup[]> {
   const groups: MenuGroup[] = []
-  for (const { title, desks } of site.groups) {
+  for (const { title, modelAdmins } of site.groups) {
     const items: MenuItem[] = []
-    for (const desk of desks) {
-      const [mayView, mayAdd] = [await access.may(desk, "view"), await access.may(desk, "add")]
+    for (const modelAdmin of modelAdmins) {
+      const [mayView, mayAdd] = [await access.may(modelAdmin, "view"), await access.may(modelAdmin, "add")]
       if (!mayView && !mayAdd) continue
-      const add = site.to(desk, "add")
-      items.push({ name: desk.name, label: desk.labelPlural, href: mayView ? site.to(desk) : add, icon: desk.icon, ...(mayAdd && { add }) })
+      const add = site.to(modelAdmin, "add")
+      items.push({ name: modelAdmin.name, label: modelAdmin.labelPlural, href: mayView ? site.to(modelAdmin) : add, icon: modelAdmin.icon, ...(mayAdd && { add }) })
     }
     if (items.length > 0) groups.push({ title, items })
   }

@@ -5,7 +5,7 @@ import { HTTPException } from "hono/http-exception"
 import type { Ctx } from "../../app/env.ts"
 import { NotFound } from "../../db/errors.ts"
 import { Access } from "../model/access.ts"
-import type { Desk } from "../model/model-admin.ts"
+import type { ModelAdmin } from "../model/model-admin.ts"
 import type { AdminSite } from "../site.ts"
 import type { AnyRow, Staff } from "../model/staff.ts"
 import { toId } from "../data/filters.ts"
@@ -21,7 +21,7 @@ export interface Crumb {
 export interface PageFacts {
   readonly title: string
   readonly crumbs: readonly Crumb[]
-  /** Name of the desk or page that the menu marks. */
+  /** Name of the model or page that the menu marks. */
   readonly at?: string
   readonly status?: number
   /** Buttons at the right of the title. */
@@ -31,7 +31,7 @@ export interface PageFacts {
 }
 
 /** One request to the admin: who, where, and how to answer. */
-export class Visit {
+export class AdminRequest {
   readonly user: Staff
   readonly access: Access
 
@@ -48,18 +48,18 @@ export class Visit {
     return this.site.zone
   }
 
-  /** The desk that the path names; 404 when there is none, or none for this person. */
-  async desk(): Promise<Desk> {
-    const desk = this.site.desks.get(this.c.req.param("model") ?? "")
-    if (desk === undefined || !((await this.access.may(desk, "view")) || (await this.access.may(desk, "add")))) throw new NotFound("no such desk")
-    return desk
+  /** The model that the path names; 404 when there is none, or none for this person. */
+  async modelAdmin(): Promise<ModelAdmin> {
+    const modelAdmin = this.site.modelAdmins.get(this.c.req.param("model") ?? "")
+    if (modelAdmin === undefined || !((await this.access.may(modelAdmin, "view")) || (await this.access.may(modelAdmin, "add")))) throw new NotFound("no such model")
+    return modelAdmin
   }
 
   /** The row that the path names. What may not be seen answers as what is not there. */
-  async row(desk: Desk): Promise<AnyRow> {
+  async row(modelAdmin: ModelAdmin): Promise<AnyRow> {
     const id = toId(this.c.req.param("id"))
-    const row = id === undefined ? null : await this.access.find(desk.model, id)
-    if (row === null) throw new NotFound(`no ${desk.name}`)
+    const row = id === undefined ? null : await this.access.find(modelAdmin.model, id)
+    if (row === null) throw new NotFound(`no ${modelAdmin.name}`)
     return row
   }
 
@@ -75,7 +75,7 @@ export class Visit {
     c.header("Cache-Control", "private, no-store")
     const tree = (
       <RequestContext.Provider value={c}>
-        <Shell visit={this} facts={facts} menu={menu} messages={messages}>
+        <Shell request={this} facts={facts} menu={menu} messages={messages}>
           {inner}
         </Shell>
       </RequestContext.Provider>

@@ -7,12 +7,12 @@ import type { AnyRow } from "../model/staff.ts"
  * keyed, as a plain hash would let a value be found by trying.
  */
 export function versionOf(app: AnyApp, editor: Editor): string {
-  const { row, desk, writable, inlines } = editor
+  const { row, modelAdmin, writable, inlines } = editor
   if (row === undefined) return ""
   const state = {
     id: row.id,
-    fields: writable.map(key => plain(row[desk.rowKey(key)])),
-    inlines: inlines.map(({ rows, keys, desk: other }) => rows.map((item: AnyRow) => [item.id, ...keys.map(key => plain(item[other.rowKey(key)]))])),
+    fields: writable.map(key => plain(row[modelAdmin.rowKey(key)])),
+    inlines: inlines.map(({ rows, keys, modelAdmin: other }) => rows.map((item: AnyRow) => [item.id, ...keys.map(key => plain(item[other.rowKey(key)]))])),
   }
   return app.signer.mac("admin version", JSON.stringify(state)).slice(0, 32)
 }

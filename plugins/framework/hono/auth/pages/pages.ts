@@ -1,8 +1,8 @@
 import type { FC } from "hono/jsx"
 import type { AccountProps, RecoveryCodesProps, SecondFactorProps } from "./account.tsx"
 import { AccountPage, RecoveryCodesPage, SecondFactorPage } from "./account.tsx"
-import type { CodeProps, ConfirmProps, ForgotProps, LoginProps, LogoutProps, NoticeProps, ResetProps, SignupProps } from "./entry.tsx"
-import { CodePage, ConfirmPage, ForgotPage, LoginPage, LogoutPage, NoticePage, ResetPage, SignupPage } from "./entry.tsx"
+import type { CodeProps, ConfirmProps, ForgotProps, LoginProps, LogoutProps, NoticeProps, ResetProps, SignupProps } from "./signed-out.tsx"
+import { CodePage, ConfirmPage, ForgotPage, LoginPage, LogoutPage, NoticePage, ResetPage, SignupPage } from "./signed-out.tsx"
 
 /** Every page of auth; an app may put its own in place of any. */
 export interface Pages {

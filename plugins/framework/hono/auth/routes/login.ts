@@ -6,7 +6,7 @@ import { note } from "../events.ts"
 import { logIn, logOut } from "../logins.ts"
 import { User, type UserRow } from "../models.ts"
 import { forgive, refund } from "../throttle.ts"
-import type { Desk } from "./desk.tsx"
+import type { AuthContext } from "./context.tsx"
 
 /** The password was right; the code is still to come. */
 interface Pending {
@@ -19,13 +19,13 @@ interface Pending {
 const PENDING = "_second"
 const PENDING_MS = 5 * 60_000
 
-export function loginRoutes(desk: Desk): void {
-  const { auth, paths } = desk
+export function loginRoutes(context: AuthContext): void {
+  const { auth, paths } = context
   const { app, accounts } = auth
   const signup = auth.options.signup === false ? {} : { signup: paths.signup }
 
   const page = (c: Ctx, of: { email: string; next: string; faults?: Record<string, string>; status?: number }) =>
-    desk.show(
+    context.show(
       c,
       "login",
       { paths: { login: paths.login, forgot: paths.forgot, ...signup }, email: of.email, next: of.next, faults: of.faults ?? {} },
@@ -38,15 +38,15 @@ export function loginRoutes(desk: Desk): void {
   })
 
   app.post(paths.login, async c => {
-    const form = await desk.form(c, "email", "password", "next")
+    const form = await context.form(c, "email", "password", "next")
     const email = normalEmail(form.email)
     const next = safeNext(form.next, auth.home)
     const again = (faults: Record<string, string>, status = 422) => page(c, { email: form.email, next, faults, status })
     if (email === "") return again({ email: "This is needed." })
     if (form.password === "") return again({ password: "This is needed." })
-    const tooMany = await desk.tooMany(c, "login", throttleKey(c, email))
+    const tooMany = await context.tooMany(c, "login", throttleKey(c, email))
     if (tooMany !== undefined) return again({ "": `${tooMany} Or choose a new password.` }, 429)
-    const right = await desk.hashing(() => accounts.check(email, form.password))
+    const right = await context.hashing(() => accounts.check(email, form.password))
     // One answer, whether there is such an account or not. A password that was changed while it was being checked is the
     // old one: its sessions have ended, and this one would come after.
     if (right === null || (await accounts.passwordStamp(right.user)) !== right.stamp) {
@@ -62,17 +62,17 @@ export function loginRoutes(desk: Desk): void {
   })
 
   const codePage = (c: Ctx, faults: Record<string, string> = {}, status = 200) =>
-    desk.show(c, "code", { action: paths.code, login: paths.login, faults }, { title: "One more step", status })
+    context.show(c, "code", { action: paths.code, login: paths.login, faults }, { title: "One more step", status })
 
   app.get(paths.code, async c => ((await pendingOf(c)) === undefined ? c.redirect(paths.login, 303) : codePage(c)))
 
   app.post(paths.code, async c => {
     const pending = await pendingOf(c)
     if (pending === undefined) return c.redirect(paths.login, 303)
-    const { code } = await desk.form(c, "code")
+    const { code } = await context.form(c, "code")
     if (code.trim() === "") return codePage(c, { code: "This is needed." }, 422)
     const { user } = pending
-    const tooMany = await desk.tooMany(c, "code", user.email)
+    const tooMany = await context.tooMany(c, "code", user.email)
     if (tooMany !== undefined) return codePage(c, { "": tooMany }, 429)
     const how = await auth.secondFactors.verify(user, code)
     if (how === undefined) {
@@ -109,7 +109,7 @@ export function loginRoutes(desk: Desk): void {
   app.get(paths.logout, c => {
     const { user } = c.var
     if (user === null) return c.redirect(auth.home, 303)
-    return desk.show(c, "logout", { action: paths.logout, name: user.name || user.email }, { title: "Log out" })
+    return context.show(c, "logout", { action: paths.logout, name: user.name || user.email }, { title: "Log out" })
   })
 
   app.post(paths.logout, c => {

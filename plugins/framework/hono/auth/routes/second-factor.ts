@@ -2,15 +2,15 @@ import { renderSVG } from "uqr"
 import type { Ctx } from "../../app/env.ts"
 import { theUser } from "../guards.ts"
 import { SecondFactors } from "../second-factor.ts"
-import { askedAgain, showAccount, tellChanged } from "./account-desk.ts"
-import type { Desk } from "./desk.tsx"
+import { askedAgain, showAccount, tellChanged } from "./account-page.ts"
+import type { AuthContext } from "./context.tsx"
 
 /** The secret that is being set up, sealed; kept by us, so that no form can bring one that somebody else knows. */
 const SETUP = "_setup"
 
 /** Switching the second step on and off; both ask for the password. */
-export function secondFactorRoutes(desk: Desk): void {
-  const { auth, paths } = desk
+export function secondFactorRoutes(context: AuthContext): void {
+  const { auth, paths } = context
   const { app } = auth
   const path = `${paths.account}/second-factor`
 
@@ -22,7 +22,7 @@ export function secondFactorRoutes(desk: Desk): void {
       c.var.session.set(SETUP, auth.secondFactors.box.seal(secret, String(user.id)))
     }
     const qr = renderSVG(auth.secondFactors.uri(user, secret), { border: 0 })
-    return desk.show(c, "secondFactor", { action: path, account: paths.account, email: user.email, qr, secret, faults }, { title: "Two-step login", status })
+    return context.show(c, "secondFactor", { action: path, account: paths.account, email: user.email, qr, secret, faults }, { title: "Two-step login", status })
   }
 
   app.get(path, async c => ((await auth.secondFactors.isOn(theUser(c))) ? c.redirect(paths.account, 303) : setupPage(c)))
@@ -31,21 +31,21 @@ export function secondFactorRoutes(desk: Desk): void {
     const user = theUser(c)
     const secret = await pendingSecret(c)
     if (secret === undefined || (await auth.secondFactors.isOn(user))) return c.redirect(path, 303)
-    const { code, current } = await desk.form(c, "code", "current")
-    const refused = await askedAgain(desk, c, current)
+    const { code, current } = await context.form(c, "code", "current")
+    const refused = await askedAgain(context, c, current)
     if (refused !== undefined) return setupPage(c, refused.faults, refused.status)
     const codes = await auth.secondFactors.enable(user, secret, code)
     if (codes === undefined) return setupPage(c, { code: "This code is not right. Is the clock of your telephone?" }, 422)
     c.var.session.delete(SETUP)
-    await tellChanged(desk, c, "second factor on")
-    return desk.show(c, "recoveryCodes", { codes, account: paths.account }, { title: "Recovery codes" })
+    await tellChanged(context, c, "second factor on")
+    return context.show(c, "recoveryCodes", { codes, account: paths.account }, { title: "Recovery codes" })
   })
 
   app.post(`${path}/off`, async c => {
     const refused = await refuse(c)
     if (refused !== undefined) return refused
     await auth.secondFactors.disable(theUser(c))
-    await tellChanged(desk, c, "second factor off")
+    await tellChanged(context, c, "second factor off")
     c.var.messages.success("Two-step login is switched off.")
     return c.redirect(paths.account, 303)
   })
@@ -54,13 +54,13 @@ export function secondFactorRoutes(desk: Desk): void {
     const refused = await refuse(c)
     if (refused !== undefined) return refused
     const codes = await auth.secondFactors.renewCodes(theUser(c))
-    return desk.show(c, "recoveryCodes", { codes, account: paths.account }, { title: "Recovery codes" })
+    return context.show(c, "recoveryCodes", { codes, account: paths.account }, { title: "Recovery codes" })
   })
 
   async function refuse(c: Ctx): Promise<Response | undefined> {
-    const { current } = await desk.form(c, "current")
-    const refused = await askedAgain(desk, c, current)
-    return refused === undefined ? undefined : showAccount(desk, c, { wrong: { form: "second", faults: refused.faults, values: {} }, status: refused.status })
+    const { current } = await context.form(c, "current")
+    const refused = await askedAgain(context, c, current)
+    return refused === undefined ? undefined : showAccount(context, c, { wrong: { form: "second", faults: refused.faults, values: {} }, status: refused.status })
   }
 
   async function pendingSecret(c: Ctx): Promise<string | undefined> {

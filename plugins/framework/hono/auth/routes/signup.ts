@@ -8,7 +8,7 @@ import { note } from "../events.ts"
 import { logIn } from "../logins.ts"
 import { User } from "../models.ts"
 import { issue, peek, redeem, type TokenRow } from "../tokens.ts"
-import type { Desk } from "./desk.tsx"
+import type { AuthContext } from "./context.tsx"
 
 /** Marks the browser that signed up. */
 const BROWSER = "_signup"
@@ -17,13 +17,13 @@ const BROWSER = "_signup"
  * Sign-up. There is no account before the link in the mail was used: so nobody can occupy another's address, and the
  * answer to "is there such an account?" goes to the mailbox alone.
  */
-export function signupRoutes(desk: Desk): void {
-  const { auth, paths } = desk
+export function signupRoutes(context: AuthContext): void {
+  const { auth, paths } = context
   const { app, accounts } = auth
   const login = { href: paths.login, text: "To the login" }
 
   const page = (c: Ctx, of: { email?: string; name?: string; faults?: Record<string, string>; status?: number } = {}) =>
-    desk.show(
+    context.show(
       c,
       "signup",
       { paths: { signup: paths.signup, login: paths.login }, email: of.email ?? "", name: of.name ?? "", faults: of.faults ?? {} },
@@ -33,17 +33,17 @@ export function signupRoutes(desk: Desk): void {
   app.get(paths.signup, c => (c.var.user === null ? page(c) : c.redirect(auth.home, 303)))
 
   app.post(paths.signup, async c => {
-    const form = await desk.form(c, "email", "name", "password")
+    const form = await context.form(c, "email", "name", "password")
     const who = { email: normalEmail(form.email), name: form.name.trim() }
     const again = (faults: Record<string, string>, status = 422) => page(c, { email: form.email, name: form.name, faults, status })
     const faults = faultsOf(who)
     if (Object.keys(faults).length > 0) return again(faults)
-    const link = desk.link(c, paths.verify)
-    const tooMany = await desk.tooMany(c, "mail", who.email)
+    const link = context.link(c, paths.verify)
+    const tooMany = await context.tooMany(c, "mail", who.email)
     if (tooMany !== undefined) return again({ "": tooMany }, 429)
     let hash: string
     try {
-      hash = await desk.hashing(() => accounts.hashChecked(form.password, who))
+      hash = await context.hashing(() => accounts.hashChecked(form.password, who))
     } catch (error) {
       if (error instanceof ValidationError) return again({ ...error.issues })
       throw error
@@ -51,17 +51,17 @@ export function signupRoutes(desk: Desk): void {
     const browser = randomId()
     c.var.session.set(BROWSER, browser)
     const site = app.title
-    await desk.later(c, async () => {
+    await context.later(c, async () => {
       const known = await accounts.find(who.email)
-      if (known !== null) return desk.mail(known, desk.mails.known({ name: known.name, login: desk.link(c, paths.login), reset: desk.link(c, paths.forgot), site }))
+      if (known !== null) return context.mail(known, context.mails.known({ name: known.name, login: context.link(c, paths.login), reset: context.link(c, paths.forgot), site }))
       const token = await issue("signup", { email: who.email, data: { name: who.name, hash, browser } })
-      return desk.mail({ email: who.email, name: "" }, desk.mails.signup({ link: `${link}/${token}`, site }))
+      return context.mail({ email: who.email, name: "" }, context.mails.signup({ link: `${link}/${token}`, site }))
     })
-    return desk.notice(c, "Check your mail", `We have sent a mail to ${who.email}. Open the link in it, and your account is ready.`)
+    return context.notice(c, "Check your mail", `We have sent a mail to ${who.email}. Open the link in it, and your account is ready.`)
   })
 
   const confirmPage = async (c: Ctx, row: TokenRow, faults: Record<string, string> = {}, status = 200) =>
-    desk.show(
+    context.show(
       c,
       "confirm",
       { action: `${paths.verify}/${c.req.param("token")}`, email: row.email, askPassword: !(await isSameBrowser(c, row)), faults },
@@ -70,23 +70,23 @@ export function signupRoutes(desk: Desk): void {
 
   app.get(`${paths.verify}/:token`, async c => {
     const row = await peek("signup", c.req.param("token"))
-    return row === null ? desk.deadLink(c, login) : confirmPage(c, row)
+    return row === null ? context.deadLink(c, login) : confirmPage(c, row)
   })
 
   // A post, not the link itself: mail programs and scanners open links before people do.
   app.post(`${paths.verify}/:token`, async c => {
     const row = await peek("signup", c.req.param("token"))
-    if (row === null) return desk.deadLink(c, login)
+    if (row === null) return context.deadLink(c, login)
     if (!(await isSameBrowser(c, row))) {
       // Somebody else may have signed up with this address and a password of their own, and waits for its owner's click.
-      const tooMany = await desk.tooMany(c, "password", row.email)
+      const tooMany = await context.tooMany(c, "password", row.email)
       if (tooMany !== undefined) return confirmPage(c, row, { "": tooMany }, 429)
-      const { password } = await desk.form(c, "password")
-      const right = await desk.hashing(() => accounts.hashing.verify(password, row.data.hash))
+      const { password } = await context.form(c, "password")
+      const right = await context.hashing(() => accounts.hashing.verify(password, row.data.hash))
       if (!right) return confirmPage(c, row, { password: "This is not the password that was chosen at the sign-up." }, 422)
     }
     const used = await redeem("signup", c.req.param("token"))
-    if (used === null) return desk.deadLink(c, login)
+    if (used === null) return context.deadLink(c, login)
     try {
       const user = await accounts.createHashed({ email: used.email, name: used.data.name ?? "", emailVerifiedAt: new Date() }, used.data.hash)
       c.var.session.delete(BROWSER)
@@ -95,7 +95,7 @@ export function signupRoutes(desk: Desk): void {
       c.var.messages.success(`Welcome, ${user.name}.`)
       return c.redirect(auth.home, 303)
     } catch (error) {
-      if (error instanceof ValidationError) return desk.notice(c, "There is an account already", `${used.email} has an account by now.`, { link: login, status: 409 })
+      if (error instanceof ValidationError) return context.notice(c, "There is an account already", `${used.email} has an account by now.`, { link: login, status: 409 })
       throw error
     }
   })

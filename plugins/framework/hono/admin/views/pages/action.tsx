@@ -1,11 +1,11 @@
 import type { Child } from "hono/jsx"
 import { CsrfField } from "../../../app/elements.tsx"
 import type { OfferedAction } from "../actions.ts"
-import type { Desk } from "../../model/model-admin.ts"
+import type { ModelAdmin } from "../../model/model-admin.ts"
 import { cutText } from "../../data/values.ts"
 
 interface ActionFacts {
-  readonly desk: Desk
+  readonly modelAdmin: ModelAdmin
   readonly action: OfferedAction
   readonly titles: readonly string[]
   readonly count: string
@@ -15,10 +15,10 @@ interface ActionFacts {
 }
 
 /** Asks before an action runs. */
-export function ActionPage({ desk, action, titles, count, url, back, fields }: ActionFacts): Child {
+export function ActionPage({ modelAdmin, action, titles, count, url, back, fields }: ActionFacts): Child {
   return (
     <div class="card narrow ask">
-      <p class="ask-lead">{typeof action.confirm === "string" ? action.confirm : `“${action.label}” is done to ${count === "1" ? `this ${desk.label.toLowerCase()}` : `these ${count} ${desk.labelPlural.toLowerCase()}`}:`}</p>
+      <p class="ask-lead">{typeof action.confirm === "string" ? action.confirm : `“${action.label}” is done to ${count === "1" ? `this ${modelAdmin.label.toLowerCase()}` : `these ${count} ${modelAdmin.labelPlural.toLowerCase()}`}:`}</p>
       <ul class="ask-rows">
         {titles.map(title => (
           <li>{cutText(title, 120)}</li>

@@ -1,12 +1,12 @@
 import type { Child } from "hono/jsx"
 import { filesIfAny } from "../../../files/storage.ts"
-import type { Link } from "../../model/access.ts"
+import type { RelatedRow } from "../../model/access.ts"
 import type { ListColumn } from "../../model/model-admin.ts"
-import { showDay, showMoment } from "../../data/datetimes.ts"
+import { showDay, showDatetime } from "../../data/datetimes.ts"
 import type { Related } from "../../data/related.ts"
 import type { AnyRow } from "../../model/staff.ts"
 import { choiceLabel, cutText } from "../../data/values.ts"
-import type { Visit } from "../request.tsx"
+import type { AdminRequest } from "../request.tsx"
 import { Icon } from "./icons.tsx"
 
 export const NOTHING: Child = (
@@ -17,21 +17,21 @@ export const NOTHING: Child = (
 )
 
 interface CellProps {
-  readonly visit: Visit
+  readonly request: AdminRequest
   readonly column: ListColumn
   readonly row: AnyRow
   readonly related: Related
 }
 
 /** One cell of a list. Everything from a row is text to JSX, and so escaped. */
-export function Cell({ visit, column, row, related }: CellProps): Child {
+export function Cell({ request, column, row, related }: CellProps): Child {
   const { field } = column
   if (field === undefined) return column.cell!(row)
-  if (field.kind === "reference" || field.kind === "many") return <Links links={related.of(column.key, row)} visit={visit} />
-  return <Value visit={visit} column={column} value={row[column.key]} />
+  if (field.kind === "reference" || field.kind === "many") return <RelatedRows links={related.of(column.key, row)} request={request} />
+  return <Value request={request} column={column} value={row[column.key]} />
 }
 
-function Value({ visit, column, value }: { visit: Visit; column: ListColumn; value: unknown }): Child {
+function Value({ request, column, value }: { request: AdminRequest; column: ListColumn; value: unknown }): Child {
   const field = column.field!
   if (value === null || value === undefined || value === "") return NOTHING
   switch (field.kind) {
@@ -40,7 +40,7 @@ function Value({ visit, column, value }: { visit: Visit; column: ListColumn; val
     case "choice":
       return <span class={`badge tone-${Math.max(0, (field.options.choices ?? []).findIndex(([choice]) => choice === value)) % 6}`}>{choiceLabel(field, value)}</span>
     case "datetime":
-      return <time datetime={(value as Date).toISOString()}>{showMoment(value as Date, visit.zone)}</time>
+      return <time datetime={(value as Date).toISOString()}>{showDatetime(value as Date, request.zone)}</time>
     case "date":
       return <time datetime={String(value)}>{showDay(String(value))}</time>
     case "image":
@@ -78,12 +78,12 @@ export function Flag({ on }: { on: boolean }): Child {
 
 const MOST_LINKS = 3
 
-export function Links({ links, visit }: { links: readonly Link[]; visit: Visit }): Child {
+export function RelatedRows({ links, request }: { links: readonly RelatedRow[]; request: AdminRequest }): Child {
   if (links.length === 0) return NOTHING
   return (
     <span class="links">
       {links.slice(0, MOST_LINKS).map(link =>
-        link.desk === undefined ? <span>{cutText(link.title, 40)}</span> : <a href={visit.site.to(link.desk, link.id)}>{cutText(link.title, 40)}</a>,
+        link.modelAdmin === undefined ? <span>{cutText(link.title, 40)}</span> : <a href={request.site.to(link.modelAdmin, link.id)}>{cutText(link.title, 40)}</a>,
       )}
       {links.length > MOST_LINKS && <span class="more">+{links.length - MOST_LINKS}</span>}
     </span>

@@ -1,13 +1,13 @@
 import type { Child } from "hono/jsx"
-import type { Desk } from "../../model/model-admin.ts"
+import type { ModelAdmin } from "../../model/model-admin.ts"
 import type { ListState } from "../../data/listing.ts"
 import { cutText } from "../../data/values.ts"
-import type { Visit } from "../request.tsx"
+import type { AdminRequest } from "../request.tsx"
 import { Kept } from "./kept.tsx"
 
 interface ChoicesFacts {
-  readonly visit: Visit
-  readonly desk: Desk
+  readonly request: AdminRequest
+  readonly modelAdmin: ModelAdmin
   readonly field: string
   readonly state: ListState
   readonly find: string
@@ -16,11 +16,11 @@ interface ChoicesFacts {
 }
 
 /** A relation with many rows as a filter, without a script: a word, and those that match. */
-export function ChoicesPage({ visit, desk, field, state, find, options, more }: ChoicesFacts): Child {
-  const label = desk.labelOf(field)
+export function ChoicesPage({ request, modelAdmin, field, state, find, options, more }: ChoicesFacts): Child {
+  const label = modelAdmin.labelOf(field)
   return (
     <div class="card narrow">
-      <form class="find-form" method="get" action={visit.site.to(desk, "choices", field)}>
+      <form class="find-form" method="get" action={request.site.to(modelAdmin, "choices", field)}>
         <Kept state={state} search />
         <input type="search" name="find" value={find} aria-label={`Find ${label.toLowerCase()}`} />
         <button class="button" type="submit">

@@ -2,14 +2,14 @@ import type { Child } from "hono/jsx"
 import type { ChangeKind } from "../../history/change.ts"
 import type { Recent } from "../history.tsx"
 import type { MenuGroup } from "../menu.ts"
-import { showAgo, showMoment } from "../../data/datetimes.ts"
+import { showAgo, showDatetime } from "../../data/datetimes.ts"
 import { cutText } from "../../data/values.ts"
-import type { Visit } from "../request.tsx"
+import type { AdminRequest } from "../request.tsx"
 import { CHANGE_ICONS } from "./history.tsx"
 import { Icon } from "./icons.tsx"
 
 interface DashboardFacts {
-  readonly visit: Visit
+  readonly request: AdminRequest
   readonly menu: readonly MenuGroup[]
   /** Rows by model, as text. */
   readonly counts: ReadonlyMap<string, string>
@@ -75,7 +75,7 @@ export function DashboardPage(facts: DashboardFacts): Child {
 
 const DONE: Readonly<Record<ChangeKind, string>> = { add: "added", change: "changed", delete: "deleted", action: "ran an action on" }
 
-function RecentChanges({ visit, recent }: DashboardFacts): Child {
+function RecentChanges({ request, recent }: DashboardFacts): Child {
   return (
     <section class="card recent" aria-labelledby="recent-title">
       <h2 id="recent-title">Recent changes</h2>
@@ -83,7 +83,7 @@ function RecentChanges({ visit, recent }: DashboardFacts): Child {
         <p class="hint">What is changed here shows up in this place.</p>
       ) : (
         <ol>
-          {recent.map(({ change, desk, title, href }) => (
+          {recent.map(({ change, modelAdmin, title, href }) => (
             <li>
               <span class={`entry-icon kind-${change.kind}`}>
                 <Icon name={CHANGE_ICONS[change.kind]} size={14} />
@@ -91,9 +91,9 @@ function RecentChanges({ visit, recent }: DashboardFacts): Child {
               <span class="recent-text">
                 {href === undefined ? <span class="recent-title">{cutText(title, 60)}</span> : <a class="recent-title" href={href}>{cutText(title, 60)}</a>}
                 <small>
-                  {change.userName} {change.kind === "action" ? `ran “${change.note}”` : DONE[change.kind]} · {desk.label} ·{" "}
-                  <time datetime={change.at.toISOString()} title={showMoment(change.at, visit.zone)}>
-                    {showAgo(change.at, visit.zone)}
+                  {change.userName} {change.kind === "action" ? `ran “${change.note}”` : DONE[change.kind]} · {modelAdmin.label} ·{" "}
+                  <time datetime={change.at.toISOString()} title={showDatetime(change.at, request.zone)}>
+                    {showAgo(change.at, request.zone)}
                   </time>
                 </small>
               </span>

@@ -1,14 +1,14 @@
 import type { Child } from "hono/jsx"
 import { CsrfField } from "../../../app/elements.tsx"
 import { type DeletionPlan, isPossible, type Touched } from "../../data/deletion.ts"
-import type { Desk } from "../../model/model-admin.ts"
+import type { ModelAdmin } from "../../model/model-admin.ts"
 import { cutText } from "../../data/values.ts"
-import type { Visit } from "../request.tsx"
+import type { AdminRequest } from "../request.tsx"
 import { Icon } from "./icons.tsx"
 
 interface DeleteFacts {
-  readonly visit: Visit
-  readonly desk: Desk
+  readonly request: AdminRequest
+  readonly modelAdmin: ModelAdmin
   /** The first of what is to be deleted. */
   readonly titles: readonly string[]
   readonly count?: string
@@ -21,7 +21,7 @@ interface DeleteFacts {
 
 /** Asks before a deletion, and says what it takes along. */
 export function DeletePage(facts: DeleteFacts): Child {
-  const { desk, titles, plan, action, back, fields, count } = facts
+  const { modelAdmin, titles, plan, action, back, fields, count } = facts
   const possible = isPossible(plan)
   const nothing = plan.along.length === 0 && plan.unlinked.length === 0
   const many = titles.length > 1
@@ -29,7 +29,7 @@ export function DeletePage(facts: DeleteFacts): Child {
     <div class="card narrow ask">
       {possible ? (
         <p class="ask-lead">
-          {many ? `These ${count ?? titles.length} ${desk.labelPlural.toLowerCase()} will be gone for good:` : `This ${desk.label.toLowerCase()} will be gone for good:`}
+          {many ? `These ${count ?? titles.length} ${modelAdmin.labelPlural.toLowerCase()} will be gone for good:` : `This ${modelAdmin.label.toLowerCase()} will be gone for good:`}
         </p>
       ) : (
         <p class="notice notice-error">
@@ -43,15 +43,15 @@ export function DeletePage(facts: DeleteFacts): Child {
         ))}
         {count !== undefined && many && <li class="hint">{`${count} in all`}</li>}
       </ul>
-      {plan.blocked.length > 0 && <Part facts={facts} title="Still needed by" hint="Delete these first, or let them refer to something else." rows={plan.blocked} tone="error" />}
+      {plan.blocked.length > 0 && <TouchedRows facts={facts} title="Still needed by" hint="Delete these first, or let them refer to something else." rows={plan.blocked} tone="error" />}
       {plan.forbidden.length > 0 && (
         <p class="notice notice-error">
           <Icon name="lock" />
           <span>It would take along {plan.forbidden.map(model => model.labelPlural.toLowerCase()).join(", ")}, which you may not delete.</span>
         </p>
       )}
-      {plan.along.length > 0 && <Part facts={facts} title="Deleted along with it" rows={plan.along} tone="warning" />}
-      {plan.unlinked.length > 0 && <Part facts={facts} title="Stays, without the link to it" rows={plan.unlinked} tone="info" />}
+      {plan.along.length > 0 && <TouchedRows facts={facts} title="Deleted along with it" rows={plan.along} tone="warning" />}
+      {plan.unlinked.length > 0 && <TouchedRows facts={facts} title="Stays, without the link to it" rows={plan.unlinked} tone="info" />}
       {possible && nothing && <p class="hint">Nothing else goes with it.</p>}
       <form method="post" action={action} class="ask-buttons">
         <CsrfField />
@@ -72,14 +72,14 @@ export function DeletePage(facts: DeleteFacts): Child {
   )
 }
 
-function Part({ facts, title, hint, rows, tone }: { facts: DeleteFacts; title: string; hint?: string; rows: readonly Touched[]; tone: string }): Child {
-  const { visit } = facts
+function TouchedRows({ facts, title, hint, rows, tone }: { facts: DeleteFacts; title: string; hint?: string; rows: readonly Touched[]; tone: string }): Child {
+  const { request } = facts
   return (
     <section class={`touched touched-${tone}`}>
       <h2>{title}</h2>
       {hint !== undefined && <p class="hint">{hint}</p>}
       {rows.map(({ model, count, more, sample }) => {
-        const desk = visit.site.of(model)
+        const modelAdmin = request.site.of(model)
         const internal = model.options.internal === true
         return (
           <details open={rows.length === 1}>
@@ -89,7 +89,7 @@ function Part({ facts, title, hint, rows, tone }: { facts: DeleteFacts; title: s
             {sample.length > 0 && (
               <ul>
                 {sample.map(({ id, title: name }) => (
-                  <li>{desk?.listed !== true ? cutText(name, 100) : <a href={visit.site.to(desk, id)}>{cutText(name, 100)}</a>}</li>
+                  <li>{modelAdmin?.listed !== true ? cutText(name, 100) : <a href={request.site.to(modelAdmin, id)}>{cutText(name, 100)}</a>}</li>
                 ))}
                 {count > sample.length && <li class="hint">{`and ${(count - sample.length).toLocaleString("en-GB")}${more ? "+" : ""} more`}</li>}
               </ul>

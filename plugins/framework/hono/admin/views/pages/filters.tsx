@@ -1,14 +1,14 @@
 import type { Child } from "hono/jsx"
-import type { Desk } from "../../model/model-admin.ts"
+import type { ModelAdmin } from "../../model/model-admin.ts"
 import type { Drill, Facet } from "../facets.ts"
 import type { ListState } from "../../data/listing.ts"
-import type { Visit } from "../request.tsx"
+import type { AdminRequest } from "../request.tsx"
 import { Icon } from "./icons.tsx"
 import { Kept } from "./kept.tsx"
 
 interface FilterFacts {
-  readonly visit: Visit
-  readonly desk: Desk
+  readonly request: AdminRequest
+  readonly modelAdmin: ModelAdmin
   readonly state: ListState
   readonly facets: readonly Facet[]
 }
@@ -27,8 +27,8 @@ export function Filters(facts: FilterFacts): Child {
 }
 
 function Menu({ facts, facet }: { facts: FilterFacts; facet: Facet }): Child {
-  const { visit, desk } = facts
-  const base = visit.site.to(desk)
+  const { request, modelAdmin } = facts
+  const base = request.site.to(modelAdmin)
   const on = facet.chosen.length > 0
   return (
     <details class="drop" name="filter" id={`filter-${facet.key}`}>
@@ -59,9 +59,9 @@ function Menu({ facts, facet }: { facts: FilterFacts; facet: Facet }): Child {
 
 /** A relation with many rows: found by typing; without a script the page of choices does the same. */
 function RelationSearch({ facts, facet }: { facts: FilterFacts; facet: Facet }): Child {
-  const { visit, desk, state } = facts
+  const { request, modelAdmin, state } = facts
   return (
-    <form class="drop-form" method="get" action={visit.site.to(desk, "choices", facet.key)} hx-boost="false" data-filter-search>
+    <form class="drop-form" method="get" action={request.site.to(modelAdmin, "choices", facet.key)} hx-boost="false" data-filter-search>
       <Kept state={state} search />
       <input type="search" name="find" placeholder={`Find ${facet.label.toLowerCase()}`} aria-label={`Find ${facet.label.toLowerCase()}`} autocomplete="off" />
       <button class="button small" type="submit">
@@ -72,10 +72,10 @@ function RelationSearch({ facts, facet }: { facts: FilterFacts; facet: Facet }):
 }
 
 function Range({ facts, facet }: { facts: FilterFacts; facet: Facet }): Child {
-  const { visit, desk, state } = facts
+  const { request, modelAdmin, state } = facts
   const [from = "", to = ""] = (state.filters.get(facet.key)?.[0] ?? "").split("..")
   return (
-    <form class="drop-form" method="get" action={visit.site.to(desk)} hx-boost="false">
+    <form class="drop-form" method="get" action={request.site.to(modelAdmin)} hx-boost="false">
       <Kept state={state} search />
       <input type="hidden" name="set" value={facet.key} />
       <input type="number" step="any" name="from" value={from} placeholder="From" aria-label={`${facet.label} from`} />

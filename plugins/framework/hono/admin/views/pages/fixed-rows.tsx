@@ -1,19 +1,19 @@
 import type { Child } from "hono/jsx"
 import type { InlineEditor } from "../editor.ts"
 import type { Related } from "../../data/related.ts"
-import type { Visit } from "../request.tsx"
+import type { AdminRequest } from "../request.tsx"
 import { ReadonlyValue } from "./readonly.tsx"
 
 /** Rows of an inline that may be seen and not changed. */
-export function FixedRows({ visit, inline, related }: { visit: Visit; inline: InlineEditor; related: Related }): Child {
-  const { desk, keys, fixed } = inline
+export function FixedRows({ request, inline, related }: { request: AdminRequest; inline: InlineEditor; related: Related }): Child {
+  const { modelAdmin, keys, fixed } = inline
   return (
     <div class="table-wrap" role="region" aria-label={inline.inline.label} tabindex={0}>
       <table>
         <thead>
           <tr>
             {keys.map(key => (
-              <th scope="col">{desk.labelOf(key)}</th>
+              <th scope="col">{modelAdmin.labelOf(key)}</th>
             ))}
           </tr>
         </thead>
@@ -21,8 +21,8 @@ export function FixedRows({ visit, inline, related }: { visit: Visit; inline: In
           {fixed.map(row => (
             <tr>
               {keys.map(key => (
-                <td data-label={desk.labelOf(key)}>
-                  <ReadonlyValue visit={visit} desk={desk} field={key} row={row} related={related} />
+                <td data-label={modelAdmin.labelOf(key)}>
+                  <ReadonlyValue request={request} modelAdmin={modelAdmin} field={key} row={row} related={related} />
                 </td>
               ))}
             </tr>

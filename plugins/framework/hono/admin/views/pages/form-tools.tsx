@@ -1,14 +1,14 @@
 import type { Child } from "hono/jsx"
 import { CsrfField } from "../../../app/elements.tsx"
 import type { OfferedAction } from "../actions.ts"
-import type { Desk } from "../../model/model-admin.ts"
+import type { ModelAdmin } from "../../model/model-admin.ts"
 import type { AnyRow } from "../../model/staff.ts"
-import type { Visit } from "../request.tsx"
+import type { AdminRequest } from "../request.tsx"
 import { Icon } from "./icons.tsx"
 
 interface ToolsFacts {
-  readonly visit: Visit
-  readonly desk: Desk
+  readonly request: AdminRequest
+  readonly modelAdmin: ModelAdmin
   readonly row: AnyRow
   readonly mayAdd: boolean
   readonly mayDelete: boolean
@@ -16,9 +16,9 @@ interface ToolsFacts {
 }
 
 /** Buttons at the right of a row's title. */
-export function FormTools({ visit, desk, row, mayAdd, mayDelete, actions }: ToolsFacts): Child {
-  const { site } = visit
-  const view = desk.viewUrl(row)
+export function FormTools({ request, modelAdmin, row, mayAdd, mayDelete, actions }: ToolsFacts): Child {
+  const { site } = request
+  const view = modelAdmin.viewUrl(row)
   return (
     <>
       {view !== undefined && /^(?:\/(?!\/)|https?:\/\/)/i.test(view) && (
@@ -35,7 +35,7 @@ export function FormTools({ visit, desk, row, mayAdd, mayDelete, actions }: Tool
           </summary>
           <div class="drop-body">
             {actions.length > 0 && (
-              <form method="post" action={site.to(desk, "action")}>
+              <form method="post" action={site.to(modelAdmin, "action")}>
                 <CsrfField />
                 <input type="hidden" name="id" value={String(row.id)} />
                 <input type="hidden" name="back" value="row" />
@@ -47,19 +47,19 @@ export function FormTools({ visit, desk, row, mayAdd, mayDelete, actions }: Tool
               </form>
             )}
             {mayAdd && (
-              <a class="drop-item" href={`${site.to(desk, "add")}?from=${row.id}`}>
+              <a class="drop-item" href={`${site.to(modelAdmin, "add")}?from=${row.id}`}>
                 Duplicate
               </a>
             )}
           </div>
         </details>
       )}
-      <a class="button" href={site.to(desk, row.id, "history")}>
+      <a class="button" href={site.to(modelAdmin, row.id, "history")}>
         <Icon name="clock" />
         History
       </a>
       {mayDelete && (
-        <a class="button danger" href={site.to(desk, row.id, "delete")}>
+        <a class="button danger" href={site.to(modelAdmin, row.id, "delete")}>
           <Icon name="trash" />
           Delete
         </a>

@@ -8,13 +8,13 @@ import type { Conflict, Filled } from "../form.tsx"
 import type { InlineEditor } from "../editor.ts"
 import type { Related } from "../../data/related.ts"
 import type { Fieldset } from "../../model/settings.ts"
-import type { Visit } from "../request.tsx"
+import type { AdminRequest } from "../request.tsx"
 import { FixedRows } from "./fixed-rows.tsx"
 import { ReadonlyField } from "./readonly.tsx"
 import { Icon } from "./icons.tsx"
 
 interface FormFacts {
-  readonly visit: Visit
+  readonly request: AdminRequest
   readonly filled: Filled
   readonly related: Related
   readonly inlineRelated: readonly Related[]
@@ -29,8 +29,8 @@ export function FormPage(facts: FormFacts): Child {
   const { editor, bound, sets } = filled
   const open = editor.writable.length > 0 || sets.some(({ set }) => set !== undefined)
   const files = bound.hasFiles || sets.some(({ set }) => set?.hasFiles === true)
-  const beside = editor.desk.fieldsets.filter(fieldset => fieldset.side === true)
-  const middle = editor.desk.fieldsets.filter(fieldset => fieldset.side !== true)
+  const beside = editor.modelAdmin.fieldsets.filter(fieldset => fieldset.side === true)
+  const middle = editor.modelAdmin.fieldsets.filter(fieldset => fieldset.side !== true)
   const content = (
     <>
       {conflict !== undefined && <ConflictNotice facts={facts} conflict={conflict} />}
@@ -86,7 +86,7 @@ function FieldsetCard({ facts, fieldset }: { facts: FormFacts; fieldset: Fieldse
   const failed = shown.some(key => bound.errors[key] !== undefined)
   const fields = (
     <div class="fields">
-      {shown.map(key => (editor.writable.includes(key) ? <FieldView field={bound.field(key)} /> : <ReadonlyField visit={facts.visit} desk={editor.desk} field={key} row={editor.row!} related={facts.related} />))}
+      {shown.map(key => (editor.writable.includes(key) ? <FieldView field={bound.field(key)} /> : <ReadonlyField request={facts.request} modelAdmin={editor.modelAdmin} field={key} row={editor.row!} related={facts.related} />))}
     </div>
   )
   const help = fieldset.help === undefined ? <></> : <p class="hint">{fieldset.help}</p>
@@ -109,17 +109,17 @@ function FieldsetCard({ facts, fieldset }: { facts: FormFacts; fieldset: Fieldse
 }
 
 function InlineCard({ facts, inline, set, related }: { facts: FormFacts; inline: InlineEditor; set: BoundFormset<any> | undefined; related: Related }): Child {
-  const { visit, filled } = facts
+  const { request, filled } = facts
   const { label, field } = inline.inline
   const title = `inline-${inline.inline.model.name}`
-  const all = `${visit.site.to(inline.desk)}?f.${field}=${filled.editor.row?.id ?? ""}`
+  const all = `${request.site.to(inline.modelAdmin)}?f.${field}=${filled.editor.row?.id ?? ""}`
   return (
     <section class="card inline" aria-labelledby={title} data-formset={set?.options.prefix}>
       <div class="inline-head">
         <h2 id={title}>{label}</h2>
-        {inline.more && inline.desk.listed && inline.desk.filters.includes(field) && <a href={all}>Show all</a>}
+        {inline.more && inline.modelAdmin.listed && inline.modelAdmin.filters.includes(field) && <a href={all}>Show all</a>}
       </div>
-      {inline.fixed.length > 0 && <FixedRows visit={visit} inline={inline} related={related} />}
+      {inline.fixed.length > 0 && <FixedRows request={request} inline={inline} related={related} />}
       {inline.more && <p class="hint">There are more than are shown here.</p>}
       {set !== undefined && (
         <>
@@ -152,15 +152,15 @@ function InlineCard({ facts, inline, set, related }: { facts: FormFacts; inline:
   )
 }
 
-function SaveBar({ visit, filled, mayAdd }: FormFacts): Child {
-  const { desk, row } = filled.editor
+function SaveBar({ request, filled, mayAdd }: FormFacts): Child {
+  const { modelAdmin, row } = filled.editor
   return (
     <div class="save-bar">
       <span class="unsaved only-script" hidden data-unsaved>
         <span class="dot" aria-hidden="true" />
         Not saved yet
       </span>
-      <a class="button" href={visit.site.to(desk)}>
+      <a class="button" href={request.site.to(modelAdmin)}>
         Cancel
       </a>
       {mayAdd && (
@@ -180,7 +180,7 @@ function SaveBar({ visit, filled, mayAdd }: FormFacts): Child {
 
 /** What is shown is what this person typed; saving again, now knowingly, replaces what the other one did. */
 function ConflictNotice({ facts, conflict }: { facts: FormFacts; conflict: Conflict }): Child {
-  const { visit, filled } = facts
+  const { request, filled } = facts
   const { editor } = filled
   return (
     <div class="notice notice-warning conflict" role="alert">
@@ -192,11 +192,11 @@ function ConflictNotice({ facts, conflict }: { facts: FormFacts; conflict: Confl
         {conflict.fields.length > 0 && (
           <div class="changes">
             {conflict.fields.map(key => (
-              <ReadonlyField visit={visit} desk={editor.desk} field={key} row={editor.row!} related={facts.related} prefix="Now: " />
+              <ReadonlyField request={request} modelAdmin={editor.modelAdmin} field={key} row={editor.row!} related={facts.related} prefix="Now: " />
             ))}
           </div>
         )}
-        <a href={visit.c.req.path}>Drop mine and show what is there now</a>
+        <a href={request.c.req.path}>Drop mine and show what is there now</a>
       </div>
     </div>
   )

@@ -1,12 +1,12 @@
 import type { Child } from "hono/jsx"
 import type { Field } from "../../../db/field.ts"
-import type { Desk } from "../../model/model-admin.ts"
+import type { ModelAdmin } from "../../model/model-admin.ts"
 import { diffWords } from "../../history/diff.ts"
 import type { ChangeKind, ChangeRow, FieldChange } from "../../history/change.ts"
-import type { Told } from "../history.tsx"
-import { showAgo, showMoment } from "../../data/datetimes.ts"
+import type { ShownChange } from "../history.tsx"
+import { showAgo, showDatetime } from "../../data/datetimes.ts"
 import { showValue } from "../../data/values.ts"
-import type { Visit } from "../request.tsx"
+import type { AdminRequest } from "../request.tsx"
 import { NOTHING } from "./cells.tsx"
 import { type Glyph, Icon } from "./icons.tsx"
 
@@ -14,9 +14,9 @@ export const CHANGE_ICONS: Readonly<Record<ChangeKind, Glyph>> = { add: "plus", 
 const WORDS: Readonly<Record<ChangeKind, string>> = { add: "added it", change: "changed it", delete: "deleted it", action: "" }
 
 interface HistoryFacts {
-  readonly visit: Visit
-  readonly desk: Desk
-  readonly told: readonly Told[]
+  readonly request: AdminRequest
+  readonly modelAdmin: ModelAdmin
+  readonly shown: readonly ShownChange[]
   readonly names: ReadonlyMap<string, ReadonlyMap<number, string>>
   readonly next: string | undefined
   readonly previous: string | undefined
@@ -24,8 +24,8 @@ interface HistoryFacts {
 
 /** The history of one row. */
 export function HistoryPage(facts: HistoryFacts): Child {
-  const { told, next, previous } = facts
-  if (told.length === 0) {
+  const { shown, next, previous } = facts
+  if (shown.length === 0) {
     return (
       <div class="empty">
         <span class="empty-icon">
@@ -39,8 +39,8 @@ export function HistoryPage(facts: HistoryFacts): Child {
   return (
     <div class="narrow">
       <ol class="timeline">
-        {told.map(item => (
-          <Entry facts={facts} told={item} />
+        {shown.map(item => (
+          <ChangeItem facts={facts} shown={item} />
         ))}
       </ol>
       {(next !== undefined || previous !== undefined) && (
@@ -61,8 +61,8 @@ export function HistoryPage(facts: HistoryFacts): Child {
   )
 }
 
-function Entry({ facts, told }: { facts: HistoryFacts; told: Told }): Child {
-  const { change, fields, others } = told
+function ChangeItem({ facts, shown }: { facts: HistoryFacts; shown: ShownChange }): Child {
+  const { change, fields, others } = shown
   return (
     <li class="entry card">
       <span class={`entry-icon kind-${change.kind}`}>
@@ -71,15 +71,15 @@ function Entry({ facts, told }: { facts: HistoryFacts; told: Told }): Child {
       <div class="entry-body">
         <h2 class="entry-head">
           <strong>{change.userName}</strong> {sentence(change)}{" "}
-          <time datetime={change.at.toISOString()} title={showMoment(change.at, facts.visit.zone)}>
-            {showAgo(change.at, facts.visit.zone)}
+          <time datetime={change.at.toISOString()} title={showDatetime(change.at, facts.request.zone)}>
+            {showAgo(change.at, facts.request.zone)}
           </time>
         </h2>
         {fields.length > 0 && (
           <dl class="changes">
             {fields.map(field => (
               <div>
-                <dt>{facts.desk.labelOf(field.key)}</dt>
+                <dt>{facts.modelAdmin.labelOf(field.key)}</dt>
                 <dd>
                   <FieldDiff facts={facts} change={field} isNew={change.kind === "add"} />
                 </dd>
@@ -99,8 +99,8 @@ export function sentence(change: ChangeRow): string {
 }
 
 function FieldDiff({ facts, change, isNew }: { facts: HistoryFacts; change: FieldChange; isNew: boolean }): Child {
-  const field = facts.desk.field(change.key)
-  const [from, to] = [shown(facts, change.key, change.from), shown(facts, change.key, change.to)]
+  const field = facts.modelAdmin.field(change.key)
+  const [from, to] = [textOf(facts, change.key, change.from), textOf(facts, change.key, change.to)]
   if (isNew) return to === "" ? NOTHING : <ins>{to}</ins>
   if (isText(field) && from !== "" && to !== "") {
     return (
@@ -130,9 +130,9 @@ function shorten(text: string): string {
   return text.length > 240 ? `${text.slice(0, 100)} … ${text.slice(-100)}` : text
 }
 
-function shown({ visit, desk, names }: HistoryFacts, key: string, value: unknown): string {
-  const field = desk.field(key)
-  if (field.kind !== "reference" && field.kind !== "many") return showValue(field, value, visit.zone)
+function textOf({ request, modelAdmin, names }: HistoryFacts, key: string, value: unknown): string {
+  const field = modelAdmin.field(key)
+  if (field.kind !== "reference" && field.kind !== "many") return showValue(field, value, request.zone)
   const ids = [value].flat().filter(id => typeof id === "number")
   return ids.map(id => names.get(key)?.get(id) ?? `#${id}`).join(", ")
 }

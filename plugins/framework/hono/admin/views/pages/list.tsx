@@ -1,13 +1,13 @@
 import type { Child } from "hono/jsx"
 import { CsrfField } from "../../../app/elements.tsx"
 import type { OfferedAction } from "../actions.ts"
-import type { Desk, ListColumn } from "../../model/model-admin.ts"
+import type { ModelAdmin, ListColumn } from "../../model/model-admin.ts"
 import type { Drill, Facet } from "../facets.ts"
 import { isNarrowed, type ListState, showTotal, stateQuery, type Total } from "../../data/listing.ts"
 import type { Related } from "../../data/related.ts"
 import type { Level } from "../../model/settings.ts"
 import type { AnyRow } from "../../model/staff.ts"
-import type { Visit } from "../request.tsx"
+import type { AdminRequest } from "../request.tsx"
 import { Cell, NOTHING } from "./cells.tsx"
 import { DrillBar, Filters } from "./filters.tsx"
 import { Icon } from "./icons.tsx"
@@ -20,8 +20,8 @@ export interface ListRow {
 }
 
 export interface ListFacts {
-  readonly visit: Visit
-  readonly desk: Desk
+  readonly request: AdminRequest
+  readonly modelAdmin: ModelAdmin
   readonly state: ListState
   /** Only rows that are called exactly as was typed are shown. */
   readonly exact: boolean
@@ -38,17 +38,17 @@ export interface ListFacts {
 
 /** A list: search and filters above, rows, then paging. What htmx replaces is `#results`; without it links do the same. */
 export function ListPage(facts: ListFacts): Child {
-  const { visit, desk } = facts
+  const { request, modelAdmin } = facts
   return (
     <div class="list" hx-select-oob="#filters,#kept,#list-tools">
       <div class="list-bar">
-        {desk.search.length > 0 && <Search {...facts} />}
+        {modelAdmin.search.length > 0 && <Search {...facts} />}
         <Filters {...facts} />
       </div>
-      <div id="results" class="results" hx-boost="true" hx-target="#results" hx-select="#results" hx-swap="outerHTML show:none" data-total={`${showTotal(facts.count)} ${nounFor(desk, facts.count)}`}>
+      <div id="results" class="results" hx-boost="true" hx-target="#results" hx-select="#results" hx-swap="outerHTML show:none" data-total={`${showTotal(facts.count)} ${nounFor(modelAdmin, facts.count)}`}>
         <Chips {...facts} />
         {facts.exact && <Exact {...facts} />}
-        {facts.drill !== undefined && <DrillBar drill={facts.drill} base={visit.site.to(desk)} />}
+        {facts.drill !== undefined && <DrillBar drill={facts.drill} base={request.site.to(modelAdmin)} />}
         {facts.cells.length === 0 ? <Empty {...facts} /> : <Rows {...facts} />}
         {(facts.next !== undefined || facts.previous !== undefined) && facts.cells.length === 0 && <Paging {...facts} />}
       </div>
@@ -56,15 +56,15 @@ export function ListPage(facts: ListFacts): Child {
   )
 }
 
-function nounFor(desk: Desk, count: Total): string {
-  return (count.count === 1 ? desk.label : desk.labelPlural).toLowerCase()
+function nounFor(modelAdmin: ModelAdmin, count: Total): string {
+  return (count.count === 1 ? modelAdmin.label : modelAdmin.labelPlural).toLowerCase()
 }
 
-function Search({ visit, desk, state }: ListFacts): Child {
+function Search({ request, modelAdmin, state }: ListFacts): Child {
   return (
-    <form class="search" role="search" method="get" action={visit.site.to(desk)} hx-get={visit.site.to(desk)} hx-trigger="submit, input changed delay:300ms from:#q" hx-target="#results" hx-select="#results" hx-swap="outerHTML show:none" hx-push-url="true" hx-sync="this:replace">
+    <form class="search" role="search" method="get" action={request.site.to(modelAdmin)} hx-get={request.site.to(modelAdmin)} hx-trigger="submit, input changed delay:300ms from:#q" hx-target="#results" hx-select="#results" hx-swap="outerHTML show:none" hx-push-url="true" hx-sync="this:replace">
       <Icon name="search" />
-      <input id="q" type="search" name="q" value={state.q} placeholder={`Search ${desk.labelPlural.toLowerCase()}`} aria-label={`Search ${desk.labelPlural.toLowerCase()}`} maxlength={200} autocomplete="off" data-key="/" />
+      <input id="q" type="search" name="q" value={state.q} placeholder={`Search ${modelAdmin.labelPlural.toLowerCase()}`} aria-label={`Search ${modelAdmin.labelPlural.toLowerCase()}`} maxlength={200} autocomplete="off" data-key="/" />
       <kbd aria-hidden="true">/</kbd>
       <span id="kept" hidden>
         <Kept state={state} />
@@ -77,9 +77,9 @@ function Search({ visit, desk, state }: ListFacts): Child {
 }
 
 /** What narrows the list, each to be taken off with one click. */
-function Chips({ visit, desk, state, facets, drill }: ListFacts): Child {
+function Chips({ request, modelAdmin, state, facets, drill }: ListFacts): Child {
   if (!isNarrowed(state)) return <></>
-  const base = visit.site.to(desk)
+  const base = request.site.to(modelAdmin)
   const chip = (text: string, query: string) => (
     <a class="chip" href={base + query} aria-label={`Remove: ${text}`}>
       {text}
@@ -99,26 +99,26 @@ function Chips({ visit, desk, state, facets, drill }: ListFacts): Child {
 }
 
 /** In a large table an index answers first. */
-function Exact({ visit, desk, state }: ListFacts): Child {
+function Exact({ request, modelAdmin, state }: ListFacts): Child {
   return (
     <p class="notice">
       <Icon name="search" />
       <span>
-        This is called exactly “{state.q}”. <a href={visit.site.to(desk) + stateQuery(state, { everywhere: true })}>Look into all texts</a>
+        This is called exactly “{state.q}”. <a href={request.site.to(modelAdmin) + stateQuery(state, { everywhere: true })}>Look into all texts</a>
       </span>
     </p>
   )
 }
 
 function Rows(facts: ListFacts): Child {
-  const { visit, desk, columns, cells, actions, state } = facts
+  const { request, modelAdmin, columns, cells, actions, state } = facts
   const nameColumn = columns.findIndex(column => column.field?.kind !== "image" && column.field?.kind !== "boolean" && column.field?.kind !== "reference" && column.field?.kind !== "many" && column.field?.kind !== "url")
   const leads = nameColumn === -1 ? 0 : nameColumn
   const ticks = actions.length > 0
   return (
-    <form id="rows" method="post" action={visit.site.to(desk, "action") + stateQuery(state)} hx-boost="false" data-rows>
+    <form id="rows" method="post" action={request.site.to(modelAdmin, "action") + stateQuery(state)} hx-boost="false" data-rows>
       <CsrfField />
-      <div class="table-wrap" role="region" aria-label={desk.labelPlural} tabindex={0}>
+      <div class="table-wrap" role="region" aria-label={modelAdmin.labelPlural} tabindex={0}>
         <table>
           <thead>
             <tr>
@@ -158,15 +158,15 @@ function Rows(facts: ListFacts): Child {
 }
 
 function RowCell({ facts, cell, column, leads }: { facts: ListFacts; cell: ListRow; column: ListColumn; leads: boolean }): Child {
-  const { visit, desk, related } = facts
+  const { request, modelAdmin, related } = facts
   const hidden = column.field !== undefined && cell.levels.get(column.key) === "none"
-  const content = hidden ? NOTHING : <Cell visit={visit} column={column} row={cell.row} related={related} />
+  const content = hidden ? NOTHING : <Cell request={request} column={column} row={cell.row} related={related} />
   const plainName = column.field === undefined || cell.row[column.key] === null || cell.row[column.key] === "" ? undefined : content
   const kind = column.field?.kind ?? "computed"
   if (leads) {
     return (
       <th scope="row" class={`cell-${kind}`} data-label={column.label}>
-        <a class="row-link" href={visit.site.to(desk, cell.row.id)}>
+        <a class="row-link" href={request.site.to(modelAdmin, cell.row.id)}>
           {column.field === undefined ? content : (plainName ?? cell.title)}
         </a>
       </th>
@@ -181,7 +181,7 @@ function RowCell({ facts, cell, column, leads }: { facts: ListFacts; cell: ListR
 
 /** A column's heading. A click sorts by it alone, then the other way round; "+" sorts by it after what is sorted by. */
 function Head({ facts, column }: { facts: ListFacts; column: ListColumn }): Child {
-  const { visit, desk, state } = facts
+  const { request, modelAdmin, state } = facts
   const cls = column.numeric ? "numeric" : undefined
   if (column.sort === undefined) {
     return (
@@ -190,10 +190,10 @@ function Head({ facts, column }: { facts: ListFacts; column: ListColumn }): Chil
       </th>
     )
   }
-  const order = state.sort.length > 0 ? state.sort : desk.order
+  const order = state.sort.length > 0 ? state.sort : modelAdmin.order
   const at = order.findIndex(key => key.replace(/^-/, "") === column.sort)
   const descending = at !== -1 && order[at]!.startsWith("-")
-  const base = visit.site.to(desk)
+  const base = request.site.to(modelAdmin)
   const flipped = descending ? column.sort : `-${column.sort}`
   const alone = stateQuery(state, { sort: [at === 0 ? flipped : column.sort] })
   const along = at === -1 ? [...state.sort, column.sort].slice(0, 3) : state.sort.map((key, i) => (i === at ? flipped : key))
@@ -245,8 +245,8 @@ function ActionBar({ actions, count, cells, next, previous }: ListFacts): Child 
   )
 }
 
-function Paging({ visit, desk, state, count, next, previous }: ListFacts): Child {
-  const base = visit.site.to(desk)
+function Paging({ request, modelAdmin, state, count, next, previous }: ListFacts): Child {
+  const base = request.site.to(modelAdmin)
   const link = (o: { label: string; cursor: Partial<ListState> | undefined; key: string; icon: "left" | "right" }) => {
     const content = o.icon === "left" ? [<Icon name="left" size={16} />, o.label] : [o.label, <Icon name="right" size={16} />]
     if (o.cursor === undefined) return <span class="button small off">{content}</span>
@@ -259,7 +259,7 @@ function Paging({ visit, desk, state, count, next, previous }: ListFacts): Child
   return (
     <nav class="paging" aria-label="Pages">
       <span class="total">
-        <strong>{showTotal(count)}</strong> {nounFor(desk, count)}
+        <strong>{showTotal(count)}</strong> {nounFor(modelAdmin, count)}
       </span>
       {(next !== undefined || previous !== undefined) && (
         <span class="pages">
@@ -271,17 +271,17 @@ function Paging({ visit, desk, state, count, next, previous }: ListFacts): Child
   )
 }
 
-function Empty({ visit, desk, state }: ListFacts): Child {
+function Empty({ request, modelAdmin, state }: ListFacts): Child {
   const narrowed = isNarrowed(state)
   return (
     <div class="empty">
       <span class="empty-icon">
-        <Icon name={narrowed ? "search" : desk.icon} size={28} />
+        <Icon name={narrowed ? "search" : modelAdmin.icon} size={28} />
       </span>
-      <h2>{narrowed ? `No ${desk.labelPlural.toLowerCase()} match` : `No ${desk.labelPlural.toLowerCase()} yet`}</h2>
-      <p>{narrowed ? "Try other words, or take a filter off." : `The first ${desk.label.toLowerCase()} will show up here.`}</p>
+      <h2>{narrowed ? `No ${modelAdmin.labelPlural.toLowerCase()} match` : `No ${modelAdmin.labelPlural.toLowerCase()} yet`}</h2>
+      <p>{narrowed ? "Try other words, or take a filter off." : `The first ${modelAdmin.label.toLowerCase()} will show up here.`}</p>
       {narrowed && (
-        <a class="button" href={visit.site.to(desk)}>
+        <a class="button" href={request.site.to(modelAdmin)}>
           Show all
         </a>
       )}

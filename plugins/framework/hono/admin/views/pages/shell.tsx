@@ -4,13 +4,13 @@ import type { Message } from "../../../app/messages.ts"
 import { assetFiles } from "../../assets.ts"
 import type { MenuGroup } from "../menu.ts"
 import { readTheme } from "../theme.ts"
-import type { PageFacts, Visit } from "../request.tsx"
+import type { PageFacts, AdminRequest } from "../request.tsx"
 import { authOf } from "../../../auth/auth.ts"
 import { ShortcutHelp } from "./help.tsx"
 import { type Glyph, Icon } from "./icons.tsx"
 
 interface ShellProps {
-  readonly visit: Visit
+  readonly request: AdminRequest
   readonly facts: PageFacts
   readonly menu: readonly MenuGroup[]
   readonly messages: readonly Message[]
@@ -21,8 +21,8 @@ interface ShellProps {
 const HTMX = JSON.stringify({ includeIndicatorStyles: false, allowEval: false, allowScriptTags: false, selfRequestsOnly: true, historyCacheSize: 0, refreshOnHistoryMiss: true })
 
 /** Everything around a page: head, menu, way, title, messages. */
-export function Shell({ visit, facts, menu, messages, children }: ShellProps): Child {
-  const { site, c } = visit
+export function Shell({ request, facts, menu, messages, children }: ShellProps): Child {
+  const { site, c } = request
   const file = (name: string) => site.aside("assets", name)
   const theme = readTheme(c)
   return (
@@ -42,7 +42,7 @@ export function Shell({ visit, facts, menu, messages, children }: ShellProps): C
         <a class="skip" href="#content">
           Skip to content
         </a>
-        <Sidebar visit={visit} menu={menu} at={facts.at} />
+        <Sidebar request={request} menu={menu} at={facts.at} />
         <div class="frame">
           <header class="top">
             <button class="icon-button only-narrow" type="button" popovertarget="menu" aria-label="Menu">
@@ -86,9 +86,9 @@ export function Shell({ visit, facts, menu, messages, children }: ShellProps): C
   )
 }
 
-function Sidebar({ visit, menu, at }: { visit: Visit; menu: readonly MenuGroup[]; at: string | undefined }): Child {
-  const { site, user } = visit
-  const { paths } = authOf(visit.c.var.app)
+function Sidebar({ request, menu, at }: { request: AdminRequest; menu: readonly MenuGroup[]; at: string | undefined }): Child {
+  const { site, user } = request
+  const { paths } = authOf(request.c.var.app)
   const link = (o: { href: string; label: string; icon: Glyph; current: boolean }) => (
     <a href={o.href} aria-current={o.current ? "page" : undefined}>
       <Icon name={o.icon} />
@@ -119,7 +119,7 @@ function Sidebar({ visit, menu, at }: { visit: Visit; menu: readonly MenuGroup[]
         ))}
       </div>
       <div class="sidebar-foot">
-        <ThemeSwitch visit={visit} />
+        <ThemeSwitch request={request} />
         {site.settings.site !== false && link({ href: site.settings.site ?? "/", label: "View site", icon: "external", current: false })}
         <div class="who">
           <a href={paths.account} class="who-name">
@@ -144,7 +144,7 @@ function Sidebar({ visit, menu, at }: { visit: Visit; menu: readonly MenuGroup[]
 }
 
 /** Where the switch leads back to; the answer to a post has no address of its own. */
-function here({ c, site }: Visit): string {
+function here({ c, site }: AdminRequest): string {
   const { pathname, search } = new URL(c.req.url)
   return c.req.method === "GET" ? pathname + search : site.path
 }
@@ -155,12 +155,12 @@ const THEMES = [
   ["dark", "Dark", "moon"],
 ] as const
 
-function ThemeSwitch({ visit }: { visit: Visit }): Child {
-  const theme = readTheme(visit.c)
+function ThemeSwitch({ request }: { request: AdminRequest }): Child {
+  const theme = readTheme(request.c)
   return (
-    <form class="theme" method="post" action={visit.site.aside("theme")} data-theme-switch>
+    <form class="theme" method="post" action={request.site.aside("theme")} data-theme-switch>
       <CsrfField />
-      <input type="hidden" name="next" value={here(visit)} />
+      <input type="hidden" name="next" value={here(request)} />
       <fieldset>
         <legend class="visually-hidden">Colours</legend>
         {THEMES.map(([value, label, icon]) => (

@@ -1,7 +1,7 @@
 import { HTTPException } from "hono/http-exception"
 import type { FC } from "hono/jsx"
 import type { Ctx } from "../../app/env.ts"
-import { boundedText } from "../../app/guard.ts"
+import { boundedText } from "../../app/cross-site.ts"
 import { rendererFor } from "../../app/render.tsx"
 import { clientIp } from "../../app/request.ts"
 import { mailerOf } from "../../mail/mailer.ts"
@@ -16,7 +16,7 @@ import { type Act, attempt } from "../throttle.ts"
 type PropsOf<K extends keyof Pages> = Pages[K] extends FC<infer P> ? P : never
 
 /** What all routes of auth need: to show a page, to read a form, to send a mail. */
-export class Desk {
+export class AuthContext {
   readonly pages: Pages
   readonly mails: Mails
 

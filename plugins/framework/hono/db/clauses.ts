@@ -1,7 +1,7 @@
 /** What a query asks for, and which of its methods take which part of it. */
 import { ConditionError } from "./errors.ts"
 
-export interface Parts {
+export interface Clauses {
   readonly where: readonly unknown[]
   readonly order: readonly string[]
   readonly limit: number | undefined
@@ -15,7 +15,7 @@ export interface Parts {
   readonly lock: boolean
 }
 
-export const NOTHING: Parts = { where: [], order: [], limit: undefined, offset: 0, load: [], omit: [], nulls: undefined, lock: false }
+export const NOTHING: Clauses = { where: [], order: [], limit: undefined, offset: 0, load: [], omit: [], nulls: undefined, lock: false }
 
 export type Modifier = "where" | "limit" | "offset" | "forUpdate"
 
@@ -36,8 +36,8 @@ const REFUSES = {
 } as const satisfies Record<string, { readonly [M in Modifier]?: string }>
 
 /** Throws ConditionError for a part of the query that the method would have to leave aside. */
-export function refuse(method: keyof typeof REFUSES, parts: Parts, model: string): void {
-  const has: Record<Modifier, boolean> = { where: parts.where.length > 0, limit: parts.limit !== undefined, offset: parts.offset > 0, forUpdate: parts.lock }
+export function refuse(method: keyof typeof REFUSES, clauses: Clauses, model: string): void {
+  const has: Record<Modifier, boolean> = { where: clauses.where.length > 0, limit: clauses.limit !== undefined, offset: clauses.offset > 0, forUpdate: clauses.lock }
   for (const [modifier, why] of Object.entries(REFUSES[method])) {
     if (has[modifier as Modifier]) throw new ConditionError(`${model}: ${method}() does not go with ${modifier}(): ${why}`)
   }

@@ -16,7 +16,7 @@ const TAIL = "</urlset>\n"
 const CHUNK = 65_536
 
 /** One finished file, kept compressed. */
-export interface Part {
+export interface SitemapFile {
   /** "posts-1"; "" where one file is enough. */
   readonly name: string
   readonly path: string
@@ -35,7 +35,7 @@ export interface Limits {
 }
 
 /** A file that is being written, compressed as it comes. */
-export class PartWriter {
+export class SitemapFileWriter {
   readonly #name: string
   readonly #path: string
   readonly #limits: Limits
@@ -77,7 +77,7 @@ export class PartWriter {
     return this.#put(`${xml}\n`)
   }
 
-  async end(): Promise<Part> {
+  async end(): Promise<SitemapFile> {
     void this.#put(TAIL)
     await this.#flush()
     this.#gzip.end()

@@ -6,13 +6,13 @@ import { type LoginInfo, loginsOf, sessionCookie } from "../logins.ts"
 import type { Mails } from "../mails.tsx"
 import type { AccountProps } from "../pages/account.tsx"
 import { forgive, refund } from "../throttle.ts"
-import type { Desk } from "./desk.tsx"
+import type { AuthContext } from "./context.tsx"
 
 /** A form of the account page that was refused. */
 export type Wrong = NonNullable<AccountProps["wrong"]>
 
-export async function showAccount(desk: Desk, c: Ctx, options: { wrong?: Wrong; status?: number } = {}): Promise<Response> {
-  const { auth, paths } = desk
+export async function showAccount(context: AuthContext, c: Ctx, options: { wrong?: Wrong; status?: number } = {}): Promise<Response> {
+  const { auth, paths } = context
   const user = theUser(c)
   const [stamp, on, codesLeft, logins] = await Promise.all([
     auth.accounts.passwordStamp(user),
@@ -30,27 +30,27 @@ export async function showAccount(desk: Desk, c: Ctx, options: { wrong?: Wrong; 
     logins: logins.map(shown),
     ...(options.wrong !== undefined && { wrong: options.wrong }),
   }
-  return desk.show(c, "account", props, { title: "Your account", status: options.status ?? 200 })
+  return context.show(c, "account", props, { title: "Your account", status: options.status ?? 200 })
 }
 
 /** Asks the user's password once more: what is wrong, or undefined when it is right. */
-export async function askedAgain(desk: Desk, c: Ctx, current: string): Promise<{ faults: Record<string, string>; status: number } | undefined> {
+export async function askedAgain(context: AuthContext, c: Ctx, current: string): Promise<{ faults: Record<string, string>; status: number } | undefined> {
   const user = theUser(c)
   if (current === "") return { faults: { current: "This is needed." }, status: 422 }
-  const tooMany = await desk.tooMany(c, "password", user.email)
+  const tooMany = await context.tooMany(c, "password", user.email)
   if (tooMany !== undefined) return { faults: { "": tooMany }, status: 429 }
-  if (!(await desk.hashing(() => desk.auth.accounts.isPassword(user, current)))) return { faults: { current: "This is not your password." }, status: 422 }
+  if (!(await context.hashing(() => context.auth.accounts.isPassword(user, current)))) return { faults: { current: "This is not your password." }, status: 422 }
   await forgive(user.email, ["password"])
   await refund("password", clientIp(c))
   return undefined
 }
 
 /** Tells the user by mail of a change that a thief would make; to the address of before it. */
-export function tellChanged(desk: Desk, c: Ctx, what: Parameters<Mails["changed"]>[0]["what"]): Promise<void> {
+export function tellChanged(context: AuthContext, c: Ctx, what: Parameters<Mails["changed"]>[0]["what"]): Promise<void> {
   const user = theUser(c)
   note(c, what === "password" || what === "email" ? `${what} changed` : what, user)
-  const { auth, paths } = desk
-  return desk.later(c, () => desk.mail(user, desk.mails.changed({ name: user.name, what, reset: desk.link(c, paths.forgot), site: auth.app.title })))
+  const { auth, paths } = context
+  return context.later(c, () => context.mail(user, context.mails.changed({ name: user.name, what, reset: context.link(c, paths.forgot), site: auth.app.title })))
 }
 
 const WHEN = new Intl.DateTimeFormat("en", { dateStyle: "medium", timeStyle: "short", timeZone: "UTC" })
