@@ -2,7 +2,7 @@
 import { listen } from "../src/http/listener.ts"
 import { defaultLimits } from "../src/http/limits.ts"
 import type { Logger } from "../src/log/logger.ts"
-import type { Context } from "../src/plugin.ts"
+import type { Context } from "../src/contract/plugin.ts"
 import proxy from "../plugins/web/proxy/plugin.ts"
 
 const write = (message: string, fields?: Record<string, unknown>) => console.error(message, fields)

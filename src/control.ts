@@ -3,7 +3,8 @@
  * can speak it too. POST / takes a Command, the body of the answer is a ControlAnswer.
  */
 import type { FrontStats } from "./supervisor/messages.ts"
-import type { PartCommand, RequestNow, WorkerStatus } from "./plugin.ts"
+import type { PartCommand } from "./contract/plugin.ts"
+import type { RequestNow, WorkerStatus } from "./contract/gateway.ts"
 import { EdgeError } from "./errors.ts"
 
 export type Command =

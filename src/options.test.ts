@@ -3,7 +3,8 @@ import * as v from "valibot"
 import { State } from "./generation/state.ts"
 import { createLogger } from "./log/logger.ts"
 import { checkOptions } from "./options.ts"
-import { definePlugin, type Store } from "./plugin.ts"
+import { definePlugin } from "./plugin.ts"
+import type { Store } from "./contract/store.ts"
 
 const shape = { max: "number", name: "text", any: "any", both: "text|list", on: "boolean", run: "function", more: "object" } as const
 

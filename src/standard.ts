@@ -2,7 +2,7 @@
  * The first-party plugins, each loaded when a config first names it (start time and memory of what is not used: none).
  * The only file of src/ that imports plugins/.
  */
-import type { Kind, Plugin } from "./plugin.ts"
+import type { Kind, Plugin } from "./contract/plugin.ts"
 
 type Load = () => Promise<{ default: Plugin<never, never> | Plugin }>
 

@@ -2,6 +2,7 @@
 import * as v from "valibot"
 import { duration } from "../config/units.ts"
 import { count } from "../config/values.ts"
+import type { AppAttendants, CronJob, Daemon } from "../contract/gateway.ts"
 
 const say = v.description
 const command = v.tupleWithRest([v.pipe(v.string(), v.nonEmpty())], v.string())
@@ -34,14 +35,6 @@ export const appAttendants = {
   ),
   cron: v.pipe(v.optional(v.array(job), []), say("Commands that run at times")),
 } as const
-
-export type Daemon = v.InferOutput<typeof daemon>
-export type CronJob = v.InferOutput<typeof job>
-
-export interface AppAttendants {
-  readonly daemons: Readonly<Record<string, Daemon>>
-  readonly cron: readonly CronJob[]
-}
 
 /** Undefined when there are none. */
 export function toAttendants(daemons: Readonly<Record<string, Daemon>>, cron: readonly CronJob[]): AppAttendants | undefined {

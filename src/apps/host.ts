@@ -7,7 +7,8 @@ import type { Awaitable } from "../http/chain.ts"
 import { HttpError } from "../http/errors.ts"
 import type { Exchange } from "../http/exchange.ts"
 import { Reply } from "../http/reply.ts"
-import type { AppModule, Logger } from "../plugin.ts"
+import type { AppModule } from "../contract/framework.ts"
+import type { Logger } from "../log/logger.ts"
 
 export interface AppHostOptions {
   readonly module: AppModule

@@ -2,6 +2,7 @@
 import * as v from "valibot"
 import { duration, size } from "../config/units.ts"
 import { count } from "../config/values.ts"
+import type { AppLimits } from "../contract/gateway.ts"
 
 const say = v.description
 const bytes = (what: string) => v.optional(v.pipe(size(), say(what)))
@@ -30,14 +31,6 @@ export const appLimits = {
   rlimits: v.optional(v.pipe(rlimits, say("Limits of each process"))),
   cgroup: v.optional(v.pipe(cgroup, say("Limits of all workers together, where cgroup v2 is delegated to edge; else a warning"))),
 } as const
-
-/** Plain data that crosses processes. */
-export interface AppLimits {
-  readonly nice?: number | undefined
-  /** Bytes, seconds (cpu) or numbers. */
-  readonly rlimits?: Readonly<Record<string, number | undefined>> | undefined
-  readonly cgroup?: { readonly memory?: number | undefined; readonly cpu?: number | undefined; readonly pids?: number | undefined } | undefined
-}
 
 /** Undefined when nothing is asked for. */
 export function toAppLimits({ nice, rlimits, cgroup }: AppLimits): AppLimits | undefined {

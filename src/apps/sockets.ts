@@ -9,7 +9,7 @@ import type { Exchange } from "../http/exchange.ts"
 import { HeaderList } from "../http/headers.ts"
 import type { Reply } from "../http/reply.ts"
 import { HttpUpstream } from "../http/upstream/upstream.ts"
-import type { AppModule } from "../plugin.ts"
+import type { AppModule } from "../contract/framework.ts"
 
 /** Carries what the front knows of the client; set by the front on every request, so that no client can. */
 const factsHeader = "edge-facts"

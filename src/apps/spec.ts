@@ -7,7 +7,10 @@ import { keysOf } from "../config/schema.ts"
 import { nearest, quote } from "../config/suggest.ts"
 import { errors, reason } from "../errors.ts"
 import type { BuiltTop, Parts } from "../generation/parts.ts"
-import type { AppSpec, Framework, Gateway, Kind, Kinds, Launch, Runtime } from "../plugin.ts"
+import type { AppSpec, Gateway } from "../contract/gateway.ts"
+import type { Framework } from "../contract/framework.ts"
+import type { Kind, Kinds } from "../contract/plugin.ts"
+import type { Launch, Runtime } from "../contract/runtime.ts"
 import type { Registered, Registry } from "../registry/registry.ts"
 
 export interface SetUpApp {

@@ -1,5 +1,6 @@
 /** Who signs a certificate: an authority that speaks ACME, edge's own (`internal`), or one that a test puts in. */
-import type { Issued, Renewal, Wanted } from "./managed.ts"
+import type { Issued, Renewal } from "./managed.ts"
+import type { Wanted } from "../contract/certificates.ts"
 
 export interface IssueOptions {
   /** The one that it follows. */

@@ -1,6 +1,7 @@
 /** Looks what is due, gets it, and says when to look again. */
 import type { Authority } from "./authority.ts"
-import type { Issued, Trouble, Wanted } from "./managed.ts"
+import type { Issued, Trouble } from "./managed.ts"
+import type { Wanted } from "../contract/certificates.ts"
 import { AcmeError } from "./acme/problem.ts"
 import { dueOf, troubleAfter } from "./schedule.ts"
 import type { Vault } from "./vault.ts"

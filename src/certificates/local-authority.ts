@@ -1,6 +1,7 @@
 /** `tls = "internal"`: an authority of edge's own, for names that no public one may sign. Root and intermediate are made once. */
 import type { Authority } from "./authority.ts"
-import type { Issued, Wanted } from "./managed.ts"
+import type { Issued } from "./managed.ts"
+import type { Wanted } from "../contract/certificates.ts"
 import { toIdentifier } from "./acme/order.ts"
 import type { Vault } from "./vault.ts"
 import * as x509 from "./x509.ts"

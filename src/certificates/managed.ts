@@ -1,12 +1,5 @@
 /** A certificate that edge gets and renews of itself. */
-import type { KeyAlgorithm } from "./key-algorithm.ts"
-
-/** What the config wants: `tls = "auto"` or `"internal"` of a site. */
-export interface Wanted {
-  /** Lower case, IDNA in ASCII; one certificate for all of them. */
-  readonly names: readonly string[]
-  readonly issuer: "acme" | "internal"
-}
+import type { KeyAlgorithm, Wanted } from "../contract/certificates.ts"
 
 /** What is kept of one. */
 export interface Issued {

@@ -2,7 +2,7 @@
 import { challengeCertificate } from "./requests.ts"
 import { accountDnsName, alpnDigest, type Challenge, dnsName, dnsValue, keyAuthorization, persistentRecord } from "./acme/challenge.ts"
 import type { Signer } from "./acme/transport.ts"
-import type { DnsProvider } from "./dns-provider.ts"
+import type { DnsProvider } from "../contract/dns.ts"
 import { type Propagation, propagated } from "./propagation.ts"
 import type { Vault } from "./vault.ts"
 

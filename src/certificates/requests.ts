@@ -1,5 +1,5 @@
 /** Keys, requests for certificates, and the certificate that answers TLS-ALPN-01. */
-import type { KeyAlgorithm } from "./key-algorithm.ts"
+import type { KeyAlgorithm } from "../contract/certificates.ts"
 import { toIdentifier } from "./acme/order.ts"
 import * as x509 from "./x509.ts"
 

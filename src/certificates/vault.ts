@@ -1,6 +1,7 @@
 /** Certificates, keys, orders and locks in the shared store, so that two fronts or two machines never order twice. */
-import type { Store } from "../plugin.ts"
-import { idOf, type Issued, type OrderUnderWay, type Trouble, type Wanted } from "./managed.ts"
+import type { Store } from "../contract/store.ts"
+import { idOf, type Issued, type OrderUnderWay, type Trouble } from "./managed.ts"
+import type { Wanted } from "../contract/certificates.ts"
 import type { LocalRecord } from "./local-authority.ts"
 import type { Sealer } from "./sealer.ts"
 

@@ -4,7 +4,7 @@ import handlerTest from "../templates/handler.plugin.test.ts.txt" with { type: "
 import middleware from "../templates/middleware.plugin.ts.txt" with { type: "text" }
 import middlewareTest from "../templates/middleware.plugin.test.ts.txt" with { type: "text" }
 import site from "../templates/plugin.site.toml.txt" with { type: "text" }
-import type { Kind } from "../plugin.ts"
+import type { Kind } from "../contract/plugin.ts"
 import { isStandard } from "../standard.ts"
 import { writeScaffold } from "./scaffold.ts"
 

@@ -2,7 +2,7 @@
 import { siteSchema } from "../config/json-schema.ts"
 import { configFromText, loadConfig } from "../config/load.ts"
 import { ConfigError, type Problem } from "../errors.ts"
-import type { Plugin } from "../plugin.ts"
+import type { Plugin } from "../contract/plugin.ts"
 import { kinds, Registry } from "../registry/registry.ts"
 
 export async function run({ config: file }: { readonly config?: string }): Promise<void> {

@@ -1,7 +1,7 @@
 /** JSON Schema (draft 7) of a whole site.toml, from the same valibot schemas that check it. */
 import { type JsonSchema, toJsonSchema } from "@valibot/to-json-schema"
 import type { GenericSchema } from "valibot"
-import type { Kind, Plugin } from "../plugin.ts"
+import type { Kind, Plugin } from "../contract/plugin.ts"
 import { appCommon, sections } from "./kernel-schemas.ts"
 
 /** What `describe` needs: the known plugins of each kind. */

@@ -1,6 +1,7 @@
 /** The sections of site.toml that the kernel owns; the others are the web plugin's. */
-import { type AppAttendants, toAttendants } from "../apps/attendants.ts"
-import { type AppLimits, toAppLimits } from "../apps/limits.ts"
+import type { AppAttendants, AppLimits } from "../contract/gateway.ts"
+import { toAttendants } from "../apps/attendants.ts"
+import { toAppLimits } from "../apps/limits.ts"
 import { resolve } from "node:path"
 import * as v from "valibot"
 import type { Problem } from "../errors.ts"

@@ -1,11 +1,5 @@
 /** How a plugin in one front reaches itself in the others. */
-
-export interface Bus {
-  /** Tells every other front of this edge, those of earlier configs too. Plain data; lost where a front is not up. */
-  send(topic: string, data: unknown): void
-  /** Called for what other fronts send. */
-  on(topic: string, f: (data: unknown) => void): void
-}
+import type { Bus } from "../contract/plugin.ts"
 
 /** Where there are no fronts (`edge check`): nobody hears. */
 export const noBus: Bus = { send() {}, on() {} }

@@ -1,7 +1,7 @@
 /** Pages of words that the fronts of one edge share (Context.page): files under Bun.mmap in a folder of the supervisor's. */
 import { closeSync, constants, fstatSync, openSync } from "node:fs"
 import { join } from "node:path"
-import type { FrontPage } from "../plugin.ts"
+import type { FrontPage } from "../contract/web.ts"
 import { allocate } from "../system/allocate.ts"
 
 export interface DeclaredPage {

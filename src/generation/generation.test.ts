@@ -7,7 +7,8 @@ import { configFromText } from "../config/load.ts"
 import { type Generation, type GenerationHost, setUp } from "./generation.ts"
 import { createLogger } from "../log/logger.ts"
 import { makePlan } from "./plan.ts"
-import type { AppLink, Exchange } from "../plugin.ts"
+import type { AppLink } from "../contract/gateway.ts"
+import type { Exchange } from "../http/exchange.ts"
 
 const dir = mkdtempSync(join(tmpdir(), "edge-generation-"))
 afterAll(() => rmSync(dir, { recursive: true, force: true }))

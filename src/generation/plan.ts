@@ -1,10 +1,11 @@
 /** What the supervisor needs to know of a checked config: plain data, made in a short-lived child that checked it. */
-import type { CertificatePlan } from "../certificates/plan.ts"
+import type { CertificatePlan } from "../contract/certificates.ts"
 import type { Config, ConfigJson } from "../config/config.ts"
 import type { LogConfig, Server } from "../config/kernel.ts"
 import type { Generation } from "./generation.ts"
 import type { DeclaredPage } from "./front-pages.ts"
-import type { AppSpec, Launch } from "../plugin.ts"
+import type { AppSpec } from "../contract/gateway.ts"
+import type { Launch } from "../contract/runtime.ts"
 
 export interface Plan {
   readonly config: ConfigJson

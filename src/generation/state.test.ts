@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test"
-import type { Store } from "../plugin.ts"
+import type { Store } from "../contract/store.ts"
 import { State } from "./state.ts"
 import { type LogLine, logTo } from "../../test/kit/context.ts"
 

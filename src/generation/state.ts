@@ -2,7 +2,8 @@
 import { checkArgument, checkOptions, type Shape } from "../options.ts"
 import { EdgeError, errors, reason } from "../errors.ts"
 import type { Parts } from "./parts.ts"
-import type { CompareAndSet, Logger, Store } from "../plugin.ts"
+import type { CompareAndSet, Store } from "../contract/store.ts"
+import type { Logger } from "../log/logger.ts"
 import type { Registry } from "../registry/registry.ts"
 
 /** An operation that takes longer has failed: whoever waits has a request to answer. */

@@ -2,7 +2,7 @@
 import type { Generation } from "../generation/generation.ts"
 import { loadApp } from "../apps/load.ts"
 import type { Logger } from "../log/logger.ts"
-import type { AppLink, RequestNow, SharedPage, WorkerInfo, WorkerReport } from "../plugin.ts"
+import type { AppLink, RequestNow, SharedPage, WorkerInfo, WorkerReport } from "../contract/gateway.ts"
 import { openPage } from "../slots/page.ts"
 import type { AppState, FrontStart, FromFront } from "../supervisor/messages.ts"
 

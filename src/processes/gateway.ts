@@ -1,8 +1,8 @@
 /** `edge __gateway`: runs the supervising half of a third party's gateway, away from the supervisor and its rights. */
 import { Config } from "../config/config.ts"
 import { setUp } from "../generation/generation.ts"
-import { createLogger } from "../log/logger.ts"
-import type { Logger, SharedPage, Supervision, WorkerHost, WorkerInfo, WorkerProcess, WorkerReport } from "../plugin.ts"
+import { createLogger, type Logger } from "../log/logger.ts"
+import type { SharedPage, Supervision, WorkerHost, WorkerInfo, WorkerProcess, WorkerReport } from "../contract/gateway.ts"
 import { keepPrivateFiles, readPrivateFiles } from "./private-files.ts"
 import { openPage } from "../slots/page.ts"
 import type { GatewayStart, SpawnAnswer } from "../supervisor/external-supervision.ts"

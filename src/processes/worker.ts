@@ -5,7 +5,8 @@ import { AppHost } from "../apps/host.ts"
 import { reason } from "../errors.ts"
 import { FrameServer } from "../frames/server.ts"
 import { entryFile, loadApp } from "../apps/load.ts"
-import type { AppSpec, Logger } from "../plugin.ts"
+import type { AppSpec } from "../contract/gateway.ts"
+import type { Logger } from "../log/logger.ts"
 
 /** What runtime "fetch" writes into the file that it names. */
 export interface WorkerOrder {

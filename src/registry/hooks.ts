@@ -1,5 +1,5 @@
 /** Names of hooks, and how they are run: one after the other, each with its own errors and its own time. */
-import type { HookContext, Hooks } from "../plugin.ts"
+import type { HookContext, Hooks } from "../contract/plugin.ts"
 
 export type HookName = keyof Hooks
 

@@ -1,6 +1,5 @@
-import type { FrontLife } from "./page.ts"
-import type { SharedPage } from "../plugin.ts"
-import { front, Layout, maxFronts, ownerWord, phase, worker } from "./page.ts"
+import { type FrontLife, front, Layout, maxFronts, ownerWord, phase, worker } from "./page.ts"
+import type { SharedPage } from "../contract/gateway.ts"
 
 /** One front's view: claims, frees and counts its queue. A ticket is worker * stride + slot. */
 export class SlotClaims extends Layout {

@@ -10,7 +10,7 @@
  * Words: head | 64 fronts | workers | slots, by worker | tunnels, by worker and front
  */
 import { closeSync, openSync } from "node:fs"
-import type { SharedPage } from "../plugin.ts"
+import type { SharedPage } from "../contract/gateway.ts"
 import { allocate } from "../system/allocate.ts"
 
 export const maxFronts = 64

@@ -2,7 +2,7 @@
 import type { AttendantStatus } from "../control.ts"
 import type { Logger } from "../log/logger.ts"
 import type { Plan } from "../generation/plan.ts"
-import type { AppSpec } from "../plugin.ts"
+import type { AppSpec } from "../contract/gateway.ts"
 import { AppLog } from "./app-log.ts"
 import { Attendants, attendantsShape } from "./attendants.ts"
 import type { Cgroups } from "./cgroup.ts"

@@ -1,8 +1,9 @@
 /** The daemons and cron jobs of one app, while one version of its code and config is in force. */
-import { type CronJob, type Daemon, nextTime } from "../apps/attendants.ts"
+import type { CronJob, Daemon, AppSpec } from "../contract/gateway.ts"
+import { nextTime } from "../apps/attendants.ts"
 import type { AttendantStatus } from "../control.ts"
 import type { Logger } from "../log/logger.ts"
-import type { AppSpec, Launch } from "../plugin.ts"
+import type { Launch } from "../contract/runtime.ts"
 import { describeExit } from "./front-process.ts"
 import { Output, printTo } from "./output.ts"
 import { spawnChild, type WorkerOptions } from "./worker-process.ts"

@@ -4,7 +4,8 @@
  */
 import type { ConfigJson } from "../config/config.ts"
 import type { PlannedApp } from "../generation/plan.ts"
-import type { Launch, Supervision, WorkerHost, WorkerInfo, WorkerProcess, WorkerReport, WorkerStatus } from "../plugin.ts"
+import type { Launch } from "../contract/runtime.ts"
+import type { Supervision, WorkerHost, WorkerInfo, WorkerProcess, WorkerReport, WorkerStatus } from "../contract/gateway.ts"
 import { describeExit } from "./front-process.ts"
 import { Rpc } from "./rpc.ts"
 import { selfArgv } from "./self.ts"

@@ -1,4 +1,4 @@
-import type { PartCommand } from "../plugin.ts"
+import type { PartCommand } from "../contract/plugin.ts"
 import type { AppState, FromFront, FrontStart, FrontStats, Told, ToFront } from "./messages.ts"
 import { residentBytes } from "./memory.ts"
 import { selfArgv } from "./self.ts"

@@ -1,6 +1,6 @@
 /** The fronts of one generation of the config: all of one plan, all alike. */
 import type { Logger } from "../log/logger.ts"
-import type { PartCommand } from "../plugin.ts"
+import type { PartCommand } from "../contract/plugin.ts"
 import { type Cast, describeExit, type FrontExit, FrontProcess } from "./front-process.ts"
 import type { FrontStart, FrontStats, Told } from "./messages.ts"
 import type { Pool } from "./pools.ts"

@@ -4,7 +4,7 @@ import type { Logger } from "../log/logger.ts"
 import type { Plan } from "../generation/plan.ts"
 import { FrontSet } from "./front-set.ts"
 import { readPrivateFiles } from "../processes/private-files.ts"
-import type { RequestNow } from "../plugin.ts"
+import type { RequestNow } from "../contract/gateway.ts"
 import type { Pool } from "./pools.ts"
 import type { ListeningSocket } from "./sockets.ts"
 

@@ -1,7 +1,8 @@
 /** What the supervisor and a front say to each other over IPC. Plain data; JSON on the wire. */
 import type { ConfigJson } from "../config/config.ts"
 import type { PrivateFiles } from "../processes/private-files.ts"
-import type { PartCommand, RequestNow, WorkerInfo, WorkerReport } from "../plugin.ts"
+import type { PartCommand } from "../contract/plugin.ts"
+import type { RequestNow, WorkerInfo, WorkerReport } from "../contract/gateway.ts"
 
 /** An address that the front accepts from, and the descriptor under which it inherited the listening socket. */
 export interface InheritedSocket {

@@ -5,7 +5,7 @@
 import { lchownSync } from "node:fs"
 import { join } from "node:path"
 import type { Socket } from "bun"
-import type { WorkerProcess } from "../plugin.ts"
+import type { WorkerProcess } from "../contract/gateway.ts"
 import { isRoot } from "./identity.ts"
 import { residentBytes } from "./memory.ts"
 import { Output, printTo, WorkerFailed } from "./output.ts"

@@ -1,5 +1,5 @@
 /** A "worker" that somebody else runs (PHP-FPM of the system, a uWSGI): only its address is ours, no process. */
-import type { WorkerProcess } from "../plugin.ts"
+import type { WorkerProcess } from "../contract/gateway.ts"
 import type { WorkerOptions } from "./worker-process.ts"
 
 /** Is tried so often until it answers. */

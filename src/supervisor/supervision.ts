@@ -1,7 +1,8 @@
 /** Starts the supervising half of an app's gateway: first-party ones here, a third party's in a child of its own. */
 import { noBus } from "../generation/bus.ts"
 import type { PlannedApp } from "../generation/plan.ts"
-import type { Context, Gateway, Plugin, Supervision, WorkerHost } from "../plugin.ts"
+import type { Context, Plugin } from "../contract/plugin.ts"
+import type { Gateway, Supervision, WorkerHost } from "../contract/gateway.ts"
 import { standard } from "../standard.ts"
 import { State } from "../generation/state.ts"
 import { type ExternalOptions, superviseInChild } from "./external-supervision.ts"

@@ -1,5 +1,5 @@
 /** A store in memory, for as many processes as a test plays; times are the test's. */
-import type { CompareAndSet, Store } from "../../src/plugin.ts"
+import type { CompareAndSet, Store } from "../../src/contract/store.ts"
 
 export class MemoryStore implements Store {
   readonly reach = "machines"

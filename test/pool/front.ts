@@ -3,7 +3,7 @@
  * path, one request after the other; says "sending" first, and at the end of its input the counts of each status.
  */
 import { connect } from "../../plugins/gateway/pool/connect.ts"
-import type { AppSpec, WorkerInfo } from "../../src/plugin.ts"
+import type { AppSpec, WorkerInfo } from "../../src/contract/gateway.ts"
 import { openPage } from "../../src/slots/page.ts"
 import { logTo } from "../kit/context.ts"
 import { ask } from "../kit/exchange.ts"

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import http from "../../plugins/gateway/http/plugin.ts"
-import type { Runtime } from "../../src/plugin.ts"
+import type { Runtime } from "../../src/contract/runtime.ts"
 import { Rig, until } from "./rig.ts"
 
 const folder = mkdtempSync(join(tmpdir(), "edge-http-"))

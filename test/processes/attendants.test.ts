@@ -6,7 +6,7 @@ import { nextTime } from "../../src/apps/attendants.ts"
 import { createLogger } from "../../src/log/logger.ts"
 import { Attendants } from "../../src/supervisor/attendants.ts"
 import { Guard } from "../../src/supervisor/guard.ts"
-import type { AppSpec } from "../../src/plugin.ts"
+import type { AppSpec } from "../../src/contract/gateway.ts"
 import { alive, Edge, until } from "../kit/edge.ts"
 import { app, pong } from "./site.ts"
 

@@ -5,7 +5,8 @@ import proxy from "../../plugins/web/proxy/plugin.ts"
 import { listen, type HttpListener } from "../../src/http/listener.ts"
 import { defaultLimits } from "../../src/http/limits.ts"
 import type { Logger } from "../../src/log/logger.ts"
-import type { Context, Handler } from "../../src/plugin.ts"
+import type { Context } from "../../src/contract/plugin.ts"
+import type { Handler } from "../../src/http/chain.ts"
 
 export interface LogLine {
   readonly level: string

@@ -1,5 +1,6 @@
 /** The account at an authority: found or made, bound, its key changed, closed. */
-import { type AccountKey, bindExternal, type ExternalAccount, sign } from "./jose.ts"
+import { type AccountKey, bindExternal, sign } from "./jose.ts"
+import type { ExternalAccount } from "../../contract/certificates.ts"
 import { AcmeError } from "./problem.ts"
 import type { Signer, Transport } from "./transport.ts"
 

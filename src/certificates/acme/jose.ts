@@ -1,4 +1,5 @@
 /** Signed requests of ACME: JWS in its flattened JSON form (RFC 7515, 7.2.2) with the members of RFC 8555, 6.2. */
+import type { ExternalAccount } from "../../contract/certificates.ts"
 
 /** ECDSA with P-256 and SHA-256: every authority takes it (RFC 7518, 3.4). Ed25519 is refused by most. */
 const ALGORITHM = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" } as const
@@ -59,13 +60,6 @@ export async function sign(payload: unknown, header: Header, key: AccountKey): P
   const body = payload === undefined ? "" : base64url(JSON.stringify(payload))
   const signature = await crypto.subtle.sign({ name: "ECDSA", hash: "SHA-256" }, key.privateKey, Buffer.from(`${head}.${body}`))
   return { protected: head, payload: body, signature: Buffer.from(signature).toString("base64url") }
-}
-
-export interface ExternalAccount {
-  /** The id that the authority gave. */
-  readonly kid: string
-  /** The MAC key that it gave, base64url. */
-  readonly hmacKey: string
 }
 
 /** The account's key, signed with what the authority gave for it out of band (RFC 8555, 7.3.4). */

@@ -1,7 +1,7 @@
 /** Whether a Python app's module is there, without running any of its code: for `edge check`. */
 import { existsSync, readdirSync } from "node:fs"
 import { join } from "node:path"
-import type { AppSpec } from "../../plugin.ts"
+import type { AppSpec } from "../../contract/gateway.ts"
 
 /** The first name only: to look below it Python would import it, which runs the app's code. */
 const SEARCH = "import importlib.util, sys; sys.path.insert(0, sys.argv[1]); sys.exit(3 if importlib.util.find_spec(sys.argv[2]) is None else 0)"

@@ -1,3 +1,5 @@
+/** Records in a zone of DNS, as proofs of certificates need them. */
+
 /** Who writes records into a zone: what a plugin of kind "dns" gives. */
 export interface DnsProvider {
   /**
