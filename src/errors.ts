@@ -136,6 +136,7 @@ export const errors = {
     code: "usage/no-kind",
     message: `there is no template for ${quote(kind)}${didYouMean(kind, known, { list: "kinds" })}`,
   }),
+  noKey: (key: string, near: string): Said => ({ code: "usage/no-key", message: `no key of site.toml, and no command, is called ${quote(key)}${near}` }),
   takenName: (kind: string, name: string): Said => ({
     code: "usage/taken-name",
     message: `edge has a ${kind} ${quote(name)} of its own; choose another name`,

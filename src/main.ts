@@ -185,6 +185,11 @@ async function main(argv: readonly string[]): Promise<number> {
   if (first !== undefined && !first.startsWith("-") && !Object.hasOwn(commands, first) && first !== "help") {
     throw new EdgeError(errors.noCommand(first, Object.keys(commands)))
   }
+  // Help of a command is the parser's own; of anything else it is the reference's.
+  if (first === "help" && argv[1] !== undefined && !Object.hasOwn(commands, argv[1])) {
+    await (await import("./commands/help.ts")).run({}, argv.slice(1))
+    return 0
+  }
   if (first === "manage") return (await import("./commands/manage.ts")).manage(argv.slice(1))
   return dispatch(argv)
 }
