@@ -69,7 +69,10 @@ export const server = v.strictObject({
   status: v.pipe(
     v.optional(
       v.pipe(
-        v.strictObject({ listen: address(), token: v.optional(v.string(), "") }),
+        v.strictObject({
+          listen: v.pipe(address(), say("Where it is served")),
+          token: v.pipe(v.optional(v.string(), ""), say("What a caller must show; none: nobody is asked")),
+        }),
         v.check(() => false, "the status address is not available yet; edge status --json has the figures"),
       ),
     ),

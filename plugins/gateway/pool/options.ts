@@ -6,8 +6,8 @@ const some = v.pipe(v.number(), v.integer(), v.minValue(1))
 
 const range = v.pipe(
   v.strictObject({
-    min: v.optional(count, 1),
-    max: v.pipe(some, v.maxValue(1000)),
+    min: v.pipe(v.optional(count, 1), v.description("That run always; 0: none until a request comes")),
+    max: v.pipe(some, v.maxValue(1000), v.description("That run at most")),
   }),
   v.check(r => r.min <= r.max, "min is more than max"),
 )

@@ -20,13 +20,16 @@ const table = v.strictObject({
 })
 
 /** A list of origins is short for `{ origins = [...] }`. */
-export const corsSchema = v.union([
-  v.pipe(
-    v.array(origin),
-    v.minLength(1, "expected at least one origin"),
-    v.transform(origins => v.parse(table, { origins })),
-  ),
-  table,
-])
+export const corsSchema = v.pipe(
+  v.union([
+    v.pipe(
+      v.array(origin),
+      v.minLength(1, "expected at least one origin"),
+      v.transform(origins => v.parse(table, { origins })),
+    ),
+    table,
+  ]),
+  v.description("Origins that may read answers, or a table."),
+)
 
 export type Cors = v.InferOutput<typeof table>

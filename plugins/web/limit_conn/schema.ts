@@ -13,16 +13,19 @@ const rule = v.strictObject({
 })
 
 /** `limit_conn = 20` is short for `{ limit = 20 }`; a list is several rules, all of which must let a request in. */
-export const limitConnSchema = v.union([
-  v.pipe(
-    count({ max: 1_000_000 }),
-    v.transform(limit => [v.parse(rule, { limit })]),
-  ),
-  v.pipe(
-    rule,
-    v.transform(given => [given]),
-  ),
-  v.pipe(v.array(rule), v.minLength(1, "expected at least one rule")),
-])
+export const limitConnSchema = v.pipe(
+  v.union([
+    v.pipe(
+      count({ max: 1_000_000 }),
+      v.transform(limit => [v.parse(rule, { limit })]),
+    ),
+    v.pipe(
+      rule,
+      v.transform(given => [given]),
+    ),
+    v.pipe(v.array(rule), v.minLength(1, "expected at least one rule")),
+  ]),
+  v.description("Requests at once for each client, a rule, or a list of rules that must all let a request in."),
+)
 
 export type RuleOptions = v.InferOutput<typeof rule>

@@ -16,7 +16,7 @@ const options = v.strictObject({
 export default definePlugin({
   name: "mirror",
   kind: "middleware",
-  config: v.union([v.pipe(v.string(), v.description("Where copies go.")), options]),
+  config: v.pipe(v.union([v.string(), options]), v.description("Where copies go, or a table.")),
   setup: (config, ctx) => {
     const checked = typeof config === "string" ? v.parse(options, { to: config }) : config
     const { percent, body: limit } = checked

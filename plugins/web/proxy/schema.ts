@@ -104,7 +104,10 @@ const options = v.strictObject({
 })
 
 /** `proxy = "http://..."` is short for `proxy = { to = "http://..." }`. */
-export const proxySchema = v.union([v.pipe(v.string(), v.description("The one upstream")), options])
+export const proxySchema = v.pipe(
+  v.union([v.pipe(v.string(), v.description("The one upstream")), options]),
+  v.description("One upstream, or a table with as many as you like."),
+)
 
 export type ServerOptions = v.InferOutput<typeof server>
 export type ProxyOptions = v.InferOutput<typeof options>

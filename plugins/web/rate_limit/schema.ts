@@ -59,16 +59,19 @@ const rule = v.strictObject({
 })
 
 /** `rate_limit = "100/1m"` is short for `{ rate = "100/1m" }`; a list is several rules, all of which must let a request in. */
-export const rateLimitSchema = v.union([
-  v.pipe(
-    rate,
-    v.transform(given => [v.parse(rule, { rate: `${given.requests}/${given.windowMs}ms` })]),
-  ),
-  v.pipe(
-    rule,
-    v.transform(given => [given]),
-  ),
-  v.pipe(v.array(rule), v.minLength(1, "expected at least one rule")),
-])
+export const rateLimitSchema = v.pipe(
+  v.union([
+    v.pipe(
+      rate,
+      v.transform(given => [v.parse(rule, { rate: `${given.requests}/${given.windowMs}ms` })]),
+    ),
+    v.pipe(
+      rule,
+      v.transform(given => [given]),
+    ),
+    v.pipe(v.array(rule), v.minLength(1, "expected at least one rule")),
+  ]),
+  v.description('Requests in a time for each client ("100/1m"), a rule, or a list of rules that must all let a request in.'),
+)
 
 export type RuleOptions = v.InferOutput<typeof rule>

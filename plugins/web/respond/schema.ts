@@ -16,22 +16,25 @@ const headers = v.pipe(
   ),
 )
 
-export const respondSchema = v.union(
-  [
-    v.string(),
-    v.strictObject({
-      status: v.pipe(
-        v.optional(v.pipe(v.number(), v.integer(), v.minValue(200), v.maxValue(599)), 200),
-        v.description("Status of the answer, 200 to 599."),
-      ),
-      body: v.pipe(v.optional(v.string()), v.description("The body, as text.")),
-      file: v.pipe(v.optional(v.string()), v.description("File whose bytes are the body; read once, at start.")),
-      json: v.pipe(v.optional(v.any()), v.description("A value whose JSON is the body.")),
-      type: v.pipe(v.optional(value), v.description("Content-Type; by default that of the file, or text/plain.")),
-      headers: v.pipe(v.optional(headers, {}), v.description("Further header lines; a list makes one line each.")),
-    }),
-  ],
-  'must be a text, or a table such as { status = 200, body = "pong" }',
+export const respondSchema = v.pipe(
+  v.union(
+    [
+      v.string(),
+      v.strictObject({
+        status: v.pipe(
+          v.optional(v.pipe(v.number(), v.integer(), v.minValue(200), v.maxValue(599)), 200),
+          v.description("Status of the answer, 200 to 599."),
+        ),
+        body: v.pipe(v.optional(v.string()), v.description("The body, as text.")),
+        file: v.pipe(v.optional(v.string()), v.description("File whose bytes are the body; read once, at start.")),
+        json: v.pipe(v.optional(v.any()), v.description("A value whose JSON is the body.")),
+        type: v.pipe(v.optional(value), v.description("Content-Type; by default that of the file, or text/plain.")),
+        headers: v.pipe(v.optional(headers, {}), v.description("Further header lines; a list makes one line each.")),
+      }),
+    ],
+    'must be a text, or a table such as { status = 200, body = "pong" }',
+  ),
+  v.description("The body of a 200, or a table."),
 )
 
 /** One pair for each line. */
