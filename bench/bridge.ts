@@ -4,9 +4,9 @@
  */
 import { Hono } from "hono"
 import { patchGlobals, toReply } from "../src/http/bridge.ts"
-import { Exchange } from "../src/http/exchange.ts"
-import { HeaderList } from "../src/http/headers.ts"
-import { Reply } from "../src/http/reply.ts"
+import { Exchange } from "../src/http/message/exchange.ts"
+import { HeaderList } from "../src/http/message/headers.ts"
+import { Reply } from "../src/http/message/reply.ts"
 
 const native = { Request, Response }
 patchGlobals()

@@ -1,6 +1,6 @@
 /** What an app is told beside the standard Request: `info` of fetch, `c.env` of Hono, `server` of Bun's own handlers. */
 import type { Server } from "bun"
-import type { Exchange } from "../http/exchange.ts"
+import type { Exchange } from "../http/message/exchange.ts"
 import type { RequestFacts } from "../contract/framework.ts"
 
 type SocketAddress = { address: string; port: number; family: "IPv4" | "IPv6" }

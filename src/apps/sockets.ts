@@ -5,9 +5,9 @@
 import { chmodSync } from "node:fs"
 import { AppServer, Facts } from "./facts.ts"
 import { encodeRequestHead } from "../frames/heads.ts"
-import type { Exchange } from "../http/exchange.ts"
-import { HeaderList } from "../http/headers.ts"
-import type { Reply } from "../http/reply.ts"
+import type { Exchange } from "../http/message/exchange.ts"
+import { HeaderList } from "../http/message/headers.ts"
+import type { Reply } from "../http/message/reply.ts"
 import { HttpUpstream } from "../http/upstream/upstream.ts"
 import type { AppModule } from "../contract/framework.ts"
 

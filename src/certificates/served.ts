@@ -1,10 +1,10 @@
 /** The kept certificates in a front: by name for handshakes, changed while it serves; and what authorities look for. */
-import type { Exchange } from "../http/exchange.ts"
+import type { Exchange } from "../http/message/exchange.ts"
 import type { Answer, Awaitable, Handler } from "../http/chain.ts"
 import type { Logger } from "../log/logger.ts"
 import type { Store } from "../contract/store.ts"
-import { HeaderList } from "../http/headers.ts"
-import { Reply } from "../http/reply.ts"
+import { HeaderList } from "../http/message/headers.ts"
+import { Reply } from "../http/message/reply.ts"
 import { idOf, type Issued } from "./managed.ts"
 import type { Wanted, CertificatePlan } from "../contract/certificates.ts"
 import { Sealer } from "./sealer.ts"

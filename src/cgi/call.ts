@@ -1,9 +1,9 @@
 /** One request to a FastCGI or uwsgi server and its answer. */
 import type { ResponseHead, ResponseHeadReader } from "../http/codec/response-head.ts"
-import { HttpError } from "../http/errors.ts"
-import type { Exchange } from "../http/exchange.ts"
-import type { Reply } from "../http/reply.ts"
-import type { ByteSink, ByteStream } from "../http/stream.ts"
+import { HttpError } from "../http/message/errors.ts"
+import type { Exchange } from "../http/message/exchange.ts"
+import type { Reply } from "../http/message/reply.ts"
+import type { ByteSink, ByteStream } from "../http/message/stream.ts"
 import { receiveBody } from "../spool/request-spool.ts"
 import { Answer, type AnswerHost } from "../http/upstream/answer.ts"
 import type { ConnectionUser, UpstreamConnection } from "../http/upstream/connection.ts"

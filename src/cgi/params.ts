@@ -1,7 +1,7 @@
 /** What a CGI-like server is told of a request, by the names of RFC 3875 and as nginx's fastcgi_params and uwsgi_params set them. */
-import { HttpError } from "../http/errors.ts"
-import type { Exchange } from "../http/exchange.ts"
-import { encodePath, pathBytes } from "../http/path.ts"
+import { HttpError } from "../http/message/errors.ts"
+import type { Exchange } from "../http/message/exchange.ts"
+import { encodePath, pathBytes } from "../http/message/path.ts"
 import { edgeVersion } from "../version.ts"
 
 /** name, value, ...; values are Latin-1: one character a byte. */

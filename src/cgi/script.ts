@@ -1,8 +1,8 @@
 /** Which script of a folder answers a path: it must be a file below the folder, links resolved, by one of the extensions. */
 import { realpathSync, statSync } from "node:fs"
 import { join, sep } from "node:path"
-import { HttpError } from "../http/errors.ts"
-import { encodePath, pathBytes, textOfPath } from "../http/path.ts"
+import { HttpError } from "../http/message/errors.ts"
+import { encodePath, pathBytes, textOfPath } from "../http/message/path.ts"
 import type { ScriptFacts } from "./params.ts"
 
 export interface ScriptRules {

@@ -1,7 +1,7 @@
 /** Servers that are told of requests as CGI is: FastCGI (PHP-FPM) and uwsgi (uWSGI). */
 import { ResponseHeadReader } from "../http/codec/response-head.ts"
-import type { Exchange } from "../http/exchange.ts"
-import type { Reply } from "../http/reply.ts"
+import type { Exchange } from "../http/message/exchange.ts"
+import type { Reply } from "../http/message/reply.ts"
 import { Connector } from "../http/upstream/connect.ts"
 import { UpstreamConnection } from "../http/upstream/connection.ts"
 import type { UpstreamTarget } from "../http/upstream/target.ts"

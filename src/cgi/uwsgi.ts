@@ -1,5 +1,5 @@
 /** The request packet of the uwsgi protocol: modifier1, size (16 bits, little-endian), modifier2, then the variables. */
-import { HttpError } from "../http/errors.ts"
+import { HttpError } from "../http/message/errors.ts"
 
 /** Throws HttpError 431 when the variables are more than a packet holds. */
 export function uwsgiPacket(params: readonly string[], { modifier1 }: { modifier1: number }): Buffer {

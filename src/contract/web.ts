@@ -1,7 +1,7 @@
 /** Layer 1: what listens, and who answers. */
 import type { Handler } from "../http/chain.ts"
-import type { Exchange } from "../http/exchange.ts"
-import type { Reply } from "../http/reply.ts"
+import type { Exchange } from "../http/message/exchange.ts"
+import type { Reply } from "../http/message/reply.ts"
 import type { TlsOptions } from "../http/tls.ts"
 import type { CertificatePlan } from "./certificates.ts"
 import type { DnsProvider } from "./dns.ts"

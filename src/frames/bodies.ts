@@ -1,8 +1,8 @@
 /** Bodies that a Reply may have, as streams. */
 import { read } from "node:fs"
-import type { FileSlice, ReplyBody } from "../http/reply.ts"
-import { ByteStream } from "../http/stream.ts"
-import type { ByteSink } from "../http/stream.ts"
+import type { FileSlice, ReplyBody } from "../http/message/reply.ts"
+import { ByteStream } from "../http/message/stream.ts"
+import type { ByteSink } from "../http/message/stream.ts"
 
 /** Bytes of a file read at once. */
 const readBytes = 65_536

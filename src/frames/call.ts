@@ -1,8 +1,8 @@
 /** One exchange on a FrameClient, from REQUEST to the END of both sides. */
-import type { Exchange } from "../http/exchange.ts"
-import { HttpError } from "../http/errors.ts"
-import { HeaderList } from "../http/headers.ts"
-import { Reply } from "../http/reply.ts"
+import type { Exchange } from "../http/message/exchange.ts"
+import { HttpError } from "../http/message/errors.ts"
+import { HeaderList } from "../http/message/headers.ts"
+import { Reply } from "../http/message/reply.ts"
 import { CANCEL, DATA, FrameError, REQUEST } from "./codec.ts"
 import type { Frame } from "./codec.ts"
 import { Incoming, Outgoing } from "./flow.ts"

@@ -1,6 +1,6 @@
 /** A front's (or the supervisor's) connection to one worker: many exchanges at once over one stream of frames. */
-import type { Exchange } from "../http/exchange.ts"
-import type { Reply } from "../http/reply.ts"
+import type { Exchange } from "../http/message/exchange.ts"
+import type { Reply } from "../http/message/reply.ts"
 import { CREDIT, DATA, DRAIN, EARLY, ERROR, FrameError, MESSAGE, PING, RESPONSE, STACK, textOf } from "./codec.ts"
 import type { Frame } from "./codec.ts"
 import { Call, WorkerLost } from "./call.ts"

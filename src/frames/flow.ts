@@ -2,8 +2,8 @@
  * Bodies in frames, with credit (docs/worker-protocol.md, "Flow"): each direction of each exchange may have at most
  * 256 kB under way, so that neither a slow client nor a slow worker fills memory.
  */
-import { ByteStream } from "../http/stream.ts"
-import type { ByteSink } from "../http/stream.ts"
+import { ByteStream } from "../http/message/stream.ts"
+import type { ByteSink } from "../http/message/stream.ts"
 import { CREDIT, DATA, FrameError, maxPayload } from "./codec.ts"
 import type { FrameWriter, HeadBytes } from "./codec.ts"
 

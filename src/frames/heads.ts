@@ -2,12 +2,12 @@
  * Heads of REQUEST, RESPONSE and EARLY frames: Latin-1 fields separated by NUL (docs/worker-protocol.md, "Heads").
  */
 import { isHopByHop, saysClose } from "../http/codec/hop.ts"
-import type { Exchange } from "../http/exchange.ts"
-import { HeaderList } from "../http/headers.ts"
-import { HttpError } from "../http/errors.ts"
+import type { Exchange } from "../http/message/exchange.ts"
+import { HeaderList } from "../http/message/headers.ts"
+import { HttpError } from "../http/message/errors.ts"
 import { FrameError } from "./codec.ts"
 import type { HeadBytes } from "./codec.ts"
-import { normalizePath, pathBytes } from "../http/path.ts"
+import { normalizePath, pathBytes } from "../http/message/path.ts"
 import { Recent } from "./recent.ts"
 
 /** What a worker knows of a request. */

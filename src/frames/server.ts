@@ -1,6 +1,6 @@
 /** A worker's end of the frames: accepts fronts and the supervisor, and gives each request to one handler. */
 import type { Handler } from "../http/chain.ts"
-import type { Exchange } from "../http/exchange.ts"
+import type { Exchange } from "../http/message/exchange.ts"
 import { CANCEL, CREDIT, DATA, DRAIN, ERROR, FrameError, REQUEST, STACK } from "./codec.ts"
 import type { Frame } from "./codec.ts"
 import { Link, linkHandlers } from "./link.ts"

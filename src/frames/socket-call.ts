@@ -1,7 +1,7 @@
 /** A request that wants to become a WebSocket: an exchange like any other until the worker accepts it. */
-import type { Exchange } from "../http/exchange.ts"
-import { HeaderList } from "../http/headers.ts"
-import { Reply } from "../http/reply.ts"
+import type { Exchange } from "../http/message/exchange.ts"
+import { HeaderList } from "../http/message/headers.ts"
+import { Reply } from "../http/message/reply.ts"
 import { acceptHead, checkHandshake } from "../websocket/handshake.ts"
 import { Call } from "./call.ts"
 import type { CallOptions } from "./call.ts"

@@ -4,7 +4,7 @@
  */
 import { clock } from "../http/clock.ts"
 import type { Timed } from "../http/clock.ts"
-import type { ByteDuplex, ByteSink } from "../http/stream.ts"
+import type { ByteDuplex, ByteSink } from "../http/message/stream.ts"
 import { closeFrame, closePayload, serverFrame } from "../websocket/frame.ts"
 import { BINARY, CLOSE, PING, PONG, TEXT, WebSocketError, WebSocketReader } from "../websocket/reader.ts"
 import type { ReaderEvents } from "../websocket/reader.ts"

@@ -8,7 +8,7 @@ import { type Generation, type GenerationHost, setUp } from "./generation.ts"
 import { createLogger } from "../log/logger.ts"
 import { makePlan } from "./plan.ts"
 import type { AppLink } from "../contract/gateway.ts"
-import type { Exchange } from "../http/exchange.ts"
+import type { Exchange } from "../http/message/exchange.ts"
 
 const dir = mkdtempSync(join(tmpdir(), "edge-generation-"))
 afterAll(() => rmSync(dir, { recursive: true, force: true }))

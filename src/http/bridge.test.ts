@@ -4,8 +4,8 @@ import { cors } from "hono/cors"
 import { etag } from "hono/etag"
 import { bytesOf, exchange, streamOf } from "../../test/kit/exchange.ts"
 import { patchGlobals, toReply } from "./bridge.ts"
-import { Reply } from "./reply.ts"
-import { ByteStream } from "./stream.ts"
+import { Reply } from "./message/reply.ts"
+import { ByteStream } from "./message/stream.ts"
 
 const native = { Request: globalThis.Request, Response: globalThis.Response, fetch: globalThis.fetch }
 beforeAll(() => patchGlobals())

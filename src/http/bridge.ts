@@ -5,12 +5,12 @@
 import { setResponseBridge } from "./chain.ts"
 import type { Awaitable } from "./chain.ts"
 import { isHopByHop, saysClose } from "./codec/hop.ts"
-import { setRequestBridge } from "./exchange.ts"
-import { HeaderList } from "./headers.ts"
+import { setRequestBridge } from "./message/exchange.ts"
+import { HeaderList } from "./message/headers.ts"
 import { KnownResponse, usedTwice } from "./known-response.ts"
 import { LazyRequest, lazyRequest, toNativeRequest } from "./lazy-request.ts"
-import { Reply } from "./reply.ts"
-import { ByteStream } from "./stream.ts"
+import { Reply } from "./message/reply.ts"
+import { ByteStream } from "./message/stream.ts"
 
 const NativeRequest = globalThis.Request
 const NativeResponse = globalThis.Response

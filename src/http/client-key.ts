@@ -1,7 +1,7 @@
 /** What limits count by: one string of an exchange. */
 import * as v from "valibot"
-import { cookieOf } from "./cookie.ts"
-import type { Exchange } from "./exchange.ts"
+import { cookieOf } from "./message/cookie.ts"
+import type { Exchange } from "./message/exchange.ts"
 import { addressBytes } from "./trust.ts"
 
 export type ClientKey = (x: Exchange) => string

@@ -1,5 +1,5 @@
 import type { ProxySource } from "./codec/proxy-protocol.ts"
-import type { Connection, TlsFacts } from "./exchange.ts"
+import type { Connection, TlsFacts } from "./message/exchange.ts"
 
 /** The parts of a Bun socket that say who is there. */
 export interface AddressedSocket {

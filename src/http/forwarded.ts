@@ -1,5 +1,5 @@
 import { isIP } from "../system/ip.ts"
-import type { Exchange, ForwardedRules } from "./exchange.ts"
+import type { Exchange, ForwardedRules } from "./message/exchange.ts"
 
 /**
  * Who the client is behind trusted proxies. Each proxy appends the address that it saw, so the list is read from the

@@ -6,13 +6,13 @@ import { connect as connectPlain } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import type { Logger } from "../log/logger.ts"
-import type { Exchange } from "./exchange.ts"
-import { HeaderList } from "./headers.ts"
+import type { Exchange } from "./message/exchange.ts"
+import { HeaderList } from "./message/headers.ts"
 import { defaultLimits } from "./limits.ts"
 import { listen } from "./listener.ts"
 import type { HttpListener, ListenOptions } from "./listener.ts"
-import { Reply } from "./reply.ts"
-import { ByteStream } from "./stream.ts"
+import { Reply } from "./message/reply.ts"
+import { ByteStream } from "./message/stream.ts"
 
 const warnings: string[] = []
 const log: Logger = { debug() {}, info() {}, warn: (message: string) => void warnings.push(message), error() {}, with: () => log }

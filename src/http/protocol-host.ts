@@ -1,6 +1,6 @@
 import type { Handler } from "./chain.ts"
-import type { Exchange, ExchangeEnd } from "./exchange.ts"
-import type { HeaderList } from "./headers.ts"
+import type { Exchange, ExchangeEnd } from "./message/exchange.ts"
+import type { HeaderList } from "./message/headers.ts"
 import type { Limits } from "./limits.ts"
 import type { Logger } from "../log/logger.ts"
 

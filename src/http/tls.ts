@@ -1,6 +1,6 @@
 import { dlopen, ptr } from "bun:ffi"
 import type { Socket } from "bun"
-import type { TlsFacts } from "./exchange.ts"
+import type { TlsFacts } from "./message/exchange.ts"
 
 /** What a listener needs to speak TLS. */
 export interface TlsOptions {

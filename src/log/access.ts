@@ -1,5 +1,5 @@
 import { isatty } from "node:tty"
-import type { Exchange, ExchangeEnd } from "../http/exchange.ts"
+import type { Exchange, ExchangeEnd } from "../http/message/exchange.ts"
 import { toLine, type Line } from "./format.ts"
 import type { Logger } from "./logger.ts"
 import { LineSink, tellLosses } from "./sink.ts"

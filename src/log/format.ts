@@ -1,5 +1,5 @@
 /** Formats of access log lines, made into functions once. */
-import type { Exchange, ExchangeEnd } from "../http/exchange.ts"
+import type { Exchange, ExchangeEnd } from "../http/message/exchange.ts"
 import { nowCommon, nowIso } from "./now.ts"
 import { shortLine } from "./short-line.ts"
 

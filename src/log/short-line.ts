@@ -1,5 +1,5 @@
 /** A line for the person who reads along while a page is being written: `12:00:00 200 GET /posts 1.2 ms 5.1 kB`. */
-import type { Exchange, ExchangeEnd } from "../http/exchange.ts"
+import type { Exchange, ExchangeEnd } from "../http/message/exchange.ts"
 
 interface ShortLineOptions {
   /** The target as it may be shown: secrets hidden, control characters escaped. */

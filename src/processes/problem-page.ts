@@ -1,6 +1,6 @@
 /** In dev: the error in the browser, with its file and line, and a look every second whether it is gone. */
-import { HeaderList } from "../http/headers.ts"
-import { Reply } from "../http/reply.ts"
+import { HeaderList } from "../http/message/headers.ts"
+import { Reply } from "../http/message/reply.ts"
 
 export function problemPage(text: string): Reply {
   const headers = new HeaderList(["Content-Type", "text/html; charset=utf-8", "Cache-Control", "no-store"])

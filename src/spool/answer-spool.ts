@@ -2,9 +2,9 @@
  * The body of an answer on its way to a client that may be slow. What the client takes goes through at once, as without;
  * what it does not take is received all the same, in memory and then in a file, so that the worker is soon free.
  */
-import type { HeaderList } from "../http/headers.ts"
-import { ByteStream } from "../http/stream.ts"
-import type { ByteSink } from "../http/stream.ts"
+import type { HeaderList } from "../http/message/headers.ts"
+import { ByteStream } from "../http/message/stream.ts"
+import type { ByteSink } from "../http/message/stream.ts"
 import { SpoolFile } from "./spool-file.ts"
 import { SpoolMemory } from "./spool-memory.ts"
 

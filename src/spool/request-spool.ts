@@ -3,9 +3,9 @@
  * wait for a slow client, and CGI needs to know the length.
  */
 import { streamOf } from "../frames/bodies.ts"
-import { HttpError } from "../http/errors.ts"
-import { ByteStream } from "../http/stream.ts"
-import type { ByteSink } from "../http/stream.ts"
+import { HttpError } from "../http/message/errors.ts"
+import { ByteStream } from "../http/message/stream.ts"
+import type { ByteSink } from "../http/message/stream.ts"
 import { noRoom, SpoolFile } from "./spool-file.ts"
 import { SpoolMemory } from "./spool-memory.ts"
 

@@ -1,7 +1,7 @@
 /** A file without a name, for bytes that wait for a slow client: it is gone with its last descriptor, however we end. */
 import { closeSync, existsSync, openSync, read, unlinkSync, writev } from "node:fs"
 import { join } from "node:path"
-import { HttpError } from "../http/errors.ts"
+import { HttpError } from "../http/message/errors.ts"
 import { tempFolder } from "../system/temp-folder.ts"
 
 /** Private to the process (0700), below TMPDIR; made when the first body needs it, and again when somebody swept it. */

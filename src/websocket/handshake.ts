@@ -1,7 +1,7 @@
 /** The server's side of the opening handshake (RFC 6455, 4.2). */
 import { createHash } from "node:crypto"
-import type { Exchange } from "../http/exchange.ts"
-import { HttpError } from "../http/errors.ts"
+import type { Exchange } from "../http/message/exchange.ts"
+import { HttpError } from "../http/message/errors.ts"
 
 /** RFC 6455, 1.3. */
 const GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"

@@ -5,8 +5,8 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { CgiUpstream } from "../../src/cgi/upstream.ts"
 import { RecordReader } from "../../src/cgi/fastcgi.ts"
-import type { Reply } from "../../src/http/reply.ts"
-import { ByteStream } from "../../src/http/stream.ts"
+import type { Reply } from "../../src/http/message/reply.ts"
+import { ByteStream } from "../../src/http/message/stream.ts"
 import { exchange } from "../kit/exchange.ts"
 
 const record = (type: number, content: string | Uint8Array, { id = 1, version = 1, padding = 0 } = {}): Buffer => {

@@ -4,7 +4,7 @@ import { join } from "node:path"
 import * as codec from "../../src/frames/codec.ts"
 import { decodeRequestHead, decodeResponseHead, encodeRequestHead, encodeResponseHead } from "../../src/frames/heads.ts"
 import { exchange } from "../kit/exchange.ts"
-import { ByteStream } from "../../src/http/stream.ts"
+import { ByteStream } from "../../src/http/message/stream.ts"
 
 /** One file of golden/ (its README says how to read them). */
 interface Golden {

@@ -14,7 +14,7 @@ import {
   Reply,
 } from "edge"
 import { readSync } from "node:fs"
-import { normalizePath } from "../../src/http/path.ts"
+import { normalizePath } from "../../src/http/message/path.ts"
 
 export interface ExchangeOptions {
   method?: string

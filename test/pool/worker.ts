@@ -4,10 +4,10 @@
  */
 import { readFileSync } from "node:fs"
 import { FrameServer } from "../../src/frames/server.ts"
-import type { Exchange } from "../../src/http/exchange.ts"
-import { HeaderList } from "../../src/http/headers.ts"
-import { Reply } from "../../src/http/reply.ts"
-import { ByteStream } from "../../src/http/stream.ts"
+import type { Exchange } from "../../src/http/message/exchange.ts"
+import { HeaderList } from "../../src/http/message/headers.ts"
+import { Reply } from "../../src/http/message/reply.ts"
+import { ByteStream } from "../../src/http/message/stream.ts"
 
 const version = readFileSync(process.argv[2]!, "utf8").trim()
 if (version.startsWith("throw")) throw new Error(`version ${version} is broken`)

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test } from "bun:test"
-import { ByteStream } from "../../src/http/stream.ts"
+import { ByteStream } from "../../src/http/message/stream.ts"
 import { answering, client, listenRaw, settled, take, upstreamAt, whole, type FakeUpstream } from "./harness.ts"
 
 const open: FakeUpstream[] = []

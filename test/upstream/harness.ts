@@ -1,9 +1,9 @@
 /** Hand-made exchanges and upstreams that do as a test says, over real sockets. */
 import type { Socket } from "bun"
-import { Exchange, type Connection } from "../../src/http/exchange.ts"
-import { HeaderList } from "../../src/http/headers.ts"
-import type { Reply } from "../../src/http/reply.ts"
-import { ByteStream, type ByteDuplex, type ByteSink } from "../../src/http/stream.ts"
+import { Exchange, type Connection } from "../../src/http/message/exchange.ts"
+import { HeaderList } from "../../src/http/message/headers.ts"
+import type { Reply } from "../../src/http/message/reply.ts"
+import { ByteStream, type ByteDuplex, type ByteSink } from "../../src/http/message/stream.ts"
 import { parseTarget } from "../../src/http/upstream/target.ts"
 import { HttpUpstream, type HttpUpstreamOptions } from "../../src/http/upstream/upstream.ts"
 

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, test } from "bun:test"
-import type { Reply } from "../../src/http/reply.ts"
-import type { ByteStream } from "../../src/http/stream.ts"
+import type { Reply } from "../../src/http/message/reply.ts"
+import type { ByteStream } from "../../src/http/message/stream.ts"
 import { parseTarget } from "../../src/http/upstream/target.ts"
 import { HttpUpstream } from "../../src/http/upstream/upstream.ts"
 import { type Accepted, answering, client, listenRaw, Pushed, settled, take, upstreamAt, whole, type FakeUpstream } from "./harness.ts"
@@ -199,7 +199,7 @@ describe("bodies", () => {
     const reply = upstreamAt(server.port).send(client({ method: "POST", body }).x)
     await Bun.sleep(20)
     body.sink!.data(Buffer.from("bcd"))
-    const { HeaderList } = await import("../../src/http/headers.ts")
+    const { HeaderList } = await import("../../src/http/message/headers.ts")
     body.sink!.end(new HeaderList(["X-T", "1"]))
     expect((await reply).status).toBe(200)
     expect(server.accepted[0]!.text).toEndWith("Transfer-Encoding: chunked\r\n\r\n1\r\na\r\n3\r\nbcd\r\n0\r\nX-T: 1\r\n\r\n")

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test"
-import { HeaderList } from "../headers.ts"
+import { HeaderList } from "../message/headers.ts"
 import { ChunkedError, ChunkedReader, encodeChunk, lastChunk } from "./chunked.ts"
 
 interface Got {

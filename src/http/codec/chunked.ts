@@ -1,4 +1,4 @@
-import { HeaderList } from "../headers.ts"
+import { HeaderList } from "../message/headers.ts"
 import { readFields } from "./fields.ts"
 import { mayTrail } from "./trailers.ts"
 

@@ -1,5 +1,5 @@
 /** Which fields may come behind a body (RFC 9110, 6.5). */
-import { HeaderList } from "../headers.ts"
+import { HeaderList } from "../message/headers.ts"
 import { isForged, isPlain } from "./alike.ts"
 import { validName, validValue } from "./fields.ts"
 

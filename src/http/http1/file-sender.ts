@@ -1,5 +1,5 @@
 import { readSync } from "node:fs"
-import type { FileSlice } from "../reply.ts"
+import type { FileSlice } from "../message/reply.ts"
 import type { Sender, SenderHost } from "./senders.ts"
 
 /** Bytes per read. One buffer for all: what a socket does not take is read again, a copy from the page cache. */

@@ -1,6 +1,6 @@
-import type { HeaderList } from "../headers.ts"
-import { ByteStream } from "../stream.ts"
-import type { ByteSink } from "../stream.ts"
+import type { HeaderList } from "../message/headers.ts"
+import { ByteStream } from "../message/stream.ts"
+import type { ByteSink } from "../message/stream.ts"
 
 /** Held for a reader that paused or has not come yet; past it the socket is paused. */
 const holdBytes = 65_536

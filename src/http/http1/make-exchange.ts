@@ -1,8 +1,8 @@
 import type { RequestHeadReader } from "../codec/request-head.ts"
 import type { ConnectionFacts } from "../connection-facts.ts"
-import { Exchange } from "../exchange.ts"
-import { HeaderList } from "../headers.ts"
-import { normalizePath } from "../path.ts"
+import { Exchange } from "../message/exchange.ts"
+import { HeaderList } from "../message/headers.ts"
+import { normalizePath } from "../message/path.ts"
 import type { RequestBody } from "./request-body.ts"
 import type { Turn } from "./turn.ts"
 

@@ -1,9 +1,9 @@
 import { clock } from "../clock.ts"
 import { validName, validValue } from "../codec/fields.ts"
-import type { HeaderList } from "../headers.ts"
-import { bodyLength } from "../reply.ts"
-import type { Reply } from "../reply.ts"
-import { statusLine } from "../status.ts"
+import type { HeaderList } from "../message/headers.ts"
+import { bodyLength } from "../message/reply.ts"
+import type { Reply } from "../message/reply.ts"
+import { statusLine } from "../message/status.ts"
 
 /** A reply that cannot be sent as HTTP; the client gets 502 and not one byte of it. */
 export class BadReply extends Error {

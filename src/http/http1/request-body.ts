@@ -1,6 +1,6 @@
 import { ChunkedError, ChunkedReader } from "../codec/chunked.ts"
-import { HttpError } from "../errors.ts"
-import type { ByteSink } from "../stream.ts"
+import { HttpError } from "../message/errors.ts"
+import type { ByteSink } from "../message/stream.ts"
 import { InputStream } from "./input-stream.ts"
 import type { InputHost } from "./input-stream.ts"
 

@@ -1,7 +1,7 @@
 import { lastChunk } from "../codec/chunked.ts"
 import { sendableTrailers } from "../codec/trailers.ts"
-import type { HeaderList } from "../headers.ts"
-import type { ByteSink, ByteStream } from "../stream.ts"
+import type { HeaderList } from "../message/headers.ts"
+import type { ByteSink, ByteStream } from "../message/stream.ts"
 import type { Output } from "./output.ts"
 import { Framing } from "./reply-head.ts"
 

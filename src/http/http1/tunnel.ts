@@ -1,4 +1,4 @@
-import type { ByteDuplex } from "../stream.ts"
+import type { ByteDuplex } from "../message/stream.ts"
 import { InputStream } from "./input-stream.ts"
 import type { InputHost } from "./input-stream.ts"
 import type { Output } from "./output.ts"

@@ -1,5 +1,5 @@
 import { clock } from "../clock.ts"
-import type { Wire } from "../reply.ts"
+import type { Wire } from "../message/reply.ts"
 import type { Output } from "./output.ts"
 import { connectionLine } from "./reply-head.ts"
 import type { HeadFacts } from "./reply-head.ts"

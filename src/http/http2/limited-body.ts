@@ -1,9 +1,9 @@
-import { HttpError } from "../errors.ts"
-import type { Exchange } from "../exchange.ts"
-import type { HeaderList } from "../headers.ts"
+import { HttpError } from "../message/errors.ts"
+import type { Exchange } from "../message/exchange.ts"
+import type { HeaderList } from "../message/headers.ts"
 import type { Limits } from "../limits.ts"
-import { ByteStream } from "../stream.ts"
-import type { ByteSink } from "../stream.ts"
+import { ByteStream } from "../message/stream.ts"
+import type { ByteSink } from "../message/stream.ts"
 
 /** The body of a request of Bun.serve, bounded by what its exchange allows. */
 export class LimitedBody extends ByteStream {

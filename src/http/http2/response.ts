@@ -1,11 +1,11 @@
 import { readSync } from "node:fs"
 import { clock } from "../clock.ts"
 import { validName, validValue } from "../codec/fields.ts"
-import { bodyLength } from "../reply.ts"
-import type { FileSlice, Reply } from "../reply.ts"
-import { ByteStream } from "../stream.ts"
+import { bodyLength } from "../message/reply.ts"
+import type { FileSlice, Reply } from "../message/reply.ts"
+import { ByteStream } from "../message/stream.ts"
 import { BadReply } from "../http1/reply-head.ts"
-import { release } from "../own-replies.ts"
+import { release } from "../message/own-replies.ts"
 import type { AnswerFacts } from "./server-frames.ts"
 
 /** Told once, when the body has been handed over or was given up. */

@@ -1,8 +1,8 @@
 import { ChunkedReader } from "../codec/chunked.ts"
 import type { ResponseHead, ResponseHeadReader } from "../codec/response-head.ts"
-import { HeaderList } from "../headers.ts"
-import { Reply, type ReplyBody } from "../reply.ts"
-import { reasonOf } from "../status.ts"
+import { HeaderList } from "../message/headers.ts"
+import { Reply, type ReplyBody } from "../message/reply.ts"
+import { reasonOf } from "../message/status.ts"
 import { ResponseBody, type BodySource } from "./response-body.ts"
 
 /** What the reading of an answer tells its call. */

@@ -1,6 +1,6 @@
 import type { ResponseHeadReader } from "../codec/response-head.ts"
-import type { Exchange } from "../exchange.ts"
-import type { Reply } from "../reply.ts"
+import type { Exchange } from "../message/exchange.ts"
+import type { Reply } from "../message/reply.ts"
 import type { UpstreamConnection } from "./connection.ts"
 import type { UpstreamError } from "./error.ts"
 import type { RequestHead } from "./request-head.ts"

@@ -1,4 +1,4 @@
-import { HttpError } from "../errors.ts"
+import { HttpError } from "../message/errors.ts"
 
 /** What went wrong with an upstream, in one word for logs and counters. */
 export type UpstreamFault = "connect" | "connect_timeout" | "send_timeout" | "head_timeout" | "read_timeout" | "closed" | "protocol" | "status"

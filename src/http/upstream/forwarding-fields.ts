@@ -1,6 +1,6 @@
 /** The fields that tell an upstream where a request came from. */
 import { isIP } from "../../system/ip.ts"
-import type { Exchange } from "../exchange.ts"
+import type { Exchange } from "../message/exchange.ts"
 
 /** By X-Forwarded-*, by Forwarded (RFC 7239), by both, or not at all. */
 export type ForwardedKind = "x-forwarded" | "rfc7239" | "both" | "none"

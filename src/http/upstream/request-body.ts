@@ -1,6 +1,6 @@
 import { chunkOverhead, encodeChunk, lastChunk, writeChunk } from "../codec/chunked.ts"
-import type { HeaderList } from "../headers.ts"
-import type { ByteSink, ByteStream } from "../stream.ts"
+import type { HeaderList } from "../message/headers.ts"
+import type { ByteSink, ByteStream } from "../message/stream.ts"
 import { scratch, type UpstreamConnection } from "./connection.ts"
 
 /** What the sending of a body tells its call. */

@@ -1,5 +1,5 @@
-import type { HeaderList } from "../headers.ts"
-import { ByteStream, type ByteSink } from "../stream.ts"
+import type { HeaderList } from "../message/headers.ts"
+import { ByteStream, type ByteSink } from "../message/stream.ts"
 
 /** What a body asks of the call that fills it. */
 export interface BodySource {

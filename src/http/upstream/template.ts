@@ -1,7 +1,7 @@
 import { validValue } from "../codec/fields.ts"
-import { HttpError } from "../errors.ts"
-import type { Exchange } from "../exchange.ts"
-import { encodePath } from "../path.ts"
+import { HttpError } from "../message/errors.ts"
+import type { Exchange } from "../message/exchange.ts"
+import { encodePath } from "../message/path.ts"
 
 type Read = (x: Exchange) => string
 

@@ -1,6 +1,6 @@
 import type { ResponseHead } from "../codec/response-head.ts"
-import { reasonOf } from "../status.ts"
-import type { ByteDuplex, ByteSink } from "../stream.ts"
+import { reasonOf } from "../message/status.ts"
+import type { ByteDuplex, ByteSink } from "../message/stream.ts"
 import type { ConnectionUser, UpstreamConnection } from "./connection.ts"
 
 /** The 101 that goes to the client: Connection and Upgrade are of this hop, so ours. */

@@ -1,5 +1,5 @@
-import type { HeaderList } from "../headers.ts"
-import { ByteStream, type ByteSink } from "../stream.ts"
+import type { HeaderList } from "../message/headers.ts"
+import { ByteStream, type ByteSink } from "../message/stream.ts"
 
 /** A body on its way, of which somebody wants to know when it is over; one that stands still too long is broken off. */
 export class WatchedBody extends ByteStream implements ByteSink {

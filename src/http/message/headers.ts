@@ -1,4 +1,4 @@
-import { isAlike } from "./codec/alike.ts"
+import { isAlike } from "../codec/alike.ts"
 
 /** Names that somebody answers for; lists that were made from one another share what they have in common. */
 interface Claim {
