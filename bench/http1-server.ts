@@ -1,6 +1,6 @@
 /** For bench/http1.ts: the engine with one answer of 1 kB prepared in memory, as the static handler makes it. */
-import { defaultLimits } from "../src/http/limits.ts"
-import { listen } from "../src/http/listener.ts"
+import { defaultLimits } from "../src/http/server/limits.ts"
+import { listen } from "../src/http/server/listener.ts"
 import { Reply } from "../src/http/message/reply.ts"
 import type { Wire } from "../src/http/message/reply.ts"
 import type { Logger } from "../src/log/logger.ts"

@@ -1,6 +1,6 @@
 /** The proxy alone, for bench/proxy.ts: PORT UPSTREAM. */
-import { listen } from "../src/http/listener.ts"
-import { defaultLimits } from "../src/http/limits.ts"
+import { listen } from "../src/http/server/listener.ts"
+import { defaultLimits } from "../src/http/server/limits.ts"
 import type { Logger } from "../src/log/logger.ts"
 import type { Context } from "../src/contract/plugin.ts"
 import proxy from "../plugins/web/proxy/plugin.ts"

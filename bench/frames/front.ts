@@ -3,8 +3,8 @@ import { AppHost } from "../../src/apps/host.ts"
 import { FrameClient } from "../../src/frames/client.ts"
 import { patchGlobals } from "../../src/http/bridge.ts"
 import type { Handler } from "../../src/http/chain.ts"
-import { listen } from "../../src/http/listener.ts"
-import { defaultLimits } from "../../src/http/limits.ts"
+import { listen } from "../../src/http/server/listener.ts"
+import { defaultLimits } from "../../src/http/server/limits.ts"
 import type { Logger } from "../../src/log/logger.ts"
 
 const log: Logger = { debug() {}, info() {}, warn: console.error, error: console.error, with: () => log }

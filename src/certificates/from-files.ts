@@ -1,6 +1,6 @@
 /** Certificates of files in a front: by name, once the files have changed under it. */
-import type { TlsOptions } from "../http/tls.ts"
-import { readTlsPair } from "../http/tls-pair.ts"
+import type { TlsOptions } from "../http/server/tls.ts"
+import { readTlsPair } from "../http/server/tls-pair.ts"
 
 export class FileCertificates {
   readonly #all: TlsOptions["certificates"][number][] = []

@@ -2,7 +2,7 @@
 import type { Handler } from "../http/chain.ts"
 import type { Exchange } from "../http/message/exchange.ts"
 import type { Reply } from "../http/message/reply.ts"
-import type { TlsOptions } from "../http/tls.ts"
+import type { TlsOptions } from "../http/server/tls.ts"
 import type { CertificatePlan } from "./certificates.ts"
 import type { DnsProvider } from "./dns.ts"
 import type { SharedPage } from "./gateway.ts"

@@ -2,7 +2,7 @@
 import * as v from "valibot"
 import { cookieOf } from "./message/cookie.ts"
 import type { Exchange } from "./message/exchange.ts"
-import { addressBytes } from "./trust.ts"
+import { addressBytes } from "./server/trust.ts"
 
 export type ClientKey = (x: Exchange) => string
 

@@ -41,7 +41,7 @@ export class CertificateFiles {
       const files = readPrivateFiles(plan.config)
       keepPrivateFiles(files)
       // 30 ms and 3 MB of parsers: only when there is something to parse.
-      const { readTlsPair } = await import("../http/tls-pair.ts")
+      const { readTlsPair } = await import("../http/server/tls-pair.ts")
       for (const pair of pairs) await readTlsPair(pair, (_, why) => new Error(why))
       set.changeFiles(files)
       log.info("new certificates are served", { files: pairs.map(({ cert }) => cert).join() })

@@ -1,8 +1,8 @@
 /** Frames as clients may cut them, and what is none: nothing of it is lost on the way through edge. */
 import { afterAll, beforeAll, expect, test } from "bun:test"
 import { connect } from "node:http2"
-import { Flag, frame, maxFrame, Type } from "../../src/http/http2/frame.ts"
-import { literal } from "../../src/http/http2/hpack.ts"
+import { Flag, frame, maxFrame, Type } from "../../src/http/server/http2/frame.ts"
+import { literal } from "../../src/http/server/http2/hpack.ts"
 import { Edge } from "../kit/edge.ts"
 import { askHttp2, blockOf } from "../kit/raw-http2.ts"
 

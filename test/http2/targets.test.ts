@@ -88,7 +88,7 @@ test.each([
 
 test("CONNECT is 501 in both", async () => {
   expect((await overHttp1("CONNECT", "a.test:80"))[0]).toBe(501)
-  const { literal } = await import("../../src/http/http2/hpack.ts")
+  const { literal } = await import("../../src/http/server/http2/hpack.ts")
   const { status } = await askHttp2(edge.port(), { path: "", block: Buffer.concat([literal(":method", "CONNECT"), literal(":authority", "a.test:80")]) })
   expect(status).toBe(501)
 })

@@ -1,9 +1,9 @@
 /** A client of HTTP/2 that sends what it is told to, byte for byte; over plain TCP (prior knowledge). */
-import { Flag, frame, Type } from "../../src/http/http2/frame.ts"
-import { FrameScanner } from "../../src/http/http2/frame-scanner.ts"
-import type { FrameHead } from "../../src/http/http2/frame.ts"
-import { HpackReader, literal, valueOf } from "../../src/http/http2/hpack.ts"
-import { preface } from "../../src/http/http2/preface.ts"
+import { Flag, frame, Type } from "../../src/http/server/http2/frame.ts"
+import { FrameScanner } from "../../src/http/server/http2/frame-scanner.ts"
+import type { FrameHead } from "../../src/http/server/http2/frame.ts"
+import { HpackReader, literal, valueOf } from "../../src/http/server/http2/hpack.ts"
+import { preface } from "../../src/http/server/http2/preface.ts"
 
 export interface Http2Answer {
   /** 0 when there was none. */

@@ -6,8 +6,8 @@ import type { LogLine } from "./context.ts"
 import { logTo } from "./context.ts"
 import { loadConfig } from "../../src/config/load.ts"
 import { type Generation, setUp } from "../../src/generation/generation.ts"
-import { defaultLimits } from "../../src/http/limits.ts"
-import { type HttpListener, listen } from "../../src/http/listener.ts"
+import { defaultLimits } from "../../src/http/server/limits.ts"
+import { type HttpListener, listen } from "../../src/http/server/listener.ts"
 
 export interface Served {
   readonly dir: string

@@ -1,8 +1,8 @@
 import { expect, test } from "bun:test"
 import { HttpUpstream } from "../../src/http/upstream/upstream.ts"
 import { parseTarget } from "../../src/http/upstream/target.ts"
-import { listen } from "../../src/http/listener.ts"
-import { defaultLimits } from "../../src/http/limits.ts"
+import { listen } from "../../src/http/server/listener.ts"
+import { defaultLimits } from "../../src/http/server/limits.ts"
 import { listenRaw } from "../upstream/harness.ts"
 import { RawClient } from "./raw-client.ts"
 

@@ -1,5 +1,5 @@
-import { defaultLimits } from "../../src/http/limits.ts"
-import type { Limits } from "../../src/http/limits.ts"
+import { defaultLimits } from "../../src/http/server/limits.ts"
+import type { Limits } from "../../src/http/server/limits.ts"
 
 /** Short times and small sizes, so that every limit can be met. */
 export const servers: Record<string, Limits> = {

@@ -1,8 +1,8 @@
 import { describe, expect, test } from "bun:test"
 import type { AppLink, AppModule, AppSpec, Exchange, Handler, Logger, Reply } from "edge"
 import { exchange, seen } from "../../../test/kit/exchange.ts"
-import { listen } from "../../../src/http/listener.ts"
-import { defaultLimits } from "../../../src/http/limits.ts"
+import { listen } from "../../../src/http/server/listener.ts"
+import { defaultLimits } from "../../../src/http/server/limits.ts"
 import plugin from "./plugin.ts"
 
 const logged: { message: string; fields: Record<string, unknown> | undefined }[] = []
