@@ -1,6 +1,6 @@
 import type { Ctx } from "../app/env.ts"
 import htmx from "htmx.org/dist/htmx.min.js" with { type: "text" }
-import script from "./assets/client.js" with { type: "text" }
+import { clientScript } from "./assets/client.ts"
 import base from "./assets/base.css" with { type: "text" }
 import icon from "./assets/icon.svg" with { type: "text" }
 import pages from "./assets/pages.css" with { type: "text" }
@@ -21,7 +21,7 @@ function embed(name: string, type: string, text: string): Embedded {
 }
 
 const css = embed("admin.css", "text/css; charset=utf-8", base + pages)
-const js = embed("admin.js", "text/javascript; charset=utf-8", script)
+const js = embed("admin.js", "text/javascript; charset=utf-8", clientScript)
 const hx = embed("htmx.js", "text/javascript; charset=utf-8", htmx)
 const mark = embed("icon.svg", "image/svg+xml", icon)
 const byFile = new Map([css, js, hx, mark].map(asset => [asset.file, asset]))

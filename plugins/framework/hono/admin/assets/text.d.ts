@@ -7,7 +7,7 @@ declare module "*.svg" {
   const text: string
   export default text
 }
-declare module "*/client.js" {
+declare module "*.client.js" {
   const text: string
   export default text
 }

@@ -1,7 +1,7 @@
 import type { Child } from "hono/jsx"
 import { Icon } from "./icons.tsx"
 
-/** One place for what client.js listens to. */
+/** One place for what assets/client/shortcuts.client.js listens to. */
 const SHORTCUTS: readonly (readonly [title: string, keys: readonly (readonly [keys: string, what: string])[]])[] = [
   [
     "Everywhere",
