@@ -3,7 +3,7 @@
  * in, a Reply out) and against native classes. Usage: bun bench/bridge.ts
  */
 import { Hono } from "hono"
-import { patchGlobals, toReply } from "../src/http/bridge.ts"
+import { patchGlobals, toReply } from "../src/http/bridge/bridge.ts"
 import { Exchange } from "../src/http/message/exchange.ts"
 import { HeaderList } from "../src/http/message/headers.ts"
 import { Reply } from "../src/http/message/reply.ts"

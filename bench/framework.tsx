@@ -10,7 +10,7 @@ import { Database } from "../plugins/framework/hono/db/database.ts"
 import { datetime, markdown, text } from "../plugins/framework/hono/db/fields.ts"
 import { createTables } from "../plugins/framework/hono/db/migrate/create.ts"
 import { model } from "../plugins/framework/hono/db/model.ts"
-import { patchGlobals } from "../src/http/bridge.ts"
+import { patchGlobals } from "../src/http/bridge/bridge.ts"
 
 patchGlobals()
 

@@ -5,7 +5,7 @@
  */
 import { rmSync } from "node:fs"
 import { join } from "node:path"
-import type { Handler } from "../src/http/chain.ts"
+import type { Handler } from "../src/http/middleware/chain.ts"
 import { Reply } from "../src/http/message/reply.ts"
 import { loadConfig } from "../src/config/load.ts"
 import { setUp } from "../src/generation/generation.ts"

@@ -1,8 +1,8 @@
 /** edge's listener before the same app: `front.ts pool SOCKET` or `front.ts inline`. Prints its port. */
 import { AppHost } from "../../src/apps/host.ts"
 import { FrameClient } from "../../src/frames/client.ts"
-import { patchGlobals } from "../../src/http/bridge.ts"
-import type { Handler } from "../../src/http/chain.ts"
+import { patchGlobals } from "../../src/http/bridge/bridge.ts"
+import type { Handler } from "../../src/http/middleware/chain.ts"
 import { listen } from "../../src/http/server/listener.ts"
 import { defaultLimits } from "../../src/http/server/limits.ts"
 import type { Logger } from "../../src/log/logger.ts"

@@ -1,6 +1,6 @@
 /** The kept certificates in a front: by name for handshakes, changed while it serves; and what authorities look for. */
 import type { Exchange } from "../http/message/exchange.ts"
-import type { Answer, Awaitable, Handler } from "../http/chain.ts"
+import type { Answer, Awaitable, Handler } from "../http/middleware/chain.ts"
 import type { Logger } from "../log/logger.ts"
 import type { Store } from "../contract/store.ts"
 import { HeaderList } from "../http/message/headers.ts"

@@ -1,5 +1,5 @@
 /** Layer 3: what an app's module means. */
-import type { Awaitable } from "../http/chain.ts"
+import type { Awaitable } from "../http/middleware/chain.ts"
 import type { AppSpec } from "./gateway.ts"
 
 /** Gives meaning to what an app's entry exports. */

@@ -1,5 +1,5 @@
 /** Layer 2: an app, its workers, and the gateway that keeps them. */
-import type { Awaitable, Handler } from "../http/chain.ts"
+import type { Awaitable, Handler } from "../http/middleware/chain.ts"
 import type { Logger } from "../log/logger.ts"
 import type { AppModule } from "./framework.ts"
 import type { Live } from "./plugin.ts"

@@ -1,6 +1,6 @@
 /** What every plugin is: its kind, its life, and what edge gives it. Types only, as in all of this folder. */
 import type { GenericSchema, InferOutput } from "valibot"
-import type { Answer, Awaitable, Handler, Middleware } from "../http/chain.ts"
+import type { Answer, Awaitable, Handler, Middleware } from "../http/middleware/chain.ts"
 import type { Exchange } from "../http/message/exchange.ts"
 import type { Logger } from "../log/logger.ts"
 import type { DnsProvider } from "./dns.ts"

@@ -1,5 +1,5 @@
 /** How a worker of an app is started and spoken to. */
-import type { Awaitable } from "../http/chain.ts"
+import type { Awaitable } from "../http/middleware/chain.ts"
 import type { AppSpec } from "./gateway.ts"
 
 export interface Runtime {

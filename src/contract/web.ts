@@ -1,5 +1,5 @@
 /** Layer 1: what listens, and who answers. */
-import type { Handler } from "../http/chain.ts"
+import type { Handler } from "../http/middleware/chain.ts"
 import type { Exchange } from "../http/message/exchange.ts"
 import type { Reply } from "../http/message/reply.ts"
 import type { TlsOptions } from "../http/server/tls.ts"

@@ -1,5 +1,5 @@
 /** A worker's end of the frames: accepts fronts and the supervisor, and gives each request to one handler. */
-import type { Handler } from "../http/chain.ts"
+import type { Handler } from "../http/middleware/chain.ts"
 import type { Exchange } from "../http/message/exchange.ts"
 import { CANCEL, CREDIT, DATA, DRAIN, ERROR, FrameError, REQUEST, STACK } from "./codec.ts"
 import type { Frame } from "./codec.ts"

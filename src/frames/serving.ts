@@ -1,6 +1,6 @@
 /** One exchange inside a worker, from REQUEST to the END of both sides. */
-import { asReply, PASS } from "../http/chain.ts"
-import type { Answer, Awaitable, Handler } from "../http/chain.ts"
+import { asReply, PASS } from "../http/middleware/chain.ts"
+import type { Answer, Awaitable, Handler } from "../http/middleware/chain.ts"
 import { HttpError } from "../http/message/errors.ts"
 import { Exchange } from "../http/message/exchange.ts"
 import type { Carrier } from "../http/message/exchange.ts"

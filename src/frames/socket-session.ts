@@ -2,8 +2,8 @@
  * An open WebSocket between a client and a worker: WebSocket frames on one side, MESSAGE frames on the other
  * (docs/worker-protocol.md, "WebSockets in frames"). Neither side is read faster than the other takes.
  */
-import { clock } from "../http/clock.ts"
-import type { Timed } from "../http/clock.ts"
+import { clock } from "../system/clock.ts"
+import type { Timed } from "../system/clock.ts"
 import type { ByteDuplex, ByteSink } from "../http/message/stream.ts"
 import { closeFrame, closePayload, serverFrame } from "../websocket/frame.ts"
 import { BINARY, CLOSE, PING, PONG, TEXT, WebSocketError, WebSocketReader } from "../websocket/reader.ts"

@@ -6,7 +6,7 @@ import { listen, type HttpListener } from "../../src/http/server/listener.ts"
 import { defaultLimits } from "../../src/http/server/limits.ts"
 import type { Logger } from "../../src/log/logger.ts"
 import type { Context } from "../../src/contract/plugin.ts"
-import type { Handler } from "../../src/http/chain.ts"
+import type { Handler } from "../../src/http/middleware/chain.ts"
 
 export interface LogLine {
   readonly level: string

@@ -1,4 +1,4 @@
-import type { Access } from "../access.ts"
+import type { Access } from "../middleware/access.ts"
 import type { HeaderList } from "./headers.ts"
 import type { ByteDuplex, ByteStream } from "./stream.ts"
 

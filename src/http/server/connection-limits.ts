@@ -1,7 +1,7 @@
 /** How many connections an address may have open at once, in all and from one client; in this front. */
 import type { Socket } from "bun"
 import type { Accepted } from "./accepted.ts"
-import { networkOf } from "../client-key.ts"
+import { networkOf } from "../middleware/client-key.ts"
 import type { Limits } from "./limits.ts"
 import type { Logger } from "../../log/logger.ts"
 

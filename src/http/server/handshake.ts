@@ -1,6 +1,6 @@
 import type { Accepted } from "./accepted.ts"
-import { clock } from "../clock.ts"
-import type { Timed } from "../clock.ts"
+import { clock } from "../../system/clock.ts"
+import type { Timed } from "../../system/clock.ts"
 import { quickAck } from "./tls.ts"
 import type { TlsSocket } from "./tls.ts"
 

@@ -1,6 +1,6 @@
 import type { Socket, TCPSocketListener } from "bun"
 import type { Accepted } from "./accepted.ts"
-import type { Handler } from "../chain.ts"
+import type { Handler } from "../middleware/chain.ts"
 import { ConnectionFacts } from "./connection-facts.ts"
 import { Crowd, turnAway } from "./connection-limits.ts"
 import { descriptors } from "./descriptors.ts"

@@ -1,4 +1,4 @@
-import type { Handler } from "../chain.ts"
+import type { Handler } from "../middleware/chain.ts"
 import type { Exchange, ExchangeEnd } from "../message/exchange.ts"
 import type { HeaderList } from "../message/headers.ts"
 import type { Limits } from "./limits.ts"

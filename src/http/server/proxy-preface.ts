@@ -1,7 +1,7 @@
 import type { Socket } from "bun"
 import type { Accepted } from "./accepted.ts"
-import { clock } from "../clock.ts"
-import type { Timed } from "../clock.ts"
+import { clock } from "../../system/clock.ts"
+import type { Timed } from "../../system/clock.ts"
 import { readProxyHeader } from "../codec/proxy-protocol.ts"
 import type { ProxySource } from "../codec/proxy-protocol.ts"
 

@@ -1,5 +1,5 @@
 import type { Socket } from "bun"
-import { clock, type Timed } from "../clock.ts"
+import { clock, type Timed } from "../../system/clock.ts"
 
 /** Who has a connection now: one call, a tunnel, or nobody while it is in the pool. */
 export interface ConnectionUser {

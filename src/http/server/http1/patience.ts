@@ -1,5 +1,5 @@
-import { clock } from "../../clock.ts"
-import type { Timed } from "../../clock.ts"
+import { clock } from "../../../system/clock.ts"
+import type { Timed } from "../../../system/clock.ts"
 
 /** What a connection waits for. */
 export const enum Wait {

@@ -1,4 +1,4 @@
-import { clock } from "../../clock.ts"
+import { clock } from "../../../system/clock.ts"
 import { validName, validValue } from "../../codec/fields.ts"
 import type { HeaderList } from "../../message/headers.ts"
 import { bodyLength } from "../../message/reply.ts"

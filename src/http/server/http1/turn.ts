@@ -1,5 +1,5 @@
-import { asReply, PASS } from "../../chain.ts"
-import type { Answer } from "../../chain.ts"
+import { asReply, PASS } from "../../middleware/chain.ts"
+import type { Answer } from "../../middleware/chain.ts"
 import { HttpError } from "../../message/errors.ts"
 import type { Carrier, Exchange } from "../../message/exchange.ts"
 import type { HeaderList } from "../../message/headers.ts"

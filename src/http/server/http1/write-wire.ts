@@ -1,4 +1,4 @@
-import { clock } from "../../clock.ts"
+import { clock } from "../../../system/clock.ts"
 import type { Wire } from "../../message/reply.ts"
 import type { Output } from "./output.ts"
 import { connectionLine } from "./reply-head.ts"

@@ -1,5 +1,5 @@
 import { readSync } from "node:fs"
-import { clock } from "../../clock.ts"
+import { clock } from "../../../system/clock.ts"
 import { validName, validValue } from "../../codec/fields.ts"
 import { bodyLength } from "../../message/reply.ts"
 import type { FileSlice, Reply } from "../../message/reply.ts"

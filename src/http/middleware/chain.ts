@@ -1,5 +1,5 @@
-import type { Exchange } from "./message/exchange.ts"
-import { Reply } from "./message/reply.ts"
+import type { Exchange } from "../message/exchange.ts"
+import { Reply } from "../message/reply.ts"
 
 export type Awaitable<T> = T | Promise<T>
 

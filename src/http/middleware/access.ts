@@ -3,8 +3,8 @@
  * mirror copy what it refused, whatever the order in the file.
  */
 import type { Middleware } from "./chain.ts"
-import type { Exchange } from "./message/exchange.ts"
-import type { HeaderList } from "./message/headers.ts"
+import type { Exchange } from "../message/exchange.ts"
+import type { HeaderList } from "../message/headers.ts"
 
 /** What became of one request at the checks on its way. Made by the first of them. */
 export class Access {

@@ -2,10 +2,10 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test"
 import { Hono } from "hono"
 import { cors } from "hono/cors"
 import { etag } from "hono/etag"
-import { bytesOf, exchange, streamOf } from "../../test/kit/exchange.ts"
+import { bytesOf, exchange, streamOf } from "../../../test/kit/exchange.ts"
 import { patchGlobals, toReply } from "./bridge.ts"
-import { Reply } from "./message/reply.ts"
-import { ByteStream } from "./message/stream.ts"
+import { Reply } from "../message/reply.ts"
+import { ByteStream } from "../message/stream.ts"
 
 const native = { Request: globalThis.Request, Response: globalThis.Response, fetch: globalThis.fetch }
 beforeAll(() => patchGlobals())

@@ -1,6 +1,6 @@
-import { validName } from "./codec/fields.ts"
-import { isHopByHop } from "./codec/hop.ts"
-import type { HeaderList } from "./message/headers.ts"
+import { validName } from "../codec/fields.ts"
+import { isHopByHop } from "../codec/hop.ts"
+import type { HeaderList } from "../message/headers.ts"
 
 const Native = globalThis.Headers
 

@@ -1,4 +1,4 @@
-import type { Exchange } from "./message/exchange.ts"
+import type { Exchange } from "../message/exchange.ts"
 import { lazyHeaders } from "./lazy-headers.ts"
 
 const Native = globalThis.Request

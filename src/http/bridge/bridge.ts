@@ -2,15 +2,15 @@
  * Between the road's currency and the standard one: Exchange -> Request, Response -> Reply. Importing it registers both;
  * `patchGlobals` makes them cheap for apps.
  */
-import { setResponseBridge } from "./chain.ts"
-import type { Awaitable } from "./chain.ts"
-import { isHopByHop, saysClose } from "./codec/hop.ts"
-import { setRequestBridge } from "./message/exchange.ts"
-import { HeaderList } from "./message/headers.ts"
+import { setResponseBridge } from "../middleware/chain.ts"
+import type { Awaitable } from "../middleware/chain.ts"
+import { isHopByHop, saysClose } from "../codec/hop.ts"
+import { setRequestBridge } from "../message/exchange.ts"
+import { HeaderList } from "../message/headers.ts"
 import { KnownResponse, usedTwice } from "./known-response.ts"
 import { LazyRequest, lazyRequest, toNativeRequest } from "./lazy-request.ts"
-import { Reply } from "./message/reply.ts"
-import { ByteStream } from "./message/stream.ts"
+import { Reply } from "../message/reply.ts"
+import { ByteStream } from "../message/stream.ts"
 
 const NativeRequest = globalThis.Request
 const NativeResponse = globalThis.Response

@@ -1,8 +1,8 @@
 /** What limits count by: one string of an exchange. */
 import * as v from "valibot"
-import { cookieOf } from "./message/cookie.ts"
-import type { Exchange } from "./message/exchange.ts"
-import { addressBytes } from "./server/trust.ts"
+import { cookieOf } from "../message/cookie.ts"
+import type { Exchange } from "../message/exchange.ts"
+import { addressBytes } from "../server/trust.ts"
 
 export type ClientKey = (x: Exchange) => string
 
