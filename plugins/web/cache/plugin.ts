@@ -1,14 +1,14 @@
 import { definePlugin, type Exchange, type Middleware } from "edge"
 import { ResponseCache } from "./cache.ts"
-import { DiskStore } from "./disk/store.ts"
-import { Fact } from "./facts.ts"
-import { queryFilter, toExtraKey } from "./key.ts"
-import { MemoryStore } from "./memory.ts"
-import type { CacheParts } from "./parts.ts"
-import { anyOf } from "./patterns.ts"
-import { Purging } from "./purging.ts"
+import { DiskStore } from "./store/disk/disk-store.ts"
+import { Fact } from "./key/request-facts.ts"
+import { queryFilter, toExtraKey } from "./key/key.ts"
+import { MemoryStore } from "./store/memory.ts"
+import type { CacheContext } from "./context.ts"
+import { anyOf } from "./key/patterns.ts"
+import { Purger } from "./purge/purger.ts"
 import { type CacheConfig, cacheSchema } from "./schema.ts"
-import { StatusLine } from "./status.ts"
+import { StatusLine } from "./reply/cache-status.ts"
 
 /** Keeps answers and gives them again (RFC 9111, a shared cache). */
 export default definePlugin({
@@ -19,38 +19,38 @@ export default definePlugin({
   setup: (config, ctx) => {
     const memory = new MemoryStore({ bytes: config.size, variants: config.variants })
     const log = ctx.log.with({ at: ctx.at })
-    const purging = new Purging({ memory, bus: ctx.bus, store: ctx.store, log })
+    const purger = new Purger({ memory, bus: ctx.bus, store: ctx.store, log })
     const status = new StatusLine(config.status_header)
-    const { purges } = purging
+    const { purges } = purger
     const disk = config.disk && new DiskStore({ ...config.disk, dir: ctx.resolve(config.disk.dir), purges, hitLine: status.hit, config: ctx.digest, log })
-    purging.disk = disk
-    const parts = toParts(config, { memory, disk, purging, status, log })
-    const part: Middleware = next => new ResponseCache(next, parts).handle
+    purger.disk = disk
+    const context = toContext(config, { memory, disk, purger, status, log })
+    const part: Middleware = next => new ResponseCache(next, context).handle
     return {
       part,
       start: () => {
         disk?.start()
-        return purging.start()
+        return purger.start()
       },
       stop: deadline => {
-        purging.stop()
+        purger.stop()
         return disk?.stop(deadline)
       },
-      command: asked => (asked.name === "cache" ? { at: ctx.at, ...parts.counts, answers: memory.size, bytes: memory.bytes } : purging.command(asked)),
+      command: command => (command.name === "cache" ? { at: ctx.at, ...context.counts, answers: memory.size, bytes: memory.bytes } : purger.command(command)),
     }
   },
 })
 
-interface Made extends Pick<CacheParts, "memory" | "disk" | "status" | "log"> {
-  readonly purging: Purging
+interface Made extends Pick<CacheContext, "memory" | "disk" | "status" | "log"> {
+  readonly purger: Purger
 }
 
-function toParts(config: CacheConfig, { memory, disk, purging, status, log }: Made): CacheParts {
+function toContext(config: CacheConfig, { memory, disk, purger, status, log }: Made): CacheContext {
   return {
     counts: { hits: 0, misses: 0, bypassed: 0 },
     memory,
     disk,
-    purges: purging.purges,
+    purges: purger.purges,
     rules: {
       defaultTtl: defaultTtl(config.default_ttl),
       heuristicMs: config.heuristic,
@@ -74,8 +74,8 @@ function toParts(config: CacheConfig, { memory, disk, purging, status, log }: Ma
     targetOf: queryFilter(config.ignore_query),
     extraOf: toExtraKey(config.key),
     bypass: toBypass(config.bypass),
-    invalidate: bases => purging.invalidate(bases),
-    purge: spec => purging.purge(spec),
+    invalidate: bases => purger.invalidate(bases),
+    purge: spec => purger.purge(spec),
   }
 }
 
