@@ -2,7 +2,7 @@
  * The control socket as its users see it: JSON over HTTP on a unix socket of mode 0600, so that `curl --unix-socket`
  * can speak it too. POST / takes a Command, the body of the answer is a ControlAnswer.
  */
-import type { FrontStats } from "./supervisor/messages.ts"
+import type { FrontStats } from "./supervisor/fronts/messages.ts"
 import type { PartCommand } from "./contract/plugin.ts"
 import type { RequestNow, WorkerStatus } from "./contract/gateway.ts"
 import { EdgeError } from "./errors.ts"

@@ -87,7 +87,7 @@ export { AccessLog } from "./log/access.ts"
 export type { AccessSettings } from "./log/access.ts"
 export type { Logger } from "./log/logger.ts"
 export { readPrivateFile } from "./processes/private-files.ts"
-export { selfArgv } from "./supervisor/self.ts"
+export { selfArgv } from "./system/self.ts"
 export { start, test } from "./testing.ts"
 export type { TestServer } from "./testing.ts"
 

@@ -3,7 +3,7 @@ import { mkdtemp, rm } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join, resolve } from "node:path"
 import { checkOptions } from "./options.ts"
-import { cleanEnv, selfArgv } from "./supervisor/self.ts"
+import { cleanEnv, selfArgv } from "./system/self.ts"
 
 export interface Test {
   readonly name: string

@@ -8,7 +8,7 @@ import { type Generation, setUp } from "../generation/generation.ts"
 import { findMissing } from "../generation/missing.ts"
 import { createLogger, type Logger } from "../log/logger.ts"
 import { keepPrivateFiles, readPrivateFiles } from "../processes/private-files.ts"
-import { become, findIdentity, isRoot } from "../supervisor/identity.ts"
+import { become, findIdentity, isRoot } from "../system/identity.ts"
 
 interface Options {
   readonly config: string
@@ -62,8 +62,8 @@ function dropRights(config: Config): void {
  * App -> why it cannot start.
  */
 async function bootWorkers(config: Config, log: Logger): Promise<Map<string, string>> {
-  const { makePlanInChild } = await import("../supervisor/planner.ts")
-  const { bootOnce } = await import("../supervisor/boot-once.ts")
+  const { makePlanInChild } = await import("../supervisor/reload/planner.ts")
+  const { bootOnce } = await import("../supervisor/workers/boot-check.ts")
   const { apps, server } = await makePlanInChild({ source: { file: config.file }, dev: false })
   return bootOnce(apps, { log, server })
 }

@@ -5,8 +5,8 @@ import { EdgeError, errors } from "../errors.ts"
 import { loadApp } from "../apps/load.ts"
 import { createLogger } from "../log/logger.ts"
 import type { Plan, PlannedApp } from "../generation/plan.ts"
-import { become, findIdentity, isRoot } from "../supervisor/identity.ts"
-import { type ConfigSource, makePlanInChild } from "../supervisor/planner.ts"
+import { become, findIdentity, isRoot } from "../system/identity.ts"
+import { type ConfigSource, makePlanInChild } from "../supervisor/reload/planner.ts"
 import { configFor } from "./serve.ts"
 
 /** `argv` is all that follows `manage`: options of the command must reach it as they were written. */

@@ -17,7 +17,7 @@ export async function run({ config: file, print }: Options): Promise<number> {
     await close()
     return 0
   }
-  const { selfArgv } = await import("../supervisor/self.ts")
+  const { selfArgv } = await import("../system/self.ts")
   const child = Bun.spawn([...selfArgv("trust"), "--print", "--config", file], { stdio: ["ignore", "pipe", "inherit"] })
   const root = await new Response(child.stdout).text()
   if ((await child.exited) !== 0) return 1

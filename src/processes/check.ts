@@ -6,8 +6,8 @@ import { setUp } from "../generation/generation.ts"
 import { createLogger } from "../log/logger.ts"
 import { makePlan, type Plan } from "../generation/plan.ts"
 import { keepPrivateFiles, readPrivateFiles } from "./private-files.ts"
-import { become, findIdentity, isRoot } from "../supervisor/identity.ts"
-import type { PlanAnswer, PlanRequest } from "../supervisor/planner.ts"
+import { become, findIdentity, isRoot } from "../system/identity.ts"
+import type { PlanAnswer, PlanRequest } from "../supervisor/reload/planner.ts"
 
 /** Resolves with the exit code. */
 export async function run(): Promise<number> {

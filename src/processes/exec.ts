@@ -4,8 +4,8 @@
  */
 import { writeFileSync } from "node:fs"
 import { join } from "node:path"
-import { type Identity, become } from "../supervisor/identity.ts"
-import { execute, keepOnExec, setNice, setResourceLimit } from "../supervisor/libc.ts"
+import { type Identity, become } from "../system/identity.ts"
+import { execute, keepOnExec, setNice, setResourceLimit } from "../system/libc.ts"
 
 /** The listening socket of a frames worker (docs/worker-protocol.md). */
 const SOCKET = 3

@@ -4,7 +4,7 @@ import { loadApp } from "../apps/load.ts"
 import type { Logger } from "../log/logger.ts"
 import type { AppLink, RequestNow, SharedPage, WorkerInfo, WorkerReport } from "../contract/gateway.ts"
 import { openPage } from "../slots/page.ts"
-import type { AppState, FrontStart, FromFront } from "../supervisor/messages.ts"
+import type { AppState, FrontStart, FromFront } from "../supervisor/fronts/messages.ts"
 
 type Listener = (workers: readonly WorkerInfo[]) => void
 

@@ -15,9 +15,9 @@ import type { Handler } from "../http/middleware/chain.ts"
 import type { PartCommand } from "../contract/plugin.ts"
 import { keepPrivateFiles, type PrivateFiles } from "./private-files.ts"
 import { problemPage } from "./problem-page.ts"
-import { become, findIdentity, isRoot } from "../supervisor/identity.ts"
-import { residentBytes } from "../supervisor/memory.ts"
-import type { FrontStart, FrontStats, FromFront, Told, ToFront } from "../supervisor/messages.ts"
+import { become, findIdentity, isRoot } from "../system/identity.ts"
+import { residentBytes } from "../system/memory.ts"
+import type { FrontStart, FrontStats, FromFront, Told, ToFront } from "../supervisor/fronts/messages.ts"
 
 /** The supervisor is gone: requests in flight get so long, as nobody is left to hurry us. */
 const ORPHAN_GRACE_MS = 5000

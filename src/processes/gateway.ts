@@ -5,10 +5,10 @@ import { createLogger, type Logger } from "../log/logger.ts"
 import type { SharedPage, Supervision, WorkerHost, WorkerInfo, WorkerProcess, WorkerReport } from "../contract/gateway.ts"
 import { keepPrivateFiles, readPrivateFiles } from "./private-files.ts"
 import { openPage } from "../slots/page.ts"
-import type { GatewayStart, SpawnAnswer } from "../supervisor/external-supervision.ts"
-import { become, findIdentity, isRoot } from "../supervisor/identity.ts"
-import { residentBytes } from "../supervisor/memory.ts"
-import { Rpc } from "../supervisor/rpc.ts"
+import type { GatewayStart, SpawnAnswer } from "../supervisor/workers/external-supervision.ts"
+import { become, findIdentity, isRoot } from "../system/identity.ts"
+import { residentBytes } from "../system/memory.ts"
+import { Rpc } from "../system/rpc.ts"
 
 /** How often the supervisor hears what `edge status` shows. */
 const STATUS_MS = 500

@@ -6,8 +6,8 @@ import { createLogger } from "../log/logger.ts"
 import type { HookContext } from "../contract/plugin.ts"
 import { keepPrivateFiles, readPrivateFiles } from "./private-files.ts"
 import { Registry } from "../registry/registry.ts"
-import { become, findIdentity, isRoot } from "../supervisor/identity.ts"
-import { Rpc } from "../supervisor/rpc.ts"
+import { become, findIdentity, isRoot } from "../system/identity.ts"
+import { Rpc } from "../system/rpc.ts"
 
 /** What the child is told first. */
 export interface HooksStart {

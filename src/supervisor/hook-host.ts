@@ -5,9 +5,9 @@ import type { Logger } from "../log/logger.ts"
 import type { Plan } from "../generation/plan.ts"
 import type { WorkerExit } from "../contract/plugin.ts"
 import type { WorkerInfo } from "../contract/gateway.ts"
-import { describeExit } from "./front-process.ts"
-import { Rpc } from "./rpc.ts"
-import { selfArgv } from "./self.ts"
+import { describeExit } from "./fronts/front-process.ts"
+import { Rpc } from "../system/rpc.ts"
+import { selfArgv } from "../system/self.ts"
 
 /** What pools tell. */
 export interface WorkerEvents {

@@ -1,6 +1,6 @@
 /** Tells systemd how we are (sd_notify(3)): Type=notify and notify-reload, and the watchdog. Without NOTIFY_SOCKET nothing. */
 import type { Logger } from "../log/logger.ts"
-import { datagramSocket, sendDatagram } from "./libc.ts"
+import { datagramSocket, sendDatagram } from "../system/libc.ts"
 
 type Env = Readonly<Record<string, string | undefined>>
 

@@ -3,7 +3,7 @@ import { chmodSync, chownSync, closeSync, existsSync, fchownSync, mkdirSync, mkd
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { type DeclaredPage, pageFile } from "../generation/front-pages.ts"
-import { type Identity, isRoot } from "./identity.ts"
+import { type Identity, isRoot } from "../system/identity.ts"
 
 export class RunFolder {
   #path: string | undefined

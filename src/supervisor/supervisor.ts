@@ -3,31 +3,31 @@
  * Signals and commands only queue; one loop acts on them. What takes time (a renewal, the stop) runs beside the loop.
  */
 import type { AppWorkers, Command, ControlAnswer, Status } from "../control.ts"
-import { WorkerFailed } from "./output.ts"
+import { WorkerFailed } from "./log/output.ts"
 import { reason } from "../errors.ts"
 import type { Logger } from "../log/logger.ts"
 import type { Plan } from "../generation/plan.ts"
-import { CertificateFiles } from "./certificate-files.ts"
-import { CertificateKeeper } from "./certificate-keeper.ts"
-import { AttendantTable } from "./attendant-table.ts"
-import { Cgroups } from "./cgroup.ts"
-import { ControlServer } from "./control-server.ts"
-import type { Watcher } from "./dev.ts"
-import { EventQueue } from "./events.ts"
-import { Generations, SLACK_MS } from "./generations.ts"
-import { Guard } from "./guard.ts"
-import { HANDOVER, Handover, type Successor, tellPredecessor } from "./handover.ts"
+import { CertificateFiles } from "./certificates/certificate-files.ts"
+import { CertificateKeeper } from "./certificates/certificate-keeper.ts"
+import { AttendantTable } from "./daemons/attendant-table.ts"
+import { Cgroups } from "./workers/cgroup.ts"
+import { ControlServer } from "./control/control-server.ts"
+import type { Watcher } from "./reload/dev.ts"
+import { EventQueue } from "./event-queue.ts"
+import { Generations, SLACK_MS } from "./fronts/generations.ts"
+import { Guard } from "./reaper.ts"
+import { HANDOVER, Handover, type Successor, tellPredecessor } from "./reload/upgrade.ts"
 import { HookHost } from "./hook-host.ts"
-import { Inherited } from "./inherited.ts"
-import { prepareLogs } from "./log-files.ts"
+import { Inherited } from "./sockets/inherited.ts"
+import { prepareLogs } from "./log/log-files.ts"
 import { Notify } from "./notify.ts"
 import { PidFile } from "./pid-file.ts"
-import type { ConfigSource } from "./planner.ts"
-import { PoolTable } from "./pool-table.ts"
-import { frontsIdentity, renew, type RenewalParts, type Serving } from "./renewal.ts"
+import type { ConfigSource } from "./reload/planner.ts"
+import { PoolTable } from "./workers/pool-table.ts"
+import { frontsIdentity, renew, type RenewalParts, type Serving } from "./reload/reload.ts"
 import { RunFolder } from "./run-folder.ts"
-import { SocketTable } from "./socket-table.ts"
-import { statusOf } from "./status.ts"
+import { SocketTable } from "./sockets/socket-table.ts"
+import { statusOf } from "./control/status.ts"
 
 export interface SupervisorOptions {
   readonly source: ConfigSource
@@ -312,7 +312,7 @@ export class Supervisor {
   /** In dev the browser shows what is wrong, until it is right. */
   #showProblem(text: string): void {
     if (this.#serving !== undefined) return this.#serving.set.showProblem(text)
-    import("./dev.ts")
+    import("./reload/dev.ts")
       .then(({ serveProblem }) => serveProblem(this.#renewalParts, text))
       .then(
         serving => this.#events.push({ type: "problem shown", serving }),
@@ -321,7 +321,7 @@ export class Supervisor {
   }
 
   async #watchFiles(): Promise<void> {
-    const { Watcher } = await import("./dev.ts")
+    const { Watcher } = await import("./reload/dev.ts")
     this.#watcher = new Watcher(this.#options.source, () => this.#events.push({ type: "files changed" }))
   }
 

@@ -5,8 +5,8 @@ import { join } from "node:path"
 import type { AppSpec } from "edge"
 import { FrameClient } from "../../src/frames/client.ts"
 import type { FrameClientOptions } from "../../src/frames/client.ts"
-import { close } from "../../src/supervisor/libc.ts"
-import { listenUnix } from "../../src/supervisor/sockets.ts"
+import { close } from "../../src/system/libc.ts"
+import { listenUnix } from "../../src/supervisor/sockets/listening-socket.ts"
 
 const main = join(import.meta.dir, "../../src/main.ts")
 export const apps = join(import.meta.dir, "apps")

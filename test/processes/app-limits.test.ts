@@ -2,7 +2,7 @@ import { expect, test } from "bun:test"
 import { mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { Cgroups } from "../../src/supervisor/cgroup.ts"
+import { Cgroups } from "../../src/supervisor/workers/cgroup.ts"
 import { Edge, until } from "../kit/edge.ts"
 import { pong } from "./site.ts"
 

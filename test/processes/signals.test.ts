@@ -1,8 +1,8 @@
 import { describe, expect, test } from "bun:test"
 import { chownSync, existsSync, mkdirSync, readFileSync, renameSync, statSync, symlinkSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
-import { close } from "../../src/supervisor/libc.ts"
-import { openSocket } from "../../src/supervisor/sockets.ts"
+import { close } from "../../src/system/libc.ts"
+import { openSocket } from "../../src/supervisor/sockets/listening-socket.ts"
 import { Edge, until } from "../kit/edge.ts"
 import { pong, python, pythonApp } from "./site.ts"
 
