@@ -90,7 +90,7 @@ export class SocketSession implements ByteSink, ReaderEvents, Timed {
   #start(duplex: ByteDuplex): void {
     duplex.onDrain(() => this.#drained())
     duplex.onClose(() => this.#gone())
-    duplex.onFarewell?.(() => this.#close(1012, "the server restarts"))
+    duplex.onServerClosing?.(() => this.#close(1012, "the server restarts"))
     this.#listen()
     duplex.incoming.pipe(this)
   }

@@ -200,7 +200,7 @@ class Front {
   /** Accepts no more, finishes what it has, and exits. Told again, it hurries. */
   async leave(times: { graceMs: number; tunnelGraceMs: number }): Promise<void> {
     if (this.#leaving) {
-      if (times.graceMs === 0) for (const listener of this.#listeners) void listener.sayFarewell()
+      if (times.graceMs === 0) for (const listener of this.#listeners) void listener.sendClosingAnswers()
       return
     }
     this.#leaving = true

@@ -73,7 +73,7 @@ function serve(order: WorkerOrder, host: AppHost, log: Logger): Promise<void> {
       },
       handler: host.handle,
       onError: (error, x) => log.error("an answer broke off", { method: x.method, path: x.path, error }),
-      // WebSockets of a drained worker last until the supervisor's patience ends; an orphan has nobody to wait for.
+      // WebSockets of a drained worker last until the supervisor's timeout; an orphan has nobody to wait for.
       onIdle: why => (why === "drained" ? whenClosed(host).then(resolve) : resolve()),
     })
     process.on("SIGTERM", () => server.drain())

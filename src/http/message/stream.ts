@@ -164,5 +164,5 @@ export interface ByteDuplex {
   destroy(): void
   onClose(f: () => void): void
   /** The server leaves and will cut the connection in a moment: last words may be written. */
-  onFarewell?(f: () => void): void
+  onServerClosing?(f: () => void): void
 }

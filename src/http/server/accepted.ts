@@ -17,7 +17,7 @@ export interface Accepted {
   /** Called every few seconds: whoever was idle since the last call lets go of what only makes the next request quicker. */
   rest?(): void
   /** It will be closed in a moment: whoever took it over may say so. */
-  farewell?(): void
+  serverClosing?(): void
   /** Close now. */
   destroy(): void
 }

@@ -10,7 +10,7 @@ const SAY_MS = 10_000
 /** An IPv6 client has a whole network to itself. */
 const IPV6_BITS = 64
 
-export class Crowd {
+export class ConnectionLimits {
   readonly #limits: Limits
   readonly #log: Logger
   readonly #local: string
@@ -27,8 +27,8 @@ export class Crowd {
   }
 
   /** Undefined when nothing is limited: then nothing is counted. */
-  static of(limits: Limits, host: { log: Logger; local: string }): Crowd | undefined {
-    return limits.connections > 0 || limits.connectionsPerIp > 0 ? new Crowd(limits, host) : undefined
+  static of(limits: Limits, host: { log: Logger; local: string }): ConnectionLimits | undefined {
+    return limits.connections > 0 || limits.connectionsPerIp > 0 ? new ConnectionLimits(limits, host) : undefined
   }
 
   /** Counts the connection; false when there are too many. `exempt`: a trusted proxy, which is many clients. */
@@ -67,7 +67,7 @@ export class Crowd {
 }
 
 /** A refused connection: it is closed without an answer, which would cost as much as serving it. */
-export function turnAway(socket: Socket<Accepted>): void {
+export function refuseConnection(socket: Socket<Accepted>): void {
   socket.data = refused
   socket.terminate()
 }

@@ -2,7 +2,7 @@ import type { Socket, TCPSocketListener } from "bun"
 import type { Accepted } from "./accepted.ts"
 import type { Handler } from "../middleware/chain.ts"
 import { ConnectionFacts } from "./connection-facts.ts"
-import { Crowd, turnAway } from "./connection-limits.ts"
+import { ConnectionLimits, refuseConnection } from "./connection-limits.ts"
 import { descriptors } from "./descriptors.ts"
 import { setForwardedRules } from "../message/exchange.ts"
 import type { Exchange, ExchangeEnd } from "../message/exchange.ts"
@@ -55,14 +55,14 @@ export interface HttpListener {
   /** `stop`, then waits for what is under way; resolves when no connection is left. */
   drain(o: { graceMs: number; tunnelGraceMs: number }): Promise<void>
   /** Says to WebSockets that they end, and gives them a moment; then `closeNow`. */
-  sayFarewell(): Promise<void>
+  sendClosingAnswers(): Promise<void>
   closeNow(): void
 }
 
 /** How often connections that had no request since let go of what they keep. */
 const restMs = 5000
 /** A client answers the closing of its WebSocket within it, as a rule. */
-const farewellMs = 1000
+const closingAnswerMs = 1000
 /** A busy client sends its next request until then and is told to close; closing under it would lose that request. */
 const lastRequestMs = 1000
 /** A connection without a request so far: its first one is probably on its way. */
@@ -90,7 +90,7 @@ class Listener implements HttpListener, ProtocolHost {
   readonly #rests: ReturnType<typeof setInterval>
   readonly #proxied: boolean
   readonly #sourceOf: SourceOf
-  readonly #crowd: Crowd | undefined
+  readonly #connectionLimits: ConnectionLimits | undefined
   readonly #descriptors = descriptors()
   #emptied: (() => void) | undefined
 
@@ -104,7 +104,7 @@ class Listener implements HttpListener, ProtocolHost {
     this.#proxied = o.proxyProtocol === true
     this.#sourceOf = sourceOf ?? (() => null)
     // Behind a door all come from it, and were counted there.
-    this.#crowd = sourceOf === undefined ? Crowd.of(o.limits, { log: o.log, local: o.address }) : undefined
+    this.#connectionLimits = sourceOf === undefined ? ConnectionLimits.of(o.limits, { log: o.log, local: o.address }) : undefined
     this.#facts = { local: o.address, secure: o.tls !== undefined, trusted: o.trusted }
     const { tls, ...named } = o.tls === undefined ? {} : tlsListening(o.tls, o.findCertificate)
     const socket = { ...this.#handlers(), ...(tls !== undefined && { open: this.#openTls, handshake: this.#handshake, ...named }) }
@@ -118,9 +118,9 @@ class Listener implements HttpListener, ProtocolHost {
     return {
       open: (socket: Socket<Accepted>) => {
         this.accepted++
-        if (!this.#descriptors.enter(socket, this.log)) return turnAway(socket)
+        if (!this.#descriptors.enter(socket, this.log)) return refuseConnection(socket)
         const facts = new ConnectionFacts(socket, this.#facts)
-        if (this.#crowd?.enter(socket, { peer: facts.peer, exempt: facts.trusted }) === false) return turnAway(socket)
+        if (this.#connectionLimits?.enter(socket, { peer: facts.peer, exempt: facts.trusted }) === false) return refuseConnection(socket)
         if (this.#proxied && facts.trusted) this.#awaitSource(socket)
         else this.#speak(socket, facts)
         this.#open.add(socket)
@@ -155,10 +155,10 @@ class Listener implements HttpListener, ProtocolHost {
   /** Before the handshake: without a handshake handler it would be behind it, and who is in the middle not be seen. */
   #openTls = (socket: Socket<Accepted>): void => {
     this.accepted++
-    if (!this.#descriptors.enter(socket, this.log)) return turnAway(socket)
-    if (this.#crowd !== undefined) {
+    if (!this.#descriptors.enter(socket, this.log)) return refuseConnection(socket)
+    if (this.#connectionLimits !== undefined) {
       const { peer, trusted } = new ConnectionFacts(socket, this.#facts)
-      if (!this.#crowd.enter(socket, { peer, exempt: trusted })) return turnAway(socket)
+      if (!this.#connectionLimits.enter(socket, { peer, exempt: trusted })) return refuseConnection(socket)
     }
     socket.data = new Handshake(socket as unknown as TlsSocket, this.limits.headTimeoutMs)
     this.#open.add(socket)
@@ -203,7 +203,7 @@ class Listener implements HttpListener, ProtocolHost {
     const passed = () => performance.now() - start
     await Bun.sleep(lingerMs)
     // Not a reload but the end: a WebSocket would only hold it up.
-    if (o.tunnelGraceMs === 0) void this.#farewell()
+    if (o.tunnelGraceMs === 0) void this.#sayServerClosing()
     const step = async (untilMs: number) => {
       if (this.#open.size > 0 && passed() < untilMs) await Promise.race([this.#empty(), Bun.sleep(untilMs - passed())])
     }
@@ -215,11 +215,11 @@ class Listener implements HttpListener, ProtocolHost {
     await step(o.graceMs)
     for (const { data } of this.#open) if (!data.long) data.destroy()
     await step(o.tunnelGraceMs)
-    await this.sayFarewell()
+    await this.sendClosingAnswers()
   }
 
-  async sayFarewell(): Promise<void> {
-    if (this.#farewell()) await Promise.race([this.#empty(), Bun.sleep(farewellMs)])
+  async sendClosingAnswers(): Promise<void> {
+    if (this.#sayServerClosing()) await Promise.race([this.#empty(), Bun.sleep(closingAnswerMs)])
     this.closeNow()
   }
 
@@ -229,10 +229,10 @@ class Listener implements HttpListener, ProtocolHost {
   }
 
   /** True when somebody was there to hear it. */
-  #farewell(): boolean {
+  #sayServerClosing(): boolean {
     let heard = false
     for (const { data } of this.#open) {
-      data.farewell?.()
+      data.serverClosing?.()
       heard ||= data.long
     }
     return heard
@@ -248,7 +248,7 @@ class Listener implements HttpListener, ProtocolHost {
 
   #closed(socket: Socket<Accepted>): void {
     this.#open.delete(socket)
-    this.#crowd?.leave(socket)
+    this.#connectionLimits?.leave(socket)
     socket.data.gone()
     if (this.#open.size === 0) this.#emptied?.()
   }

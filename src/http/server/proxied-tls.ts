@@ -2,7 +2,7 @@ import type { Socket, TCPSocketListener } from "bun"
 import type { Accepted } from "./accepted.ts"
 import type { ProxySource } from "../codec/proxy-protocol.ts"
 import { ConnectionFacts } from "./connection-facts.ts"
-import { Crowd, turnAway } from "./connection-limits.ts"
+import { ConnectionLimits, refuseConnection } from "./connection-limits.ts"
 import { descriptors } from "./descriptors.ts"
 import { lingerMs, listenPlace } from "./listen-place.ts"
 import type { HttpListener, ListenOptions } from "./listener.ts"
@@ -29,12 +29,12 @@ export class ProxiedTls implements HttpListener {
   /** Port of the door's own socket to the inside -> who came in. */
   readonly #sources = new Map<number, ProxySource>()
   readonly #waiting = new Set<Socket<Accepted>>()
-  readonly #crowd: Crowd | undefined
+  readonly #connectionLimits: ConnectionLimits | undefined
 
   constructor(o: ListenOptions, inside: (o: ListenOptions, sourceOf: SourceOf) => Inner) {
     const { fd: _fd, unix: _unix, ...rest } = o
     this.#log = o.log
-    this.#crowd = Crowd.of(o.limits, { log: o.log, local: o.address })
+    this.#connectionLimits = ConnectionLimits.of(o.limits, { log: o.log, local: o.address })
     const take = ({ remotePort }: Socket<Accepted>): ProxySource | undefined => {
       const source = this.#sources.get(remotePort)
       this.#sources.delete(remotePort)
@@ -42,9 +42,9 @@ export class ProxiedTls implements HttpListener {
     }
     this.#inner = inside({ ...rest, hostname: "127.0.0.1", port: 0, proxyProtocol: false }, take)
     const open = (socket: Socket<Accepted>): void => {
-      if (!descriptors().enter(socket, o.log)) return turnAway(socket)
+      if (!descriptors().enter(socket, o.log)) return refuseConnection(socket)
       const facts = new ConnectionFacts(socket, { local: o.address, secure: true, trusted: o.trusted })
-      if (this.#crowd?.enter(socket, { peer: facts.peer, exempt: facts.trusted }) === false) return turnAway(socket)
+      if (this.#connectionLimits?.enter(socket, { peer: facts.peer, exempt: facts.trusted }) === false) return refuseConnection(socket)
       this.#waiting.add(socket)
       const own = { address: facts.peer, port: facts.peerPort }
       if (!facts.trusted) return this.#handOn(socket, { source: own, rest: Buffer.alloc(0) })
@@ -64,7 +64,7 @@ export class ProxiedTls implements HttpListener {
       end: (socket: Socket<Accepted>) => socket.data.end(),
       close: (socket: Socket<Accepted>) => {
         this.#waiting.delete(socket)
-        this.#crowd?.leave(socket)
+        this.#connectionLimits?.leave(socket)
         socket.data.gone()
       },
       error: (socket: Socket<Accepted>, error: Error) => {
@@ -114,9 +114,9 @@ export class ProxiedTls implements HttpListener {
     this.closeNow()
   }
 
-  async sayFarewell(): Promise<void> {
+  async sendClosingAnswers(): Promise<void> {
     this.#door.stop(false)
-    await this.#inner.sayFarewell()
+    await this.#inner.sendClosingAnswers()
     this.closeNow()
   }
 

@@ -4,10 +4,10 @@ import { Exchange } from "../../message/exchange.ts"
 import { HeaderList } from "../../message/headers.ts"
 import { normalizePath } from "../../message/path.ts"
 import type { RequestBody } from "./request-body.ts"
-import type { Turn } from "./turn.ts"
+import type { RequestCycle } from "./request-cycle.ts"
 
 /** The exchange of the head that was just read. Its path is "" when the target has none that may be served. */
-export function makeExchange(head: RequestHeadReader, o: { facts: ConnectionFacts; turn: Turn; body: RequestBody | undefined }): Exchange {
+export function makeExchange(head: RequestHeadReader, o: { facts: ConnectionFacts; cycle: RequestCycle; body: RequestBody | undefined }): Exchange {
   const { target } = head
   const mark = target.indexOf("?")
   return new Exchange(
@@ -19,13 +19,13 @@ export function makeExchange(head: RequestHeadReader, o: { facts: ConnectionFact
     HeaderList.shared(head.block.flat),
     head.minor === 1 ? "1.1" : "1.0",
     o.facts,
-    o.turn,
+    o.cycle,
     o.body ?? null,
     performance.now(),
   )
 }
 
 /** Stands for a request that was not understood, so that the access log shows it. */
-export function unreadExchange(facts: ConnectionFacts, turn: Turn): Exchange {
-  return new Exchange("-", "-", "", "", "", new HeaderList(), "1.1", facts, turn, null, performance.now())
+export function unreadExchange(facts: ConnectionFacts, cycle: RequestCycle): Exchange {
+  return new Exchange("-", "-", "", "", "", new HeaderList(), "1.1", facts, cycle, null, performance.now())
 }

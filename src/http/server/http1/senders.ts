@@ -5,7 +5,7 @@ import type { ByteSink, ByteStream } from "../../message/stream.ts"
 import type { Output } from "./output.ts"
 import { Framing } from "./reply-head.ts"
 
-/** What a sender tells the turn it works for. */
+/** What a sender tells the request cycle it works for. */
 export interface SenderHost {
   readonly out: Output
   bytesOut: number

@@ -16,7 +16,7 @@ export class Tunnel implements ByteDuplex {
   readonly incoming: TunnelInput
   #drains: (() => void)[] = []
   #closes: (() => void)[] = []
-  #farewells: (() => void)[] = []
+  #serverClosings: (() => void)[] = []
   #ended = false
   #closed = false
 
@@ -49,13 +49,13 @@ export class Tunnel implements ByteDuplex {
     else this.#closes.push(f)
   }
 
-  onFarewell(f: () => void): void {
-    this.#farewells.push(f)
+  onServerClosing(f: () => void): void {
+    this.#serverClosings.push(f)
   }
 
   /** From the listener, a moment before it closes everything. */
-  farewell(): void {
-    for (const f of this.#farewells) f()
+  serverClosing(): void {
+    for (const f of this.#serverClosings) f()
   }
 
   /** From the connection: the peer takes bytes again. */

@@ -13,22 +13,22 @@ export const enum Wait {
 }
 
 /** An object and not a function: a closure for each of many idle connections would be memory for nothing. */
-export interface PatienceOwner {
+export interface TimeoutsOwner {
   /** The deadline has passed. */
   timeOut(wait: Wait): void
 }
 
 /** The one deadline that a connection has at a time, and how fast a body comes. */
-export class Patience implements Timed {
+export class Timeouts implements Timed {
   deadline = Infinity
   dueTick = -1
   wait = Wait.Idle
-  readonly #owner: PatienceOwner
+  readonly #owner: TimeoutsOwner
   /** Bytes of the body in this window of time, and whether it was we who did not read. */
   #bytes = 0
   #held = false
 
-  constructor(owner: PatienceOwner) {
+  constructor(owner: TimeoutsOwner) {
     this.#owner = owner
   }
 

@@ -6,7 +6,7 @@ import { peerClosed } from "./peer-closed.ts"
 const probeMs = 60_000
 
 /** The accepted socket and how far it is open. */
-export class Link {
+export class ClientSocket {
   readonly socket: Socket<unknown>
   readonly out: Output
   /** The socket is gone. */

@@ -16,18 +16,18 @@ import { StreamSender } from "./senders.ts"
 import type { Sender, SenderHost } from "./senders.ts"
 import { writeWire } from "./write-wire.ts"
 
-/** What a turn needs of its connection. */
-export interface TurnHost {
+/** What a request cycle needs of its connection. */
+export interface RequestCycleHost {
   readonly out: Output
   /** Whether the connection may go on behind an answer with this body; asked before its head is sent. */
   keep(body: ReplyBody): boolean
   /** The answer is complete, or given up (`error`). */
-  ended(turn: Turn, error?: unknown): void
+  ended(cycle: RequestCycle, error?: unknown): void
   /** Ends the connection so that the answer does not look complete. */
   cut(hard: boolean): void
-  takeOver(turn: Turn): ByteDuplex | null
+  takeOver(cycle: RequestCycle): ByteDuplex | null
   blocked(): void
-  problem(turn: Turn, message: string, error: unknown): void
+  problem(cycle: RequestCycle, message: string, error: unknown): void
 }
 
 const enum State {
@@ -38,8 +38,8 @@ const enum State {
 }
 
 /** One request and its answer on a connection: from the head of the one to the last byte of the other. */
-export class Turn implements Carrier, SenderHost, HeadFacts {
-  readonly #host: TurnHost
+export class RequestCycle implements Carrier, SenderHost, HeadFacts {
+  readonly #host: RequestCycleHost
   readonly out: Output
   readonly isHead: boolean
   readonly minor: 0 | 1
@@ -59,7 +59,7 @@ export class Turn implements Carrier, SenderHost, HeadFacts {
   #inSend = false
   #error: unknown
 
-  constructor(host: TurnHost, facts: HeadFacts) {
+  constructor(host: RequestCycleHost, facts: HeadFacts) {
     this.#host = host
     this.out = host.out
     this.isHead = facts.isHead
