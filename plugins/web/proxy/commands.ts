@@ -1,8 +1,8 @@
 /** `edge upstream ...`: what may be changed while edge runs. A reload goes back to what the file says. */
 import type { PartCommand } from "edge"
-import type { Health } from "./health.ts"
-import type { Member } from "./member.ts"
-import type { Servers } from "./servers.ts"
+import type { Health } from "./health/health.ts"
+import type { Endpoint } from "./servers/endpoint.ts"
+import type { Servers } from "./servers/servers.ts"
 
 export interface UpstreamState {
   readonly upstream: string
@@ -37,38 +37,38 @@ export function command({ name, args }: PartCommand, of: CommandPlace): unknown 
       )
       return list(of)
   }
-  const member = of.servers.find(text(args["url"]) ?? "")
-  if (member === undefined) return undefined
-  change(member, { args, of })
+  const endpoint = of.servers.find(text(args["url"]) ?? "")
+  if (endpoint === undefined) return undefined
+  change(endpoint, { args, of })
   return list(of)
 }
 
-function change(member: Member, { args, of }: { args: PartCommand["args"]; of: CommandPlace }): void {
+function change(endpoint: Endpoint, { args, of }: { args: PartCommand["args"]; of: CommandPlace }): void {
   const { servers, health } = of
   switch (args["do"]) {
     case "remove":
-      if (servers.members.length === 1) throw new Error(`${member.upstream.id} is the last one there; drain it instead`)
-      return servers.remove(member)
+      if (servers.endpoints.length === 1) throw new Error(`${endpoint.upstream.id} is the last one there; drain it instead`)
+      return servers.remove(endpoint)
     case "drain":
-      return health.drain(member, true)
+      return health.drain(endpoint, true)
     case "undrain":
-      return health.drain(member, false)
+      return health.drain(endpoint, false)
     case "weigh": {
       const weight = number(args["weight"])
       if (weight === undefined || weight < 1) throw new Error("a weight is a whole number from 1")
-      return health.weigh(member, weight)
+      return health.weigh(endpoint, weight)
     }
   }
   throw new Error(`no such command: ${String(args["do"])}`)
 }
 
 function list({ servers, name, at }: CommandPlace): { proxy: string; upstreams: UpstreamState[] } {
-  return { proxy: name ?? at, upstreams: servers.members.map(stateOf) }
+  return { proxy: name ?? at, upstreams: servers.endpoints.map(stateOf) }
 }
 
-function stateOf(member: Member): UpstreamState {
-  const { upstream, weight, backup, requests, failures } = member
-  const state = member.draining ? "draining" : member.failing ? "down" : member.restsUntil !== 0 ? "resting" : "up"
+function stateOf(endpoint: Endpoint): UpstreamState {
+  const { upstream, weight, backup, requests, failures } = endpoint
+  const state = endpoint.draining ? "draining" : endpoint.failing ? "down" : endpoint.restsUntil !== 0 ? "resting" : "up"
   return { upstream: upstream.id, state, weight, backup, active: upstream.active, requests, failures }
 }
 

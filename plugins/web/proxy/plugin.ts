@@ -1,13 +1,13 @@
 import { definePlugin, Http2Upstream, HttpUpstream, parseTarget, readPem, readTlsPair, type Context, type HttpUpstreamOptions, type UpstreamTls } from "edge"
-import { makeBalancer } from "./balance.ts"
+import { makeBalancer } from "./balancing/balancer.ts"
 import { command } from "./commands.ts"
-import { forward } from "./forward.ts"
-import { Health } from "./health.ts"
-import { receiving } from "./held-body.ts"
-import type { Member } from "./member.ts"
-import { Probe } from "./probe.ts"
+import { forward } from "./forward/forward.ts"
+import { Health } from "./health/health.ts"
+import { buffered } from "./forward/request-buffering.ts"
+import type { Endpoint } from "./servers/endpoint.ts"
+import { Probe } from "./health/probe.ts"
 import { defaults, plainServer, proxySchema, type ProxyOptions } from "./schema.ts"
-import { Servers } from "./servers.ts"
+import { Servers } from "./servers/servers.ts"
 
 /** Sends requests on to other servers. */
 export default definePlugin({
@@ -43,13 +43,13 @@ export default definePlugin({
       log,
       resolver: options.resolver,
       http2: options.http2,
-      makeProbe: member => (path === undefined ? null : makeProbe(member, { options, shared, health, path })),
+      makeProbe: endpoint => (path === undefined ? null : makeProbe(endpoint, { options, shared, health, path })),
     })
     addServers(servers, { options, ctx })
     const balancer = await makeBalancer(options.balance, ctx)
     const place = { name: options.name, at: ctx.at, servers, health }
     return {
-      part: receiving(options.buffer_request, forward(health, { balancer, rules: { retries: options.retries, failStatus: rules.fail_status, fixLocation: options.redirects }, log })),
+      part: buffered(options.buffer_request, forward(health, { balancer, rules: { retries: options.retries, failStatus: rules.fail_status, fixLocation: options.redirects }, log })),
       start: () => servers.start(),
       stop: () => servers.stop(),
       command: asked => command(asked, place),
@@ -88,13 +88,13 @@ interface Probing {
   readonly path: string
 }
 
-function makeProbe(member: Member, { options, shared, health, path }: Probing): Probe {
+function makeProbe(endpoint: Endpoint, { options, shared, health, path }: Probing): Probe {
   const { every, timeout, host, status, fall, rise } = options.health
   const rules = { path, everyMs: every, host: host ?? "", status: status ?? [], fall, rise }
   // A fresh connection each time: that one of the pool still stands says little.
   const limits = { connectMs: timeout, headMs: timeout, readMs: timeout }
-  const asked = { ...shared, target: member.upstream.target, limits, keepIdle: 0 }
-  return new Probe(member, { asking: options.http2 ? new Http2Upstream(asked) : new HttpUpstream(asked), rules, health })
+  const asked = { ...shared, target: endpoint.upstream.target, limits, keepIdle: 0 }
+  return new Probe(endpoint, { asking: options.http2 ? new Http2Upstream(asked) : new HttpUpstream(asked), rules, health })
 }
 
 async function readTls({ tls }: ProxyOptions, ctx: Context): Promise<UpstreamTls> {

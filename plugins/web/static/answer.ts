@@ -2,7 +2,7 @@
 import { closeSync } from "node:fs"
 import type { Exchange } from "edge"
 import { evaluate, HeaderList, HttpError, parseRange, type Part, PartsStream, rangeHolds, Reply, type Span } from "edge"
-import type { Variant } from "./entry.ts"
+import type { Variant } from "./variants.ts"
 import type { OpenFile } from "./root.ts"
 
 /** Opens a variant's file; null when it is no longer the one that the variant was made from. */

@@ -7,9 +7,9 @@ import type { Handler } from "edge"
 import { setUp, TestContext } from "../../../test/kit/context.ts"
 import { ask, exchange, seen } from "../../../test/kit/exchange.ts"
 import { folder } from "../../../test/kit/served.ts"
-import { FileCache } from "./cache.ts"
-import type { Entry } from "./files.ts"
-import { Missing } from "./missing.ts"
+import { FileCache } from "./file-cache.ts"
+import type { CachedFile } from "./files.ts"
+import { NegativeCache } from "./negative-cache.ts"
 import plugin from "./plugin.ts"
 
 let dir = ""
@@ -153,7 +153,7 @@ test("a missing path is looked for once a second", async () => {
   expect((await get("/new.txt")).text).toBe("new")
 })
 
-const entry = (bytes: number) => ({ bytes, used: false }) as Entry
+const entry = (bytes: number) => ({ bytes, used: false }) as CachedFile
 
 test("more files than memory: all are answered, the used ones stay, the bounds hold", () => {
   const cache = new FileCache({ bytes: 100_000, files: 50 })
@@ -175,7 +175,7 @@ test("more files than memory: all are answered, the used ones stay, the bounds h
 })
 
 test("made-up paths are forgotten in bulk", () => {
-  const missing = new Missing({ ttlMs: 1000, entries: 10 })
+  const missing = new NegativeCache({ ttlMs: 1000, entries: 10 })
   for (let i = 0; i < 25; i++) missing.add(`/${i}`, 0)
   expect([missing.has("/24", 0), missing.has("/10", 0), missing.has("/9", 0)]).toEqual([true, true, false])
   expect(missing.has("/24", 1000)).toBe(false)

@@ -1,18 +1,18 @@
 /** Paths -> what answers them, from memory while the files are unchanged. */
 import { closeSync, readSync } from "node:fs"
 import type { Encoding } from "edge"
-import { FileCache } from "./cache.ts"
-import { type Built, build, toVariant, type Variant } from "./entry.ts"
-import { Missing } from "./missing.ts"
+import { FileCache } from "./file-cache.ts"
+import { type Built, build, toVariant, type Variant } from "./variants.ts"
+import { NegativeCache } from "./negative-cache.ts"
 import type { OpenFile, Root, Stamp } from "./root.ts"
 import type { StaticConfig } from "./schema.ts"
-import type { Types } from "./types.ts"
+import type { MimeTypes } from "./mime-types.ts"
 
 /** What a path is: an entry to answer with, or where to go instead. */
-export type Found = Entry | "slash" | "listing" | null
+export type Found = CachedFile | "slash" | "listing" | null
 
 /** A file and its precompressed sidecars, as they were when last looked at. */
-export interface Entry extends Built {
+export interface CachedFile extends Built {
   readonly file: string
   /** Milliseconds of the monotonic clock. */
   checkedMs: number
@@ -38,21 +38,21 @@ const SIDECAR_SLACK_NS = 2_000_000_000n
 export interface FilesOptions {
   readonly config: StaticConfig
   readonly root: Root
-  readonly types: Types
+  readonly types: MimeTypes
   /** How long an answer may be given without looking at the disk. */
   readonly checkMs: number
 }
 
 export class Files {
   readonly #root: Root
-  readonly #types: Types
+  readonly #types: MimeTypes
   readonly #checkMs: number
   readonly #index: readonly string[]
   readonly #browse: boolean
   readonly #encodings: readonly Encoding[]
   readonly #maxFile: number
   readonly #cache: FileCache
-  readonly #missing: Missing
+  readonly #negativeCache: NegativeCache
 
   constructor({ config, root, types, checkMs }: FilesOptions) {
     const { cache, precompressed } = config
@@ -64,7 +64,7 @@ export class Files {
     this.#encodings = precompressed === true ? ["br", "zstd", "gzip"] : precompressed === false ? [] : precompressed
     this.#maxFile = cache === false ? 0 : cache.max_file
     this.#cache = new FileCache(cache === false ? { bytes: 0, files: 1000 } : { bytes: cache.size, files: cache.files })
-    this.#missing = new Missing({ ttlMs: checkMs, entries: 4096 })
+    this.#negativeCache = new NegativeCache({ ttlMs: checkMs, entries: 4096 })
   }
 
   /** `path` is in normal form; `nowMs` of the monotonic clock. A hit costs one Map look-up. */
@@ -88,12 +88,12 @@ export class Files {
     this.#cache.delete(path)
   }
 
-  #findOnDisk(path: string, { entry, nowMs }: { entry: Entry | undefined; nowMs: number }): Found {
-    if (entry === undefined && this.#missing.has(path, nowMs)) return null
+  #findOnDisk(path: string, { entry, nowMs }: { entry: CachedFile | undefined; nowMs: number }): Found {
+    if (entry === undefined && this.#negativeCache.has(path, nowMs)) return null
     const located = this.#locate(path)
     if (located === null || typeof located === "string") {
       if (entry !== undefined) this.#cache.delete(path)
-      if (located === null) this.#missing.add(path, nowMs)
+      if (located === null) this.#negativeCache.add(path, nowMs)
       return located
     }
     if (entry !== undefined && isStill(entry, located)) {
@@ -103,7 +103,7 @@ export class Files {
     const made = this.#load(located, nowMs)
     if (made === null) {
       this.#cache.delete(path)
-      this.#missing.add(path, nowMs)
+      this.#negativeCache.add(path, nowMs)
     } else this.#cache.set(path, made)
     return made
   }
@@ -138,7 +138,7 @@ export class Files {
     return { file, stamp, sidecars }
   }
 
-  #load({ file, sidecars }: Located, nowMs: number): Entry | null {
+  #load({ file, sidecars }: Located, nowMs: number): CachedFile | null {
     const facts = { type: this.#types.of(file), vary: sidecars.length > 0 }
     const identity = this.#read({ file, encoding: "" }, facts)
     if (identity === null) return null
@@ -178,7 +178,7 @@ function readAll(fd: number, size: number): Buffer | null {
 }
 
 /** True while the files are the ones that the entry was made from. */
-function isStill(entry: Entry, located: Located): boolean {
+function isStill(entry: CachedFile, located: Located): boolean {
   if (entry.file !== located.file || entry.fresh || entry.variants.length !== located.sidecars.length + 1) return false
   return entry.variants.every((variant, i) => same(variant.stamp, i === 0 ? located.stamp : located.sidecars[i - 1]!.stamp))
 }

@@ -1,12 +1,12 @@
 import type { Answer, Awaitable, Context, Exchange, Handler } from "edge"
 import { definePlugin, encodePath, HeaderList, HttpError, isMissing, PASS, Reply } from "edge"
 import { Answers } from "./answer.ts"
-import type { Variant } from "./entry.ts"
-import { type Entry, Files } from "./files.ts"
+import type { Variant } from "./variants.ts"
+import { type CachedFile, Files } from "./files.ts"
 import { Listings } from "./listing.ts"
 import { Root } from "./root.ts"
 import { type StaticConfig, staticSchema } from "./schema.ts"
-import { Types } from "./types.ts"
+import { MimeTypes } from "./mime-types.ts"
 
 /** Files below a folder. */
 export default definePlugin({
@@ -32,7 +32,7 @@ export default definePlugin({
 const CHECK_MS = 1000
 
 function makeStatic(config: StaticConfig, { ctx, root }: { ctx: Context; root: Root }): Handler {
-  const types = new Types(config.types, config.charset)
+  const types = new MimeTypes(config.types, config.charset)
   const files = new Files({ config, root, types, checkMs: ctx.dev ? 0 : CHECK_MS })
   const spa = config.spa === true ? `/${config.index[0] ?? "index.html"}` : config.spa === false ? null : `/${config.spa}`
   const listings = new Listings({ root, hidden: config.hidden })
@@ -75,7 +75,7 @@ function makeStatic(config: StaticConfig, { ctx, root }: { ctx: Context; root: R
   }
 }
 
-function pick(x: Exchange, entry: Entry): Variant {
+function pick(x: Exchange, entry: CachedFile): Variant {
   return entry.variants.length === 1 ? entry.variants[0]! : entry.pick(x.headers.get("accept-encoding"))
 }
 

@@ -1,10 +1,10 @@
 import { dirname } from "node:path"
 import { type Context, definePlugin, isMissing } from "edge"
-import { makeBindings } from "./bindings.ts"
-import { KeptCertificates } from "./certificates.ts"
+import { makeBindings } from "./listeners/bindings.ts"
+import { KeptCertificates } from "./listeners/certificates.ts"
 import { webSchema } from "./schema.ts"
-import { refuseRouteKeys } from "./site.ts"
-import { SiteLogs } from "./site-log.ts"
+import { refuseRouteKeys } from "./sites/site.ts"
+import { SiteLogs } from "./sites/access-log.ts"
 
 /** For `edge check`: an authority that nobody asks is a misunderstanding, and logs are made, their folders are not. */
 function checkSites({ kept, logs, acme, ctx }: { kept: KeptCertificates; logs: SiteLogs; acme: unknown; ctx: Context }): void {

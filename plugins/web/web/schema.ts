@@ -1,7 +1,7 @@
 /** What `[[site]]`, `[[site.route]]` and `[tls]` may hold. */
 import { accessLog, cidr } from "edge"
 import * as v from "valibot"
-import { acmeSchema } from "./certificates.ts"
+import { acmeSchema } from "./listeners/certificates.ts"
 
 /** A name, or a one-key table `{ name = options }`; checked by the part itself. */
 const part = v.pipe(v.any(), v.metadata({ part: "middleware" }))

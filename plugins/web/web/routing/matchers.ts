@@ -1,8 +1,8 @@
 /** The matchers of a route other than its path, folded into one test. */
 import type { Exchange, Handler } from "edge"
 import { trustedPeers } from "edge"
-import type { RouteConfig } from "./schema.ts"
-import { HostTable } from "./hosts.ts"
+import type { RouteConfig } from "../schema.ts"
+import { HostTable } from "../sites/hosts.ts"
 
 type Test = (x: Exchange) => boolean
 

@@ -1,5 +1,5 @@
 import type { Exchange, Reply } from "edge"
-import type { Server } from "./member.ts"
+import type { Server } from "../servers/endpoint.ts"
 
 /**
  * A redirect to the upstream's own address, which clients cannot reach, becomes one to ours (nginx's proxy_redirect,

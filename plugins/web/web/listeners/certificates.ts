@@ -1,7 +1,7 @@
 /** `tls = "auto"` and `"internal"`: which certificates edge is to keep itself, and by which authority. */
 import { type AcmeSettings, type CertificatePlan, CHALLENGE_TYPES, type Context, DEFAULT_DIRECTORY, type DnsProvider, KEY_ALGORITHMS, type Wanted } from "edge"
 import * as v from "valibot"
-import type { Path } from "./site.ts"
+import type { Path } from "../sites/site.ts"
 
 const url = v.pipe(v.string(), v.url("must be a URL"))
 

@@ -1,7 +1,7 @@
 import { createHash, createHmac } from "node:crypto"
 import type { Balancer, Exchange, Reply, Upstream } from "edge"
 import { readCookie } from "./hash.ts"
-import type { Pick } from "./pick.ts"
+import type { Pick } from "./algorithms.ts"
 
 export interface StickyRules {
   readonly cookie: string

@@ -1,7 +1,7 @@
 /** One address for each page: the host with or without www, the path with or without a slash at its end. */
 import type { Answer, Awaitable, Exchange, Handler } from "edge"
 import { encodePath, HeaderList, PASS, Reply } from "edge"
-import type { SiteConfig } from "./schema.ts"
+import type { SiteConfig } from "../schema.ts"
 
 /** The names of the site, and those that are sent on to another name. */
 export interface Names {

@@ -2,7 +2,7 @@
  * Paths that were not there a moment ago, so that a flood for one of them does not stat each time. Bounded: when one
  * table is full it becomes the old one, and the older is dropped whole, at no cost per entry.
  */
-export class Missing {
+export class NegativeCache {
   #now = new Map<string, number>()
   #before = new Map<string, number>()
   readonly #ttlMs: number

@@ -4,7 +4,7 @@ import { ByteStream, type ByteSink, type Handler, type HeaderList } from "edge"
  * Waits for the body before it hands the exchange on, as long as that is at most `limit` bytes: a server that serves one
  * request at a time is then not held by a slow upload, and gets a Content-Length. Longer bodies are streamed from there.
  */
-export function receiving(limit: number, next: Handler): Handler {
+export function buffered(limit: number, next: Handler): Handler {
   if (limit === 0) return next
   return function receive(x) {
     // What is longer anyway, or asks first, is not worth the wait.
@@ -16,7 +16,7 @@ export function receiving(limit: number, next: Handler): Handler {
 /** Resolves when the body has ended or is past `limit`; rejects when it fails before. */
 function hold(source: ByteStream, limit: number): Promise<ByteStream> {
   return new Promise((resolve, reject) => {
-    const held = new HeldBody(source)
+    const held = new BufferedBody(source)
     source.pipe({
       data: chunk => {
         held.data(chunk)
@@ -40,7 +40,7 @@ function hold(source: ByteStream, limit: number): Promise<ByteStream> {
 }
 
 /** A body of which the first part, or all, has been received. */
-class HeldBody extends ByteStream implements ByteSink {
+class BufferedBody extends ByteStream implements ByteSink {
   length = -1
   bytesSoFar = 0
   /** It was handed on. */

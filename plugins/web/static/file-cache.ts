@@ -1,11 +1,11 @@
-import type { Entry } from "./files.ts"
+import type { CachedFile } from "./files.ts"
 
 /**
  * Entries by path, bounded in bytes and number. A hit changes one flag; only when room is needed are the oldest asked
  * whether they were used since (second chance). A list in order of use would cost more than the look-up at every hit.
  */
 export class FileCache {
-  readonly #entries = new Map<string, Entry>()
+  readonly #entries = new Map<string, CachedFile>()
   readonly #max: { readonly bytes: number; readonly files: number }
   #bytes = 0
 
@@ -21,13 +21,13 @@ export class FileCache {
     return this.#bytes
   }
 
-  get(path: string): Entry | undefined {
+  get(path: string): CachedFile | undefined {
     const entry = this.#entries.get(path)
     if (entry !== undefined) entry.used = true
     return entry
   }
 
-  set(path: string, entry: Entry): void {
+  set(path: string, entry: CachedFile): void {
     this.delete(path)
     const cost = costOf(path, entry)
     if (cost > this.#max.bytes) return
@@ -55,6 +55,6 @@ export class FileCache {
   }
 }
 
-function costOf(path: string, entry: Entry): number {
+function costOf(path: string, entry: CachedFile): number {
   return entry.bytes + 2 * path.length
 }

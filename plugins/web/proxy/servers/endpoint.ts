@@ -3,7 +3,7 @@ import type { Http2Upstream, HttpUpstream } from "edge"
 export type Server = HttpUpstream | Http2Upstream
 
 /** One upstream of a proxy, with what is known of its health. */
-export interface Member {
+export interface Endpoint {
   readonly upstream: Server
   /** As the config says; the upstream's own may be less while it starts slowly. */
   weight: number
@@ -32,7 +32,7 @@ export interface ServerRules {
   readonly most: number
 }
 
-export function toMember(upstream: Server, { weight, backup, most }: ServerRules): Member {
+export function toEndpoint(upstream: Server, { weight, backup, most }: ServerRules): Endpoint {
   return {
     upstream,
     weight,

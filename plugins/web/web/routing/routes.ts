@@ -6,11 +6,11 @@
  */
 import type { Answer, Awaitable, Exchange, Handler } from "edge"
 import { encodePath, HeaderList, mayReadOtherwise, PASS, Reply } from "edge"
-import { agreed } from "./agreed.ts"
-import { Attempt, chain, type Entry, inOrder, noParams } from "./chain.ts"
-import type { Pattern } from "./pattern.ts"
+import { unambiguous } from "./ambiguous-path.ts"
+import { Attempt, chain, type RouteMatch, inOrder, noParams } from "./chain.ts"
+import type { Pattern } from "./path-pattern.ts"
 
-export type RouteEntry = Omit<Entry, "restAt" | "params">
+export type RouteEntry = Omit<RouteMatch, "restAt" | "params">
 
 class Node {
   readonly parent: Node | null
@@ -43,7 +43,7 @@ class Named {
   ) {}
 
   /** As it is tried for one path. */
-  with(values: readonly string[], restAt: number): Entry {
+  with(values: readonly string[], restAt: number): RouteMatch {
     const { order, run, match } = this.entry
     if (this.names.length === 0) return { order, run, match, restAt, params: noParams }
     const params: Record<string, string> = {}
@@ -52,7 +52,7 @@ class Named {
   }
 
   /** The same for every path that comes by: there are no parameters. */
-  get plain(): Entry {
+  get plain(): RouteMatch {
     return this.with(noValues, this.restAt)
   }
 }
@@ -87,7 +87,7 @@ export class RouteTree {
     else this.#suffixes.set(pattern.text2, [...(this.#suffixes.get(pattern.text2) ?? []), named])
   }
 
-  readonly handle: Handler = x => this.#route(mayReadOtherwise(x) ? agreed(x, path => this.#routesOf(x, path)) : x)
+  readonly handle: Handler = x => this.#route(mayReadOtherwise(x) ? unambiguous(x, path => this.#routesOf(x, path)) : x)
 
   #route(x: Exchange): Awaitable<Answer> {
     const { path } = x
@@ -109,7 +109,7 @@ export class RouteTree {
   #routesOf(x: Exchange, path: string): string {
     const { found, bare } = this.#find(path)
     const as = path === x.path ? x : x.with({ path })
-    const orders = (entries: Entry[]): number[] => inOrder(entries).filter(({ match }) => match === null || match(as)).map(entry => entry.order)
+    const orders = (entries: RouteMatch[]): number[] => inOrder(entries).filter(({ match }) => match === null || match(as)).map(entry => entry.order)
     return `${orders(found).join()}/${orders(bare).join()}`
   }
 
@@ -125,9 +125,9 @@ export class RouteTree {
     return bare.length === 0 ? answer : orSlash(x, { answer, bare })
   }
 
-  #find(path: string): { found: Entry[]; bare: Entry[] } {
-    const found: Entry[] = []
-    const bare: Entry[] = []
+  #find(path: string): { found: RouteMatch[]; bare: RouteMatch[] } {
+    const found: RouteMatch[] = []
+    const bare: RouteMatch[] = []
     new Walk(path, { found, bare }).below(this.#root, 1)
     if (this.#suffixes.size > 0) for (const named of this.#suffixed(path) ?? []) found.push(named.plain)
     return { found, bare }
@@ -139,11 +139,11 @@ class Walk {
   /** Values of the parameters on the way to where the walk is. */
   readonly #values: string[] = []
   readonly #path: string
-  readonly #found: Entry[]
+  readonly #found: RouteMatch[]
   /** `/a/*` where the path is `/a`. */
-  readonly #bare: Entry[]
+  readonly #bare: RouteMatch[]
 
-  constructor(path: string, { found, bare }: { found: Entry[]; bare: Entry[] }) {
+  constructor(path: string, { found, bare }: { found: RouteMatch[]; bare: RouteMatch[] }) {
     this.#path = path
     this.#found = found
     this.#bare = bare
@@ -178,8 +178,8 @@ class Walk {
 }
 
 /** Of a node that has no parameter above it: `/here/*` and all that is wider. */
-function belowOf(node: Node): Entry[] {
-  const entries: Entry[] = []
+function belowOf(node: Node): RouteMatch[] {
+  const entries: RouteMatch[] = []
   for (let at: Node | null = node; at !== null; at = at.parent) for (const named of at.below) entries.push(named.plain)
   return inOrder(entries)
 }
@@ -190,17 +190,17 @@ function endChain(node: Node): Handler {
 }
 
 /** Where nothing else answers `/a`, and a route `/a/*` would answer `/a/`: there (308, so that a POST stays one). */
-function withSlash(handler: Handler, bare: readonly Entry[]): Handler {
+function withSlash(handler: Handler, bare: readonly RouteMatch[]): Handler {
   if (bare.length === 0) return handler
   return x => orSlash(x, { answer: handler(x), bare })
 }
 
-function orSlash(x: Exchange, { answer, bare }: { answer: Awaitable<Answer>; bare: readonly Entry[] }): Awaitable<Answer> {
+function orSlash(x: Exchange, { answer, bare }: { answer: Awaitable<Answer>; bare: readonly RouteMatch[] }): Awaitable<Answer> {
   if (answer instanceof Promise) return answer.then(got => (got === PASS ? toSlash(x, bare) : got))
   return answer === PASS ? toSlash(x, bare) : answer
 }
 
-function toSlash(x: Exchange, bare: readonly Entry[]): Answer {
+function toSlash(x: Exchange, bare: readonly RouteMatch[]): Answer {
   if (!bare.some(entry => entry.match === null || entry.match(x))) return PASS
   // From the normal form: the raw target may be "//evil.example", which a browser takes for a host.
   const location = encodePath(`${x.prefix}${x.path}/`) + (x.query === "" ? "" : `?${x.query}`)

@@ -1,13 +1,13 @@
 /** The tree against the plain reading of the contract: try each route in the order written. */
 import { describe, expect, test } from "bun:test"
 import { type Handler, HttpError, PASS, Reply } from "edge"
-import { setUp, TestContext } from "../../../test/kit/context.ts"
-import { ask, exchange, seen } from "../../../test/kit/exchange.ts"
+import { setUp, TestContext } from "../../../../test/kit/context.ts"
+import { ask, exchange, seen } from "../../../../test/kit/exchange.ts"
 import { definePlugin } from "edge"
 import * as v from "valibot"
-import { parsePattern } from "./pattern.ts"
+import { parsePattern } from "./path-pattern.ts"
 import { RouteTree } from "./routes.ts"
-import web from "./plugin.ts"
+import web from "../plugin.ts"
 
 /** A small generator with a seed, so that a failure can be run again (Park and Miller). */
 function randomOf(seed: number): (below: number) => number {

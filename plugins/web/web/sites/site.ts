@@ -2,15 +2,15 @@
 import { readFileSync } from "node:fs"
 import type { Context, Handler, Middleware } from "edge"
 import { didYouMean, fold, forAll, forThisClient, hasRole } from "edge"
-import type { RouteEntry } from "./routes.ts"
-import { RouteTree } from "./routes.ts"
+import type { RouteEntry } from "../routing/routes.ts"
+import { RouteTree } from "../routing/routes.ts"
 import { ErrorPages, type Pages } from "./error-pages.ts"
 import { canonical, redirect } from "./canonical.ts"
-import { listOf, toMatch, withGroups } from "./match.ts"
-import { parsePattern, type Pattern } from "./pattern.ts"
-import { routeSchema, type RouteConfig, type SiteConfig } from "./schema.ts"
-import { unlogged } from "./site-log.ts"
-import { stripped } from "./strip.ts"
+import { listOf, toMatch, withGroups } from "../routing/matchers.ts"
+import { parsePattern, type Pattern } from "../routing/path-pattern.ts"
+import { routeSchema, type RouteConfig, type SiteConfig } from "../schema.ts"
+import { unlogged } from "./access-log.ts"
+import { stripped } from "../routing/strip-prefix.ts"
 
 export type Path = readonly (string | number)[]
 

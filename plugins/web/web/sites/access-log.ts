@@ -1,7 +1,7 @@
 /** The access logs that sites have of their own. */
 import { AccessLog, accessLog, toAccess, type AccessSettings, type Context, type Exchange, type ExchangeEnd, type Handler } from "edge"
 import * as v from "valibot"
-import type { SiteConfig } from "./schema.ts"
+import type { SiteConfig } from "../schema.ts"
 
 /** One log; opened when the front starts, and there may be several sites that write to one file. */
 class SiteLog {

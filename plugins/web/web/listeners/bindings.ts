@@ -1,15 +1,15 @@
 /** Sites -> addresses: which sites each address has, by host, and whether it speaks TLS. */
 import type { Binding, Context, Exchange, Handler, TlsOptions } from "edge"
 import { encodePath, forAll, HeaderList, readTlsPair, Reply } from "edge"
-import { type Listen, parseListen, toUrl } from "./address.ts"
-import { ErrorPages } from "./error-pages.ts"
+import { type Listen, parseListen, toUrl } from "./listen-address.ts"
+import { ErrorPages } from "../sites/error-pages.ts"
 import type { KeptCertificates } from "./certificates.ts"
-import { toNames } from "./canonical.ts"
-import { HostTable } from "./hosts.ts"
-import { listOf } from "./match.ts"
-import type { SiteConfig, WebConfig } from "./schema.ts"
-import { guard, makeSite, type Path } from "./site.ts"
-import type { SiteLogs } from "./site-log.ts"
+import { toNames } from "../sites/canonical.ts"
+import { HostTable } from "../sites/hosts.ts"
+import { listOf } from "../routing/matchers.ts"
+import type { SiteConfig, WebConfig } from "../schema.ts"
+import { guard, makeSite, type Path } from "../sites/site.ts"
+import type { SiteLogs } from "../sites/access-log.ts"
 
 type Certificate = TlsOptions["certificates"][number]
 

@@ -1,7 +1,7 @@
 import { lookup } from "mrmime"
 
 /** Content-Type by a file's extension. */
-export class Types {
+export class MimeTypes {
   readonly #own: ReadonlyMap<string, string>
   readonly #charset: string
 

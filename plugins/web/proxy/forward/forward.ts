@@ -1,7 +1,7 @@
 import { ByteStream, HttpError, UpstreamError, type Balancer, type Exchange, type Handler, type Logger, type Reply, type Upstream } from "edge"
-import type { Health } from "./health.ts"
+import type { Health } from "../health/health.ts"
 import { fixLocation } from "./location.ts"
-import type { Server } from "./member.ts"
+import type { Server } from "../servers/endpoint.ts"
 
 export interface ForwardRules {
   /** Further upstreams that one exchange may try. */

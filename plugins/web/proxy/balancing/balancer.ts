@@ -2,7 +2,7 @@
 import { duration, type Balancer, type Context } from "edge"
 import * as v from "valibot"
 import { keys, rendezvous, type Key } from "./hash.ts"
-import { picks, roundRobin, type Pick } from "./pick.ts"
+import { picks, roundRobin, type Pick } from "./algorithms.ts"
 import { Sticky } from "./sticky.ts"
 
 const token = v.pipe(v.string(), v.regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/, "must be a name without spaces"))

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test"
 import { HeaderList, HttpUpstream, parseTarget, Reply } from "edge"
-import { exchange } from "../../../test/kit/exchange.ts"
+import { exchange } from "../../../../test/kit/exchange.ts"
 import { fixLocation } from "./location.ts"
 
 function fixed(to: string, location: string, { status = 302, prefix = "" } = {}): string | null {

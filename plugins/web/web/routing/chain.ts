@@ -2,7 +2,7 @@ import type { Answer, Awaitable, Exchange, Handler } from "edge"
 import { PASS } from "edge"
 
 /** One path of one route. */
-export interface Entry {
+export interface RouteMatch {
   /** Place of the route in the file: the order in which matching ones are tried. */
   readonly order: number
   /** Handler of the route, its middleware around it. */
@@ -17,7 +17,7 @@ export interface Entry {
 export const noParams: Record<string, string> = Object.freeze({}) as Record<string, string>
 
 /** Tries the entries in their order; PASS when none answers. A single one without matchers costs two stores. */
-export function chain(entries: readonly Entry[]): Handler {
+export function chain(entries: readonly RouteMatch[]): Handler {
   if (entries.length === 0) return () => PASS
   const [only] = entries
   if (entries.length > 1 || only!.match !== null) return x => new Attempt(x, entries).from(0)
@@ -32,9 +32,9 @@ export function chain(entries: readonly Entry[]): Handler {
 /** One exchange on its way along the entries. */
 export class Attempt {
   readonly #x: Exchange
-  readonly #entries: readonly Entry[]
+  readonly #entries: readonly RouteMatch[]
 
-  constructor(x: Exchange, entries: readonly Entry[]) {
+  constructor(x: Exchange, entries: readonly RouteMatch[]) {
     this.#x = x
     this.#entries = entries
   }
@@ -56,6 +56,6 @@ export class Attempt {
 }
 
 /** In the order of the file, each route once (two of its paths may match). */
-export function inOrder(entries: readonly Entry[]): Entry[] {
+export function inOrder(entries: readonly RouteMatch[]): RouteMatch[] {
   return entries.toSorted((a, b) => a.order - b.order).filter((entry, i, all) => entry.order !== all[i - 1]?.order)
 }

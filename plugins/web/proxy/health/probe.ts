@@ -1,6 +1,6 @@
 import { Exchange, HeaderList, ByteStream } from "edge"
 import type { Health } from "./health.ts"
-import type { Member, Server } from "./member.ts"
+import type { Endpoint, Server } from "../servers/endpoint.ts"
 
 export interface ProbeRules {
   readonly path: string
@@ -20,7 +20,7 @@ export class Probe {
   #streak = 0
 
   constructor(
-    readonly member: Member,
+    readonly endpoint: Endpoint,
     readonly of: { asking: Server; rules: ProbeRules; health: Health },
   ) {}
 
@@ -39,8 +39,8 @@ export class Probe {
     const well = await this.#answersWell()
     if (this.#stopped) return
     this.#streak = well ? Math.max(this.#streak, 0) + 1 : Math.min(this.#streak, 0) - 1
-    if (this.#streak >= rules.rise) health.found(this.member, false)
-    else if (-this.#streak >= rules.fall) health.found(this.member, true)
+    if (this.#streak >= rules.rise) health.probed(this.endpoint, false)
+    else if (-this.#streak >= rules.fall) health.probed(this.endpoint, true)
     // A tenth of chance, or all fronts would ask at the same moment for ever.
     this.#timer = setTimeout(() => void this.#ask(), rules.everyMs * (0.95 + Math.random() / 10))
     this.#timer.unref()

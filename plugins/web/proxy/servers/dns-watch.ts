@@ -26,7 +26,7 @@ const leastMs = 1000
 /** A name that does not answer is asked for again soon; what it stood for before goes on meanwhile. */
 const againMs = 5000
 
-export class NameWatch {
+export class DnsWatch {
   readonly #rules: NameRules
   readonly #log: Logger
   readonly #onFound: (found: readonly Found[]) => void

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test"
 import type { Exchange, Upstream } from "edge"
-import { picks } from "./pick.ts"
+import { picks } from "./algorithms.ts"
 
 type Fake = Upstream & { active: number }
 const fake = (id: string, weight = 1): Fake => ({ id, weight, active: 0, down: false, send: () => Promise.reject(new Error("no")) })
