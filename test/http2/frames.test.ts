@@ -1,5 +1,5 @@
 /** Frames as clients may cut them, and what is none: nothing of it is lost on the way through edge. */
-import { afterAll, beforeAll, expect, test } from "bun:test"
+import { afterAll, beforeAll, describe, expect, test } from "bun:test"
 import { connect } from "node:http2"
 import { Flag, frame, maxFrame, Type } from "../../src/http/server/http2/frame.ts"
 import { literal } from "../../src/http/server/http2/hpack.ts"
@@ -118,4 +118,32 @@ test("many requests on one connection share its table", async () => {
     expect(got.headers).toContainEqual(["x-own", paths[i]])
   }
   session.close()
+})
+
+describe("uploads that break the rules are reset (RFC 9113, 8.1.1), whether the app reads them or has answered", () => {
+  const head = (length?: number) => frame({ type: Type.Headers, flags: Flag.EndHeaders, stream: 1 }, blockOf({ method: "POST", path: "/x", headers: length === undefined ? [] : [["content-length", String(length)]] }))
+  const early = (length?: number) => frame({ type: Type.Headers, flags: Flag.EndHeaders, stream: 1 }, blockOf({ method: "POST", path: "/later", headers: length === undefined ? [] : [["content-length", String(length)]] }))
+  const data = (text: string, flags = 0) => frame({ type: Type.Data, flags, stream: 1 }, Buffer.from(text))
+  const trailers = (flags: number, name: string) => frame({ type: Type.Headers, flags: Flag.EndHeaders | flags, stream: 1 }, literal(name, "x"))
+  const bad: Record<string, (head: (length?: number) => Uint8Array) => Uint8Array[]> = {
+    "shorter than its length": begin => [begin(5), data("abc", Flag.EndStream)],
+    "longer, in two frames": begin => [begin(5), data("abc"), data("abcd", Flag.EndStream)],
+    "a second head": begin => [begin(), data("abc"), trailers(0, "a")],
+    "trailers with a field of heads": begin => [begin(), data("abc"), trailers(Flag.EndStream, ":path")],
+  }
+  for (const [name, frames] of Object.entries(bad)) {
+    test(name, async () => {
+      // STREAM_CLOSED where Bun was done with it in this very moment.
+      for (const begin of [head, early]) expect((await askHttp2(edge.port(), { path: "", frames: frames(begin), untilReset: true })).end).toMatch(/^reset [15]$/)
+    })
+  }
+
+  test("one that keeps them is not", async () => {
+    expect((await askHttp2(edge.port(), { path: "", frames: [head(6), data("abc"), data("def", Flag.EndStream)] })).end).toBe("end")
+    expect((await askHttp2(edge.port(), { path: "", frames: [head(), data("abc"), trailers(Flag.EndStream, "a")] })).end).toBe("end")
+  })
+
+  test("a frame that is too long ends the connection", async () => {
+    expect((await askHttp2(edge.port(), { path: "", frames: [early(), data("a".repeat(maxFrame + 1))] })).end).toMatch(/^(goaway 6|end|closed)$/)
+  })
 })

@@ -28,6 +28,8 @@ export interface Http2Ask {
   readonly body?: string | null
   /** Frames before the head. */
   readonly before?: readonly Uint8Array[]
+  /** Reads on behind the end of an answer until the stream is reset. */
+  readonly untilReset?: boolean
   /** Instead of HEADERS and DATA. */
   readonly frames?: readonly Uint8Array[]
 }
@@ -63,7 +65,7 @@ class Reader extends FrameScanner {
         else this.headers.push([field.name, valueOf(field)])
       })
     } else if (type === Type.Data) this.body += this.#payload.latin1Slice()
-    else if (type === Type.Reset) this.end ||= `reset ${this.#payload.readUInt32BE(0)}`
+    else if (type === Type.Reset) this.end = `reset ${this.#payload.readUInt32BE(0)}`
     else if (type === Type.GoAway) this.end ||= `goaway ${this.#payload.readUInt32BE(4)}`
     if ((type === Type.Headers || type === Type.Data) && (flags & Flag.EndStream) !== 0) this.end ||= "end"
   }
@@ -85,7 +87,7 @@ export async function askHttp2(port: number, ask: Http2Ask): Promise<Http2Answer
     socket: {
       data(_, chunk) {
         reader.scan(chunk)
-        if (reader.end !== "") resolve()
+        if (ask.untilReset === true ? reader.end.startsWith("reset") : reader.end !== "") resolve()
       },
       close: () => resolve(),
       error: () => resolve(),

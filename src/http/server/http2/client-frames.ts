@@ -1,4 +1,4 @@
-import { Flag, frame, type FrameHead, maxFrame, Type } from "./frame.ts"
+import { ErrorCode, Flag, frame, type FrameHead, maxFrame, number32, Type } from "./frame.ts"
 import { FrameGuard } from "./frame-guard.ts"
 import { FrameScanner } from "./frame-scanner.ts"
 import { HeadTranslator } from "./head-translator.ts"
@@ -57,9 +57,25 @@ export class ClientFrames extends FrameScanner {
       this.#block = { head, parts: [], size: 0 }
       return "take"
     }
-    if (type === Type.Data) return this.#uploads.data(head)
+    if (type === Type.Data) return this.#data(head)
     if (type === Type.Reset) this.#uploads.over(stream)
     return "pass"
+  }
+
+  #data(head: FrameHead): "pass" | "take" {
+    // Too long: FRAME_SIZE_ERROR for the connection, which Bun says.
+    if (head.length > maxFrame) {
+      this.#broken = true
+      return "pass"
+    }
+    if (!this.#uploads.isWrong(head)) return this.#uploads.data(head)
+    this.#malformed(head.stream)
+    return "take"
+  }
+
+  /** Whoever has the stream hears of it: the client, and Bun unless it is done with it. */
+  #malformed(stream: number): void {
+    if (this.#uploads.malformed(stream)) this.put(frame({ type: Type.Reset, flags: 0, stream }, number32(ErrorCode.Protocol)))
   }
 
   protected payload(bytes: Uint8Array, ended: boolean): void {
@@ -95,7 +111,9 @@ export class ClientFrames extends FrameScanner {
       translated = Uint8Array.of(0x80)
       this.#broken = true
     }
-    if (!bodiless) this.#uploads.begun(stream)
+    // Trailers, and such as are none: with more to come, or with what only a head has.
+    if (this.#uploads.has(stream) && (!bodiless || this.#translator.pseudo)) return this.#malformed(stream)
+    if (!bodiless) this.#uploads.begun(stream, this.#translator.declared)
     else this.#uploads.over(stream)
     const priority = all.subarray(padded ? 1 : 0, from)
     this.#send({ stream, flags: flags & (Flag.EndStream | Flag.Priority) }, priority.length === 0 ? translated : Buffer.concat([priority, translated]))

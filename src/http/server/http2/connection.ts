@@ -50,7 +50,7 @@ export class Http2 implements Accepted, StreamCounter, Timed {
       grant: bytes => {
         if (bytes > 0) this.#insert(windowUpdate(0, bytes))
       },
-      reset: id => this.#insert(resetStream(id)),
+      reset: (id, code) => this.#insert(resetStream(id, code)),
     })
     this.#clientFrames = new ClientFrames(this.#uploads)
     this.#serverFrames = new ServerFrames(this.#uploads)

@@ -19,6 +19,12 @@ export const enum Flag {
   Priority = 32,
 }
 
+/** RFC 9113, 7. */
+export const enum ErrorCode {
+  None,
+  Protocol,
+}
+
 export const frameHead = 9
 /** What Bun takes (SETTINGS_MAX_FRAME_SIZE is left at its default). */
 export const maxFrame = 16_384

@@ -37,6 +37,10 @@ const http = Uint8Array.of(0x86)
  */
 export class HeadTranslator {
   readonly #reader: HpackReader
+  /** Content-Length of the block that was translated last; -1: none, or none that can be read. */
+  declared = -1
+  /** It has fields that only a head has. */
+  pseudo = false
   #size = 0
   #bodiless = false
   readonly #take = (field: WireField): void => this.#field(field)
@@ -52,6 +56,8 @@ export class HeadTranslator {
   /** Throws HpackError. What it returns is good until the next call. */
   translate(block: Uint8Array, { stream, bodiless }: { stream: number; bodiless: boolean }): Uint8Array {
     this.#size = 0
+    this.declared = -1
+    this.pseudo = false
     this.#bodiless = bodiless
     this.#method = this.#path = undefined
     this.#connect = this.#refused = false
@@ -63,8 +69,10 @@ export class HeadTranslator {
   #field(field: WireField): void {
     switch (field.name) {
       case ":method":
+        this.pseudo = true
         return this.#methodField(field)
       case ":path":
+        this.pseudo = true
         // An empty or a second one is malformed, and Bun says so.
         if (this.#path !== undefined) return this.#put(field.wire)
         this.#path = valueOf(field)
@@ -72,6 +80,7 @@ export class HeadTranslator {
         return
       case ":scheme":
       case ":protocol":
+        this.pseudo = true
         if (!this.#connect) this.#put(field.wire)
         return
       case headField:
@@ -79,6 +88,7 @@ export class HeadTranslator {
       case "content-length":
         // Bun would drop the body of a HEAD, and as another method it would get no Content-Length of its answer.
         if (this.#method === "HEAD" && !this.#bodiless && valueOf(field) !== "0") this.#refused = true
+        if (!this.#bodiless) this.declared = /^\d{1,15}$/.test(valueOf(field)) ? Number(valueOf(field)) : -1
         return this.#put(field.wire)
       default:
         this.#put(field.wire)

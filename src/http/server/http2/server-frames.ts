@@ -1,4 +1,4 @@
-import { Flag, frame, type FrameHead, maxFrame, number32, Type } from "./frame.ts"
+import { Flag, frame, type FrameHead, maxFrame, number32, Type, type ErrorCode } from "./frame.ts"
 import { FrameScanner } from "./frame-scanner.ts"
 import { HpackError, HpackReader, type WireField } from "./hpack.ts"
 import type { Uploads } from "./uploads.ts"
@@ -162,6 +162,6 @@ export function windowUpdate(stream: number, bytes: number): Uint8Array {
   return frame({ type: Type.WindowUpdate, flags: 0, stream }, number32(bytes))
 }
 
-export function resetStream(stream: number): Uint8Array {
-  return frame({ type: Type.Reset, flags: 0, stream }, number32(0))
+export function resetStream(stream: number, code: ErrorCode): Uint8Array {
+  return frame({ type: Type.Reset, flags: 0, stream }, number32(code))
 }

@@ -1,4 +1,4 @@
-import { Flag, type FrameHead } from "./frame.ts"
+import { ErrorCode, Flag, type FrameHead } from "./frame.ts"
 
 /** What is taken of the rest of an upload that was answered before its end: bytes, and milliseconds. */
 const restBytes = 16 * 1024 * 1024
@@ -11,10 +11,17 @@ interface Rest {
   readonly timer: ReturnType<typeof setTimeout>
 }
 
+/** What the head of an upload says of its length, and what came. */
+interface Upload {
+  /** -1: nothing that can be held against it. */
+  declared: number
+  received: number
+}
+
 /** Tells the client: how much more it may send on the connection, or that the stream is over. */
 export interface UploadsHost {
   grant(bytes: number): void
-  reset(stream: number): void
+  reset(stream: number, code: ErrorCode): void
 }
 
 /**
@@ -24,7 +31,7 @@ export interface UploadsHost {
  */
 export class Uploads {
   readonly #host: UploadsHost
-  readonly #open = new Set<number>()
+  readonly #open = new Map<number, Upload>()
   /** Answered; what is left of them is taken in here. */
   readonly #rests = new Map<number, Rest>()
   /** Answered, and not yet reset by Bun, which it does at once. */
@@ -36,8 +43,20 @@ export class Uploads {
     this.#host = host
   }
 
-  begun(stream: number): void {
-    this.#open.add(stream)
+  /** `declared`: Content-Length, or -1. */
+  begun(stream: number, declared: number): void {
+    this.#open.set(stream, { declared, received: 0 })
+  }
+
+  has(stream: number): boolean {
+    return this.#open.has(stream)
+  }
+
+  /** The client breaks the rules on a stream (RFC 9113, 8.1.1). True where Bun has not answered it, and must give it up. */
+  malformed(stream: number): boolean {
+    const open = !this.#rests.has(stream)
+    this.#stop(stream, ErrorCode.Protocol)
+    return open
   }
 
   /** The client has sent all, or has given it up. */
@@ -61,17 +80,26 @@ export class Uploads {
     } else {
       rest.left -= length
       if (ends) this.over(stream)
-      else if (rest.left <= 0) this.#stop(stream)
+      else if (rest.left <= 0) this.#stop(stream, ErrorCode.None)
     }
     this.#host.grant(length)
     return "take"
+  }
+
+  /** Asked of each DATA frame first: more than its Content-Length says, or an end before it. Padding hides what a frame brings. */
+  isWrong({ stream, flags, length }: FrameHead): boolean {
+    const upload = this.#open.get(stream)
+    if (upload === undefined || upload.declared < 0) return false
+    if ((flags & Flag.Padded) !== 0) upload.declared = -1
+    upload.received += length
+    return upload.declared >= 0 && ((flags & Flag.EndStream) !== 0 ? upload.received !== upload.declared : upload.received > upload.declared)
   }
 
   /** Bun ends its answer. What the client may send more from here on, in bytes: nothing of it goes to Bun. */
   answered(stream: number): number {
     if (!this.#open.has(stream)) return 0
     this.#resets.add(stream)
-    this.#rests.set(stream, { left: restBytes, timer: setTimeout(() => this.#stop(stream), restMs) })
+    this.#rests.set(stream, { left: restBytes, timer: setTimeout(() => this.#stop(stream, ErrorCode.None), restMs) })
     return restBytes
   }
 
@@ -80,10 +108,10 @@ export class Uploads {
     return this.#resets.delete(stream)
   }
 
-  #stop(stream: number): void {
+  #stop(stream: number, code: ErrorCode): void {
     this.over(stream)
     if (this.#late.size < mostLate) this.#late.add(stream)
-    this.#host.reset(stream)
+    this.#host.reset(stream, code)
   }
 
   close(): void {
