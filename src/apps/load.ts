@@ -1,6 +1,6 @@
 /** Imports a TypeScript app and asks its framework what it means: in a worker, or in a front for gateway "inline". */
 import { resolve } from "node:path"
-import { blame, formatBlame } from "../registry/blame.ts"
+import { locateError, formatLocated } from "../registry/source-location.ts"
 import { noBus } from "../generation/bus.ts"
 import { didYouMean } from "../config/suggest.ts"
 import { reason, showFile } from "../errors.ts"
@@ -18,7 +18,7 @@ export interface LoadAppOptions {
   readonly signal?: AbortSignal
 }
 
-/** Rejects with an Error whose message names the file and line to blame. */
+/** Rejects with an Error whose message names the file and line at fault. */
 export async function loadApp(app: AppSpec, options: LoadAppOptions): Promise<AppModule> {
   patchGlobals()
   const entry = entryFile(app)
@@ -32,7 +32,7 @@ export async function loadApp(app: AppSpec, options: LoadAppOptions): Promise<Ap
     module = (await import(entry)) as Record<string, unknown>
   } catch (error) {
     const right = await rightName(error)
-    const why = formatBlame(blame(error, entry))
+    const why = formatLocated(locateError(error, entry))
     throw new Error(right === "" ? why : why.replace(/\.$/, "") + right, { cause: error })
   }
   try {

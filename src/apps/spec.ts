@@ -1,5 +1,5 @@
 /** One `[app.x]`: its keys are split between the kernel, its runtime, its gateway and its framework. */
-import { blame, formatBlame } from "../registry/blame.ts"
+import { locateError, formatLocated } from "../registry/source-location.ts"
 import type { AppConfig } from "../config/kernel.ts"
 import { appCommon } from "../config/kernel-schemas.ts"
 import type { Path } from "../config/path.ts"
@@ -150,7 +150,7 @@ class AppSetup {
     try {
       return { ...parts, launch: runtime.part.launch(spec) }
     } catch (error) {
-      const why = made.runtimeFile === undefined ? reason(error) : formatBlame(blame(error, made.runtimeFile))
+      const why = made.runtimeFile === undefined ? reason(error) : formatLocated(locateError(error, made.runtimeFile))
       this.parts.tell(errors.setupFailed(`runtime "${app.runtime}"`, why), this.#path)
       return undefined
     }

@@ -1,6 +1,6 @@
 /** `edge test [FILE ...]`: runs *.test.ts below the working folder, one after the other. */
 import { resolve } from "node:path"
-import { blame, formatBlame } from "../registry/blame.ts"
+import { locateError, formatLocated } from "../registry/source-location.ts"
 import { EdgeError, errors, showFile } from "../errors.ts"
 import { Registry } from "../registry/registry.ts"
 import { takeTests, type Test } from "../testing.ts"
@@ -47,6 +47,6 @@ async function outcome(test: Test, file: string): Promise<string | undefined> {
     await test.run()
     return undefined
   } catch (error) {
-    return formatBlame(blame(error, file))
+    return formatLocated(locateError(error, file))
   }
 }

@@ -7,7 +7,7 @@ import type { Config } from "../config/config.ts"
 import { kernelKeys } from "../config/kernel-schemas.ts"
 import { formatPath } from "../config/path.ts"
 import { setUpApp, type SetUpApp } from "../apps/spec.ts"
-import { blame, formatBlame } from "../registry/blame.ts"
+import { locateError, formatLocated } from "../registry/source-location.ts"
 import { ConfigError, EdgeError, errors, type Problem, reason } from "../errors.ts"
 import { HttpError } from "../http/message/errors.ts"
 import { type BuiltPart, Parts } from "./parts.ts"
@@ -218,7 +218,7 @@ class LiveGeneration implements Generation {
     try {
       await this.#run(part)
     } catch (error) {
-      const why = part.file === undefined ? reason(error) : formatBlame(blame(error, part.file))
+      const why = part.file === undefined ? reason(error) : formatLocated(locateError(error, part.file))
       const problem = { ...errors.startFailed(part.what, why), place: this.config.placeOf(part.path), at: formatPath(part.path) }
       throw new ConfigError([problem], { cause: error })
     }

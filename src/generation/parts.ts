@@ -1,7 +1,7 @@
 /** Builds the parts that a config names, and remembers them in the order in which they must start. */
 import { resolve } from "node:path"
 import type { GenericSchema } from "valibot"
-import { blame, formatBlame } from "../registry/blame.ts"
+import { locateError, formatLocated } from "../registry/source-location.ts"
 import type { Bus, Context, Kind, Kinds, Live } from "../contract/plugin.ts"
 import { check } from "../config/check.ts"
 import type { Config } from "../config/config.ts"
@@ -187,7 +187,7 @@ export class Parts {
     }
     if (error instanceof PartError) this.options.problems.push(error.problem)
     else if (error instanceof EdgeError) this.tell({ code: error.code, message: error.message }, path)
-    else if (file !== undefined) this.tell(errors.setupFailed(what, formatBlame(blame(error, file))), path)
+    else if (file !== undefined) this.tell(errors.setupFailed(what, formatLocated(locateError(error, file))), path)
     else this.tell(errors.setupFailed(what, reason(error)), path)
   }
 

@@ -1,7 +1,7 @@
 /** (kind, name) -> plugin: the first-party ones, loaded when named, and the third-party ones of [plugins]. */
 import { existsSync } from "node:fs"
 import { isAbsolute, resolve } from "node:path"
-import { blame, formatBlame } from "./blame.ts"
+import { locateError, formatLocated } from "./source-location.ts"
 import type { Config } from "../config/config.ts"
 import { list, didYouMean } from "../config/suggest.ts"
 import { EdgeError, errors, type Problem, showFile } from "../errors.ts"
@@ -127,7 +127,7 @@ async function importPlugins(file: string, label: string): Promise<readonly Plug
   try {
     module = (await import(file)) as Record<string, unknown>
   } catch (error) {
-    throw new EdgeError(errors.pluginImport(label, formatBlame(blame(error, file))), { cause: error })
+    throw new EdgeError(errors.pluginImport(label, formatLocated(locateError(error, file))), { cause: error })
   }
   const main = module["default"]
   const found = main === undefined ? Object.values(module).filter(looksLikePlugin) : Array.isArray(main) ? main : [main]

@@ -116,8 +116,8 @@ export async function renew(parts: RenewalParts, options: { old: Serving | undef
       }
     }
     // Loaded when needed: places of the config bring its whole parser with them.
-    const { blameListen } = await import("../sockets/listen-error-place.ts")
-    throw blameListen(error, plan)
+    const { placeOfListenError } = await import("../sockets/listen-error-place.ts")
+    throw placeOfListenError(error, plan)
   }
 }
 

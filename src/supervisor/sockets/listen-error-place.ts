@@ -4,7 +4,7 @@ import type { Plan } from "../../generation/plan.ts"
 import { ListenError } from "./listening-socket.ts"
 
 /** An address that cannot be opened is an error of the config: with the place that names it, where one does. */
-export function blameListen(error: unknown, plan: Plan | undefined): unknown {
+export function placeOfListenError(error: unknown, plan: Plan | undefined): unknown {
   if (!(error instanceof ListenError) || plan === undefined) return error
   const config = Config.fromJSON(plan.config)
   const path = find(config.tree, text => text === error.address || text === `http://${error.address}`)

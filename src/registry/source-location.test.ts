@@ -2,16 +2,16 @@ import { afterAll, expect, test } from "bun:test"
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { blame } from "./blame.ts"
+import { locateError } from "./source-location.ts"
 
-const dir = mkdtempSync(join(tmpdir(), "edge-blame-"))
+const dir = mkdtempSync(join(tmpdir(), "edge-location-"))
 afterAll(() => rmSync(dir, { recursive: true, force: true }))
 
-async function blamed(files: Record<string, string>, entry: string): Promise<string> {
+async function locate(files: Record<string, string>, entry: string): Promise<string> {
   for (const [name, text] of Object.entries(files)) writeFileSync(join(dir, name), text)
   const file = join(dir, entry)
   const error: unknown = await import(file).then(module => (module as { default?: () => void }).default?.(), e => e)
-  const { place, message } = blame(error, file)
+  const { place, message } = locateError(error, file)
   return `${place.file.slice(dir.length + 1)}:${place.line}:${place.column}: ${message.replaceAll(`${dir}/`, "")}`
 }
 
@@ -25,5 +25,5 @@ test.each([
   ["missing export of a re-export", { "g1.ts": "import { c } from './g2.ts'\nconsole.log(c)", "g2.ts": "export { c } from './g3.ts'", "g3.ts": "export const $c = 1" }, "g1.ts", "g2.ts:1:10: export 'c' not found in './g3.ts'"],
   ["thrown, but no error", { "h1.ts": "throw 'just text'" }, "h1.ts", "h1.ts:1:1: just text"],
 ])("%s", async (_, files, entry, expected) => {
-  expect(await blamed(files as Record<string, string>, entry)).toBe(expected)
+  expect(await locate(files as Record<string, string>, entry)).toBe(expected)
 })

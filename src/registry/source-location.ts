@@ -1,22 +1,22 @@
-/** Which line of an author's file is to blame: for a module that cannot be imported, or for something it threw. */
+/** Source locations: the line of an author's file at fault, for a module that cannot be imported, or for something it threw. */
 import { readFileSync } from "node:fs"
 import { dirname, resolve } from "node:path"
 import { formatPlace, type Place, reason } from "../errors.ts"
 
-export interface Blame {
+export interface LocatedError {
   readonly message: string
   readonly place: Place
 }
 
 /** `error` was thrown by `import(file)`, or later by code of that file's folder. */
-export function blame(error: unknown, file: string): Blame {
+export function locateError(error: unknown, file: string): LocatedError {
   const first = error instanceof AggregateError ? (error.errors[0] as unknown) : error
   const place = builderPlace(first) ?? missingExportPlace(first, file) ?? missingModulePlace(first) ?? stackPlace(first, file)
   return { message: tidy(reason(first)), place: place ?? { file, line: 1, column: 1 } }
 }
 
 /** `plugins/hello.ts:3:10: boom`. */
-export function formatBlame({ place, message }: Blame): string {
+export function formatLocated({ place, message }: LocatedError): string {
   return `${formatPlace(place)}: ${message}`
 }
 
