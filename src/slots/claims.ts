@@ -99,21 +99,21 @@ export class SlotClaims extends Layout {
    * A ticket for a request that waits, to be sent on to a busy worker so that it need not wait for it: the worker with the
    * fewest, or -1. Only after `claim` found none; `slow` has a 1 at workers that get none.
    */
-  claimAhead(slow: Uint8Array): number {
+  claimPrefetch(slow: Uint8Array): number {
     let least = 0x7fff_ffff
     let best = -1
     for (const index of this.#usable) {
       const at = this.workerAt(index)
-      if (this.words[at + worker.ahead] === 0 || slow[index] === 1) continue
+      if (this.words[at + worker.prefetch] === 0 || slow[index] === 1) continue
       if (Atomics.load(this.words, at + worker.state) !== this.#mine[index]! * 4 + phase.open) continue
       const used = Atomics.load(this.words, at + worker.used)
-      if (used >= least || used >= this.words[at + worker.capacity]! + this.words[at + worker.ahead]!) continue
+      if (used >= least || used >= this.words[at + worker.capacity]! + this.words[at + worker.prefetch]!) continue
       least = used
       best = index
     }
     if (best < 0) return -1
     const at = this.workerAt(best)
-    return this.#takeOf(best, this.capacity, this.capacity + this.words[at + worker.ahead]!)
+    return this.#takeOf(best, this.capacity, this.capacity + this.words[at + worker.prefetch]!)
   }
 
   #take(index: number): number {
@@ -121,8 +121,8 @@ export class SlotClaims extends Layout {
     const at = this.workerAt(index)
     const capacity = words[at + worker.capacity]!
     const ticket = this.#takeOf(index, 0, capacity)
-    if (ticket < 0 || words[at + worker.ahead] === 0) return ticket
-    // What was sent ahead keeps it busy too. Whoever sends ahead takes first and looks second as well.
+    if (ticket < 0 || words[at + worker.prefetch] === 0) return ticket
+    // What was prefetched keeps it busy too. Whoever prefetches takes first and looks second as well.
     if (this.#taken(index) <= capacity) return ticket
     this.release(ticket, this.#mine[index]!)
     return -1
@@ -155,7 +155,7 @@ export class SlotClaims extends Layout {
     return -1
   }
 
-  /** Slots taken of a worker, those ahead too. */
+  /** Slots taken of a worker, those of prefetched requests too. */
   #taken(index: number): number {
     const from = this.slotsAt(index)
     let count = 0

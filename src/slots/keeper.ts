@@ -1,17 +1,17 @@
 import type { FrontLife } from "./page.ts"
-import { front, frontBits, Layout, maxAhead, maxFronts, ownerWord, phase, worker } from "./page.ts"
+import { front, frontBits, Layout, maxPrefetch, maxFronts, ownerWord, phase, worker } from "./page.ts"
 
 /** The supervisor's view: opens, closes and cleans. */
 export class SlotKeeper extends Layout {
   /** Offers a worker that can be spoken to. Serials count from 1. */
-  open(index: number, options: { serial: number; capacity: number; blocking: boolean; ahead?: number }): void {
+  open(index: number, options: { serial: number; capacity: number; blocking: boolean; prefetch?: number }): void {
     const at = this.workerAt(index)
     this.#wipe(index)
     for (const field of [worker.used, worker.served, worker.connected, worker.connected + 1])
       Atomics.store(this.words, at + field, 0)
     for (let f = 0; f < maxFronts; f++) Atomics.store(this.words, this.tunnelsAt(index, f), 0)
     Atomics.store(this.words, at + worker.capacity, Math.min(options.capacity, this.capacity))
-    Atomics.store(this.words, at + worker.ahead, Math.min(options.ahead ?? 0, maxAhead))
+    Atomics.store(this.words, at + worker.prefetch, Math.min(options.prefetch ?? 0, maxPrefetch))
     Atomics.store(this.words, at + worker.blocking, options.blocking ? 1 : 0)
     Atomics.store(this.words, at + worker.state, options.serial * 4 + phase.open)
   }
@@ -75,7 +75,7 @@ export class SlotKeeper extends Layout {
    * A front is dead: nothing waits in it. Its slots stay taken, as its requests may still run in the workers: keep what
    * this returns for `heldBy` and `sweepFront`.
    */
-  buryFront(index: number): FrontLife {
+  markFrontDead(index: number): FrontLife {
     const at = this.frontAt(index)
     for (const field of [front.alive, front.queued, front.oldest]) Atomics.store(this.words, at + field, 0)
     for (let w = 0; w < this.workers; w++) Atomics.store(this.words, this.tunnelsAt(w, index), 0)

@@ -15,7 +15,7 @@ import { allocate } from "../system/allocate.ts"
 
 export const maxFronts = 64
 /** Requests that may be sent on to a busy worker before it is free (`ahead`), at most. */
-export const maxAhead = 8
+export const maxPrefetch = 8
 
 /** "edge", and the version of this layout. */
 const magic = 0x65_64_67_01
@@ -49,14 +49,14 @@ export const worker = {
   connected: 4,
   /** 1: more requests than slots would only wait inside it (threads). */
   blocking: 6,
-  /** How many requests may be sent ahead. */
-  ahead: 7,
+  /** How many requests may be prefetched. */
+  prefetch: 7,
 } as const
 export const phase = { empty: 0, open: 1, closing: 2 } as const
 
 /** The word of a taken slot: 18 bits of the worker's serial, 6 of the front's life, 7 of its number + 1. */
-export function ownerWord(serial: number, ghost: FrontLife): number {
-  return ((serial & 0x3_ffff) << 13) | ((ghost.life & 63) << 7) | (ghost.front + 1)
+export function ownerWord(serial: number, holder: FrontLife): number {
+  return ((serial & 0x3_ffff) << 13) | ((holder.life & 63) << 7) | (holder.front + 1)
 }
 /** Of an owner's word: whose it is, without the worker's serial. */
 export const frontBits = 0x1fff
@@ -80,7 +80,7 @@ export interface PageSize {
 }
 
 function wordsOf(size: PageSize): number {
-  return record * (1 + maxFronts + size.workers) + size.workers * (size.capacity + maxAhead + maxFronts)
+  return record * (1 + maxFronts + size.workers) + size.workers * (size.capacity + maxPrefetch + maxFronts)
 }
 
 /** Makes the file at `path` (mode 0600, emptied if there) and maps it. Throws when the disk is full. */
@@ -117,14 +117,14 @@ export class Layout {
   readonly words: Int32Array
   readonly workers: number
   readonly capacity: number
-  /** Slots of a worker: `capacity`, then those for requests sent ahead. A ticket is worker * stride + slot. */
+  /** Slots of a worker: `capacity`, then those for requests prefetched. A ticket is worker * stride + slot. */
   readonly stride: number
 
   constructor(page: SharedPage) {
     this.words = page.words
     this.workers = page.words[head.workers]!
     this.capacity = page.words[head.capacity]!
-    this.stride = this.capacity + maxAhead
+    this.stride = this.capacity + maxPrefetch
   }
 
   protected frontAt(index: number): number {

@@ -2,7 +2,7 @@
  * A front in a process of its own, to be killed: front.ts PAGE SPEC WORKERS FRONT CLIENTS PATH. So many clients ask for the
  * path, one request after the other; says "sending" first, and at the end of its input the counts of each status.
  */
-import { connect } from "../../plugins/gateway/pool/connect.ts"
+import { connect } from "../../plugins/gateway/pool/worker-connections.ts"
 import type { AppSpec, WorkerInfo } from "../../src/contract/gateway.ts"
 import { openPage } from "../../src/slots/page.ts"
 import { logTo } from "../kit/context.ts"

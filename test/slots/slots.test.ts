@@ -4,7 +4,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { SlotClaims } from "../../src/slots/claims.ts"
 import { SlotKeeper } from "../../src/slots/keeper.ts"
-import { createPage, maxAhead, openPage } from "../../src/slots/page.ts"
+import { createPage, maxPrefetch, openPage } from "../../src/slots/page.ts"
 
 const folder = mkdtempSync(join(tmpdir(), "edge-slots-"))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
@@ -72,7 +72,7 @@ describe("claims of one front", () => {
     expect(keeper.settled(0)).toBe(true)
     const other = new SlotClaims(openPage(file), 40)
     expect(keeper.settled(0)).toBe(false)
-    keeper.buryFront(40)
+    keeper.markFrontDead(40)
     expect(keeper.settled(0)).toBe(true)
     other.connected(0, 1)
   })
@@ -81,7 +81,7 @@ describe("claims of one front", () => {
     const dead = front(5)
     dead.claim()
     dead.claim()
-    const ghost = keeper.buryFront(5)
+    const ghost = keeper.markFrontDead(5)
     const next = front(5)
     next.claim()
     expect(keeper.heldBy(ghost, 0)).toEqual([0, 1])
@@ -97,7 +97,7 @@ describe("claims of one front", () => {
     expect(b.othersWaitLonger(1030, 20)).toBe(true)
     expect(b.othersWaitLonger(1015, 20)).toBe(false)
     expect(a.othersWaitLonger(5000, 20)).toBe(false)
-    keeper.buryFront(0)
+    keeper.markFrontDead(0)
     expect(b.othersWaitLonger(1030, 20)).toBe(false)
   })
   test("WebSockets are counted per worker and forgotten with their front", () => {
@@ -107,7 +107,7 @@ describe("claims of one front", () => {
     b.tunnel({ index: 1, serial: 2 }, 1)
     a.tunnel({ index: 1, serial: 7 }, 1)
     expect([keeper.tunnels(0), keeper.tunnels(1)]).toEqual([0, 2])
-    keeper.buryFront(0)
+    keeper.markFrontDead(0)
     expect(keeper.tunnels(1)).toBe(1)
   })
   test("a file that is no page is refused", () => {
@@ -151,7 +151,7 @@ describe("several processes", () => {
 
   function checkPage(workers: number, capacity: number): { check: string; words: Int32Array } {
     const check = join(folder, `check${++pages}`)
-    writeFileSync(check, Buffer.alloc(4 * (workers * (capacity + maxAhead) + workers + 1)))
+    writeFileSync(check, Buffer.alloc(4 * (workers * (capacity + maxPrefetch) + workers + 1)))
     const bytes = Bun.mmap(check, { shared: true })
     return { check, words: new Int32Array(bytes.buffer, bytes.byteOffset, bytes.byteLength >> 2) }
   }
@@ -185,10 +185,10 @@ describe("several processes", () => {
       await Bun.sleep(5 + 7 * round)
       victim.child.kill("SIGKILL")
       await victim.child.exited
-      const ghost = keeper.buryFront(2)
+      const ghost = keeper.markFrontDead(2)
       for (let w = 0; w < 3; w++) {
         // what the victim marked on the check page goes with it; nobody else can hold these slots
-        for (const slot of keeper.heldBy(ghost, w)) Atomics.store(words, w * (2 + maxAhead) + slot, 0)
+        for (const slot of keeper.heldBy(ghost, w)) Atomics.store(words, w * (2 + maxPrefetch) + slot, 0)
         keeper.sweepFront(ghost, w)
         expect(keeper.heldBy(ghost, w)).toEqual([])
       }
@@ -210,7 +210,7 @@ describe("several processes", () => {
       await Bun.sleep(20)
       keeper.close(w)
       while (keeper.busy(w) > 0) await Bun.sleep(0)
-      Atomics.store(words, 4 * (1 + maxAhead) + w, 1)
+      Atomics.store(words, 4 * (1 + maxPrefetch) + w, 1)
     }
     const said = await Promise.all(fronts.map(f => f.said))
     for (const one of said) expect(one).toMatchObject({ doubles: 0, late: 0 })

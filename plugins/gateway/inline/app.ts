@@ -2,13 +2,13 @@ import { rmSync } from "node:fs"
 import { join } from "node:path"
 import { AppHost, HttpError, SocketRoad, tempFolder, wantsWebSocket } from "edge"
 import type { AppLink, AppSpec, Awaitable, Exchange, Reply } from "edge"
-import { Deadlines } from "./deadlines.ts"
+import { Timeouts } from "./timeout-504.ts"
 
 /** One app in one front. */
 export class InlineApp {
   readonly #app: AppSpec
   readonly #link: AppLink
-  readonly #deadlines: Deadlines | undefined
+  readonly #timeouts: Timeouts | undefined
   #host: AppHost | undefined
   #road: SocketRoad | undefined
   /** Holds the private socket for WebSockets; nobody else may enter it. */
@@ -17,7 +17,7 @@ export class InlineApp {
   constructor(app: AppSpec, link: AppLink) {
     this.#app = app
     this.#link = link
-    this.#deadlines = app.timeoutMs > 0 ? new Deadlines(app.timeoutMs) : undefined
+    this.#timeouts = app.timeoutMs > 0 ? new Timeouts(app.timeoutMs) : undefined
   }
 
   async start(): Promise<void> {
@@ -32,11 +32,11 @@ export class InlineApp {
     if (this.#host === undefined) throw new HttpError(503, `app ${this.#app.name} is not running`)
     if (this.#road !== undefined && wantsWebSocket(x)) return this.#road.send(x)
     const reply = this.#host.handle(x)
-    return reply instanceof Promise && this.#deadlines !== undefined ? this.#deadlines.within(reply, x.body) : reply
+    return reply instanceof Promise && this.#timeouts !== undefined ? this.#timeouts.within(reply, x.body) : reply
   }
 
   async stop(deadline: AbortSignal): Promise<void> {
-    this.#deadlines?.stop()
+    this.#timeouts?.stop()
     await this.#host?.stop(deadline)
     this.#road?.close()
     if (this.#folder !== undefined) rmSync(this.#folder, { recursive: true, force: true })

@@ -1,5 +1,5 @@
 import type { Logger, SlotKeeper } from "edge"
-import type { Crew } from "./crew.ts"
+import type { Workers } from "./workers.ts"
 import type { Load } from "./scale.ts"
 import { autoscale, noLoad, sampleMs } from "./scale.ts"
 
@@ -10,7 +10,7 @@ export interface AutoscalerParts {
   readonly bounds: { readonly min: number; readonly max: number }
   /** Requests that one worker runs at once. */
   readonly slots: number
-  readonly crew: Crew
+  readonly workers: Workers
   readonly keeper: SlotKeeper
   readonly log: Logger
   onSample(): void
@@ -56,8 +56,8 @@ export class Autoscaler {
   }
 
   #decide(): void {
-    const { crew, keeper, slots } = this.#parts
-    const { ready } = crew
+    const { workers, keeper, slots } = this.#parts
+    const { ready } = workers
     const refused = keeper.refused()
     const { target, load } = autoscale(this.#load, {
       ...this.#bounds,

@@ -1,11 +1,11 @@
 import type { Exchange, Logger, Reply, SlotClaims } from "edge"
 import { HttpError, stamp, wantsWebSocket } from "edge"
-import { Ahead, maySendAhead } from "./ahead.ts"
-import type { Line } from "./line.ts"
+import { Prefetch, mayPrefetch } from "./prefetch.ts"
+import type { WorkerConnection } from "./worker-connection.ts"
 import type { PoolOptions } from "./options.ts"
 import { Queue, Waiter } from "./queue.ts"
-import { Refusals } from "./refusals.ts"
-import { neverBegun, neverBegunAhead } from "./retry.ts"
+import { QueueFull } from "./queue-full-503.ts"
+import { neverBegun, neverBegunPrefetched } from "./retry.ts"
 
 /** How often the page is looked at while something waits, for a slot that another front freed: at first, and later. */
 const pollMs = { first: 1, later: 2 } as const
@@ -34,12 +34,12 @@ export class Dispatcher {
   readonly #options: PoolOptions["queue"]
   readonly #bypass: ReadonlySet<string>
   /** By worker index. */
-  readonly #lines: (Line | undefined)[]
+  readonly #connections: (WorkerConnection | undefined)[]
   readonly #waiting = new Queue()
   /** Health checks: before all others, without limits. */
   readonly #urgent = new Queue()
-  readonly #ahead: Ahead
-  readonly #refusals: Refusals
+  readonly #prefetch: Prefetch
+  readonly #queueFull: QueueFull
   readonly #answered: (reply: Reply) => Reply
   #polling = false
   #polls = 0
@@ -49,38 +49,38 @@ export class Dispatcher {
     this.#options = options
     this.#bypass = new Set(options.bypass)
     this.#answered = answered
-    this.#refusals = new Refusals({ waitMs: options.wait, claims, log })
-    this.#lines = Array.from({ length: claims.workers })
-    this.#ahead = new Ahead(claims, {
-      over: (ticket, line) => this.#over(ticket, line),
+    this.#queueFull = new QueueFull({ waitMs: options.wait, claims, log })
+    this.#connections = Array.from({ length: claims.workers })
+    this.#prefetch = new Prefetch(claims, {
+      over: (ticket, connection) => this.#over(ticket, connection),
       left: waiter => this.#uncount(waiter),
       back: waiter => this.#back(waiter),
       answered,
-      failed: (error, { x }, ahead) => this.#failed(error, { x, tries: 1, ahead }),
+      failed: (error, { x }, prefetched) => this.#failed(error, { x, tries: 1, prefetched }),
     })
   }
 
-  get lines(): readonly Line[] {
-    return this.#lines.filter(line => line !== undefined)
+  get connections(): readonly WorkerConnection[] {
+    return this.#connections.filter(connection => connection !== undefined)
   }
 
-  add(line: Line): void {
-    this.#lines[line.index] = line
-    this.#claims.connected(line.index, line.serial)
+  add(connection: WorkerConnection): void {
+    this.#connections[connection.index] = connection
+    this.#claims.connected(connection.index, connection.serial)
     this.#serve()
   }
 
-  remove(line: Line): void {
-    if (this.#lines[line.index] !== line) return
-    this.#lines[line.index] = undefined
-    this.#claims.lost(line.index)
+  remove(connection: WorkerConnection): void {
+    if (this.#connections[connection.index] !== connection) return
+    this.#connections[connection.index] = undefined
+    this.#claims.lost(connection.index)
   }
 
   readonly handle = (x: Exchange): Promise<Reply> => {
     const socket = wantsWebSocket(x)
     if (socket) {
-      const line = this.#least()
-      if (line?.sockets === "road") return this.#tunnel(x, { line, tries: 1, release: nothing })
+      const connection = this.#least()
+      if (connection?.sockets === "road") return this.#tunnel(x, { connection, tries: 1, release: nothing })
     }
     if (this.#waiting.size === 0 && this.#urgent.size === 0) {
       const ticket = this.#claims.claim()
@@ -92,61 +92,61 @@ export class Dispatcher {
   /** The end: every request that waits is answered 503. */
   stop(): void {
     for (const queue of [this.#urgent, this.#waiting])
-      while (queue.head !== undefined) this.#take(queue.head).reject(this.#refusals.next())
-    this.#refusals.stop()
+      while (queue.head !== undefined) this.#take(queue.head).reject(this.#queueFull.next())
+    this.#queueFull.stop()
   }
 
   #send(x: Exchange, ticket: number, tries: number): Promise<Reply> {
-    const line = this.#lines[this.#claims.workerOf(ticket)]!
-    return line
-      .send(x, () => this.#over(ticket, line))
-      .then(this.#answered, (error: unknown) => this.#failed(error, { x, tries, ahead: false }))
+    const connection = this.#connections[this.#claims.workerOf(ticket)]!
+    return connection
+      .send(x, () => this.#over(ticket, connection))
+      .then(this.#answered, (error: unknown) => this.#failed(error, { x, tries, prefetched: false }))
   }
 
-  #least(): Line | undefined {
+  #least(): WorkerConnection | undefined {
     const index = this.#claims.least()
-    return index < 0 ? undefined : this.#lines[index]
+    return index < 0 ? undefined : this.#connections[index]
   }
 
   /** With a slot, after a wait or for the handshake of a WebSocket. An open WebSocket holds none. */
   #start(x: Exchange, ticket: number, tries: number): Promise<Reply> {
-    const line = this.#lines[this.#claims.workerOf(ticket)]!
-    if (line.sockets === "none" || !wantsWebSocket(x)) return this.#send(x, ticket, tries)
-    return this.#tunnel(x, { line, tries, release: () => this.#over(ticket, line) })
+    const connection = this.#connections[this.#claims.workerOf(ticket)]!
+    if (connection.sockets === "none" || !wantsWebSocket(x)) return this.#send(x, ticket, tries)
+    return this.#tunnel(x, { connection, tries, release: () => this.#over(ticket, connection) })
   }
 
-  async #tunnel(x: Exchange, by: { line: Line; tries: number; release(): void }): Promise<Reply> {
-    const { line, tries } = by
+  async #tunnel(x: Exchange, by: { connection: WorkerConnection; tries: number; release(): void }): Promise<Reply> {
+    const { connection, tries } = by
     let tunnel = false
     let over = false
     let reply: Reply
     try {
-      reply = await line.socket(x, () => {
+      reply = await connection.socket(x, () => {
         over = true
-        if (tunnel) this.#claims.tunnel(line, -1)
+        if (tunnel) this.#claims.tunnel(connection, -1)
         else by.release()
       })
     } catch (error) {
-      return this.#failed(error, { x, tries, ahead: false })
+      return this.#failed(error, { x, tries, prefetched: false })
     }
     if (reply.status === 101 && !over) {
       tunnel = true
-      this.#claims.tunnel(line, 1)
+      this.#claims.tunnel(connection, 1)
       by.release()
     }
     return reply
   }
 
-  /** A slot is free again: the next that was sent ahead has it, or the next in our queue, or the page. */
-  #over(ticket: number, line: Line): void {
-    if (line.gone) return this.#overAtEnd(ticket, line)
-    if (this.#ahead.promote(ticket, line)) {
+  /** A slot is free again: the next that was prefetched has it, or the next in our queue, or the page. */
+  #over(ticket: number, connection: WorkerConnection): void {
+    if (connection.gone) return this.#overAtEnd(ticket, connection)
+    if (this.#prefetch.promote(ticket, connection)) {
       this.#fill()
       return
     }
     const next = this.#urgent.head ?? this.#waiting.head
-    if (next === undefined || line.down || !this.#ours(next) || !this.#claims.reusable(ticket, line.serial)) {
-      this.#claims.free(ticket, line.serial)
+    if (next === undefined || connection.down || !this.#ours(next) || !this.#claims.reusable(ticket, connection.serial)) {
+      this.#claims.free(ticket, connection.serial)
       return
     }
     this.#take(next).resolve(this.#start(next.x, ticket, next.tries))
@@ -157,19 +157,19 @@ export class Dispatcher {
    * The worker is gone. Other fronts may not have seen that yet, and would send the next request after
    * it: its slots go back when they have.
    */
-  #overAtEnd(ticket: number, line: Line): void {
-    setTimeout(() => this.#claims.free(ticket, line.serial), seenMs)
+  #overAtEnd(ticket: number, connection: WorkerConnection): void {
+    setTimeout(() => this.#claims.free(ticket, connection.serial), seenMs)
   }
 
   /** Sends the first of those that wait on to busy workers, while their order allows it. */
   #fill(): void {
     for (let next = this.#waiting.head; next !== undefined; next = this.#waiting.head) {
-      if (this.#urgent.size > 0 || !maySendAhead(next.x) || !this.#ours(next)) return
-      const ticket = this.#ahead.claim()
+      if (this.#urgent.size > 0 || !mayPrefetch(next.x) || !this.#ours(next)) return
+      const ticket = this.#prefetch.claim()
       if (ticket < 0) return
       this.#waiting.remove(next)
       this.#showOldest()
-      this.#ahead.send(next, { ticket, line: this.#lines[this.#claims.workerOf(ticket)]! })
+      this.#prefetch.send(next, { ticket, connection: this.#connections[this.#claims.workerOf(ticket)]! })
     }
   }
 
@@ -177,8 +177,8 @@ export class Dispatcher {
     return next.queue === this.#urgent || !this.#claims.othersWaitLonger(next.when.since, unfairMs)
   }
 
-  async #failed(error: unknown, sent: { x: Exchange; tries: number; ahead: boolean }): Promise<Reply> {
-    const again = sent.ahead ? neverBegunAhead(error, this.#claims.capacity) : neverBegun(error)
+  async #failed(error: unknown, sent: { x: Exchange; tries: number; prefetched: boolean }): Promise<Reply> {
+    const again = sent.prefetched ? neverBegunPrefetched(error, this.#claims.capacity) : neverBegun(error)
     if (sent.tries >= mostTries || !again) throw error
     const ticket = this.#claims.claim()
     const tries = sent.tries + 1
@@ -189,7 +189,7 @@ export class Dispatcher {
 
   #wait(x: Exchange, tries = 1): Promise<Reply> {
     if (!this.#claims.enqueue(this.#options.size)) {
-      return Promise.reject(this.#refusals.next())
+      return Promise.reject(this.#queueFull.next())
     }
     return this.#queue(x, this.#waiting, tries)
   }
@@ -200,9 +200,9 @@ export class Dispatcher {
    */
   #hurry(x: Exchange): Promise<Reply> {
     const index = this.#claims.least()
-    const line = index < 0 ? undefined : this.#lines[index]
-    if (line === undefined || this.#claims.blocking(index)) return this.#queue(x, this.#urgent)
-    return line.send(x, nothing)
+    const connection = index < 0 ? undefined : this.#connections[index]
+    if (connection === undefined || this.#claims.blocking(index)) return this.#queue(x, this.#urgent)
+    return connection.send(x, nothing)
   }
 
   #queue(x: Exchange, queue: Queue, tries = 1): Promise<Reply> {
@@ -235,7 +235,7 @@ export class Dispatcher {
     waiter.counted = false
   }
 
-  /** Was sent ahead for nothing: its place is before all that came later. */
+  /** Was prefetched for nothing: its place is before all that came later. */
   #back(waiter: Waiter): void {
     if (!waiter.counted) this.#claims.enqueue(Infinity)
     waiter.counted = true
@@ -253,13 +253,13 @@ export class Dispatcher {
   }
 
   get #pending(): number {
-    return this.#waiting.size + this.#urgent.size + this.#ahead.size
+    return this.#waiting.size + this.#urgent.size + this.#prefetch.size
   }
 
   readonly #look = (): void => {
     this.#polling = false
     const before = this.#pending
-    this.#ahead.tick()
+    this.#prefetch.tick()
     this.#expire()
     this.#spread()
     this.#serve()
@@ -267,19 +267,19 @@ export class Dispatcher {
     const after = this.#pending
     if (after === 0) this.#polls = 0
     else {
-      this.#polls = after < before || this.#ahead.size > 0 ? 0 : this.#polls + 1
+      this.#polls = after < before || this.#prefetch.size > 0 ? 0 : this.#polls + 1
       this.#pollAfter(this.#polls > eagerPolls ? pollMs.later : pollMs.first)
     }
   }
 
-  /** What was sent ahead and still waits goes to workers that are idle now. */
+  /** What was prefetched and still waits goes to workers that are idle now. */
   #spread(): void {
-    while (this.#ahead.ripe) {
+    while (this.#prefetch.ripe) {
       const ticket = this.#claims.claim()
       if (ticket < 0) return
-      const waiter = this.#ahead.steal()
+      const waiter = this.#prefetch.steal()
       if (waiter === undefined) {
-        this.#claims.release(ticket, this.#lines[this.#claims.workerOf(ticket)]!.serial)
+        this.#claims.release(ticket, this.#connections[this.#claims.workerOf(ticket)]!.serial)
         return
       }
       this.#uncount(waiter)
@@ -300,7 +300,7 @@ export class Dispatcher {
     const nowMs = performance.now()
     for (const queue of [this.#urgent, this.#waiting]) {
       while (queue.head !== undefined && queue.head.when.deadlineMs <= nowMs) {
-        this.#take(queue.head).reject(this.#refusals.next())
+        this.#take(queue.head).reject(this.#queueFull.next())
       }
     }
   }

@@ -1,4 +1,4 @@
-import { duration, maxAhead, size } from "edge"
+import { duration, maxPrefetch, size } from "edge"
 import * as v from "valibot"
 
 const count = v.pipe(v.number(), v.integer(), v.minValue(0))
@@ -53,7 +53,7 @@ export const poolOptions = v.strictObject({
     v.description("What happens to a request when no worker is free"),
   ),
   ahead: v.pipe(
-    v.optional(v.pipe(count, v.maxValue(maxAhead)), maxAhead),
+    v.optional(v.pipe(count, v.maxValue(maxPrefetch)), maxPrefetch),
     v.description("GET requests sent on to a busy threaded worker before it is free; taken back when it is slow. 0: none"),
   ),
   buffer: v.pipe(

@@ -1,5 +1,5 @@
 import { definePlugin } from "edge"
-import { connect } from "./connect.ts"
+import { connect } from "./worker-connections.ts"
 import { poolOptions } from "./options.ts"
 import { supervise } from "./supervise.ts"
 

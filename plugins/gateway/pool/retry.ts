@@ -10,9 +10,9 @@ export function neverBegun(error: unknown): boolean {
 }
 
 /**
- * The same for one that was sent ahead to a worker that runs `slots` requests at once, in the order they came: it is behind
+ * The same for one that was prefetched to a worker that runs `slots` requests at once, in the order they came: it is behind
  * all those that had not ended.
  */
-export function neverBegunAhead(error: unknown, slots: number): boolean {
+export function neverBegunPrefetched(error: unknown, slots: number): boolean {
   return neverBegun(error) || (error instanceof WorkerLost && error.safeToRetry.before >= slots)
 }

@@ -1,13 +1,13 @@
 import type { AppSpec, Launch, Supervision, WorkerHost, WorkerStatus, WorkerTotals } from "edge"
 import { SlotKeeper } from "edge"
 import { Autoscaler } from "./autoscaler.ts"
-import { Crew } from "./crew.ts"
-import { Ghosts } from "./ghosts.ts"
-import type { Member } from "./member.ts"
+import { Workers } from "./workers.ts"
+import { SlotReclaimer } from "./slot-reclaimer.ts"
+import type { WorkerHandle } from "./worker-handle.ts"
 import type { PoolOptions } from "./options.ts"
 import type { Action, PoolView } from "./plan.ts"
 import { backoffMs, crashLoop, plan } from "./plan.ts"
-import { Trouble } from "./trouble.ts"
+import { Watchdog } from "./watchdog.ts"
 
 /** A worker that was asked to exit and has nothing more to do is killed after this. */
 const exitMs = 10_000
@@ -45,8 +45,8 @@ class PoolSupervisor implements Supervision {
   readonly #host: WorkerHost
   readonly #options: PoolOptions
   readonly #keeper: SlotKeeper
-  readonly #crew: Crew
-  readonly #ghosts: Ghosts
+  readonly #workers: Workers
+  readonly #reclaimer: SlotReclaimer
   readonly #autoscaler: Autoscaler
   #launch: Launch
   #version = 1
@@ -68,32 +68,32 @@ class PoolSupervisor implements Supervision {
     this.#options = options
     this.#keeper = keeper
     this.#launch = launch
-    this.#crew = new Crew({
+    this.#workers = new Workers({
       app,
       host,
       options,
       keeper,
-      onReady: member => this.#joined(member),
-      onBootFailed: (member, error) => this.#bootFailed(member, error),
-      onGone: (member, end) => this.#gone(member, end),
+      onReady: worker => this.#joined(worker),
+      onBootFailed: (worker, error) => this.#bootFailed(worker, error),
+      onGone: (worker, end) => this.#gone(worker, end),
     })
     this.#autoscaler = new Autoscaler({
       bounds: options.workers,
       slots: app.concurrency,
-      crew: this.#crew,
+      workers: this.#workers,
       keeper,
       log: host.log,
-      onSample: () => this.#ghosts.sweep({ workers: this.#crew.processes, nowMs: performance.now() }),
+      onSample: () => this.#reclaimer.sweep({ workers: this.#workers.processes, nowMs: performance.now() }),
       onChange: () => this.#tick(),
     })
-    const trouble = new Trouble({ crew: this.#crew, log: host.log, onChange: () => this.#tick() })
-    this.#ghosts = new Ghosts(keeper, {
+    const watchdog = new Watchdog({ workers: this.#workers, log: host.log, onChange: () => this.#tick() })
+    this.#reclaimer = new SlotReclaimer(keeper, {
       timeoutMs: app.timeoutMs,
       onStuck: ({ index, serial }) =>
-        trouble.heard({ kind: "stuck", index, serial, detail: `a request of a front that is gone is past ${app.timeoutMs} ms` }),
+        watchdog.heard({ kind: "stuck", index, serial, detail: `a request of a front that is gone is past ${app.timeoutMs} ms` }),
     })
-    host.onReport(report => trouble.heard(report))
-    host.onFrontGone?.(front => this.#ghosts.add(front, { workers: this.#crew.processes, nowMs: performance.now() }))
+    host.onReport(report => watchdog.heard(report))
+    host.onFrontGone?.(front => this.#reclaimer.add(front, { workers: this.#workers.processes, nowMs: performance.now() }))
   }
 
   async start(): Promise<void> {
@@ -132,11 +132,11 @@ class PoolSupervisor implements Supervision {
   }
 
   status(): readonly WorkerStatus[] {
-    return this.#crew.status
+    return this.#workers.status
   }
 
   totals(): WorkerTotals {
-    return this.#crew.totals
+    return this.#workers.totals
   }
 
   async stop(deadline: AbortSignal): Promise<void> {
@@ -144,14 +144,14 @@ class PoolSupervisor implements Supervision {
     this.#roll?.reject(new Error("the pool is stopping"))
     this.#roll = undefined
     const gone = new Promise<void>(resolve => (this.#empty = resolve))
-    const hurry = () => this.#crew.killAll()
+    const hurry = () => this.#workers.killAll()
     deadline.addEventListener("abort", hurry, { once: true })
     this.#tick()
     if (deadline.aborted) hurry()
     await gone
     deadline.removeEventListener("abort", hurry)
     clearTimeout(this.#timer)
-    this.#ghosts.clear()
+    this.#reclaimer.clear()
   }
 
   // One loop: look, plan, act, look again -----------------------------------------------------------------------------
@@ -161,7 +161,7 @@ class PoolSupervisor implements Supervision {
     const { actions, waitMs } = plan(this.#view())
     for (const action of actions) this.#act(action)
     this.#progress()
-    if (this.#empty !== undefined && this.#crew.size === 0) this.#empty()
+    if (this.#empty !== undefined && this.#workers.size === 0) this.#empty()
     else this.#timer = setTimeout(() => this.#tick(), waitMs)
   }
 
@@ -172,7 +172,7 @@ class PoolSupervisor implements Supervision {
       nowMs,
       target: this.#autoscaler.target,
       version: this.#version,
-      workers: this.#crew.look(nowMs),
+      workers: this.#workers.look(nowMs),
       indexes: this.#keeper.workers,
       notBeforeMs: this.#notBeforeMs,
       failures: this.#failures,
@@ -189,48 +189,48 @@ class PoolSupervisor implements Supervision {
 
   #act(action: Action): void {
     if (action.do === "spawn") {
-      void this.#crew.spawn(action.index, { launch: this.#launch, version: this.#version })
+      void this.#workers.spawn(action.index, { launch: this.#launch, version: this.#version })
       return
     }
-    const member = this.#crew.at(action.index)!
-    const fields = { worker: member.index, pid: member.process?.pid }
+    const worker = this.#workers.at(action.index)!
+    const fields = { worker: worker.index, pid: worker.process?.pid }
     if (action.do === "drain") {
       this.#host.log.info(`worker leaves: ${action.why}`, fields)
-      this.#crew.close(member)
-    } else if (action.do === "finish") this.#crew.finish(member, { force: action.force })
+      this.#workers.close(worker)
+    } else if (action.do === "finish") this.#workers.finish(worker, { force: action.force })
     else {
       this.#host.log.warn(`worker killed: ${action.why}`, fields)
-      this.#crew.kill(member)
+      this.#workers.kill(worker)
     }
   }
 
   /** Resolves what was waited for: the first start, a roll; and forgives failures after a calm time. */
   #progress(): void {
-    const { ready } = this.#crew
+    const { ready } = this.#workers
     const whole = ready.length >= this.#autoscaler.target
     if (whole) this.#boot?.resolve()
-    if (whole && this.#roll !== undefined && ready.every(m => m.version === this.#version)) {
+    if (whole && this.#roll !== undefined && ready.every(w => w.version === this.#version)) {
       this.#roll.resolve()
       this.#roll = undefined
     }
     const nowMs = performance.now()
-    if (this.#failures > 0 && whole && ready.every(m => nowMs - m.readyMs > this.#options.restart.quick)) this.#failures = 0
+    if (this.#failures > 0 && whole && ready.every(w => nowMs - w.readyMs > this.#options.restart.quick)) this.#failures = 0
   }
 
   // What happens to workers -------------------------------------------------------------------------------------------
 
-  #joined(member: Member): void {
+  #joined(worker: WorkerHandle): void {
     // it came too late
-    if (this.#empty !== undefined) this.#crew.finish(member, { force: true })
+    if (this.#empty !== undefined) this.#workers.finish(worker, { force: true })
     this.#tick()
   }
 
-  #gone(member: Member, end: { code: number | null; signal: string | null }): void {
-    const fields = { worker: member.index, pid: member.process?.pid, ...end }
-    if (member.phase === "stopping" || this.#empty !== undefined) this.#host.log.info("worker ended", fields)
+  #gone(worker: WorkerHandle, end: { code: number | null; signal: string | null }): void {
+    const fields = { worker: worker.index, pid: worker.process?.pid, ...end }
+    if (worker.phase === "stopping" || this.#empty !== undefined) this.#host.log.info("worker ended", fields)
     else {
       this.#host.log.error("worker died", fields)
-      this.#died(member, `${end.signal ?? `exit code ${end.code}`}`)
+      this.#died(worker, `${end.signal ?? `exit code ${end.code}`}`)
     }
     this.#tick()
   }
@@ -239,20 +239,20 @@ class PoolSupervisor implements Supervision {
    * A start that comes to nothing is waited after. A worker that had work was started well: what killed it was a request, and
    * waiting would let one bad request a second take the whole app down.
    */
-  #died(member: Member, how: string): void {
-    const quick = performance.now() - member.readyMs < this.#options.restart.quick
+  #died(worker: WorkerHandle, how: string): void {
+    const quick = performance.now() - worker.readyMs < this.#options.restart.quick
     this.#quickEnds = quick ? this.#quickEnds + 1 : 0
-    if (!member.worked) this.#failed(quick ? this.#failures + 1 : 1)
+    if (!worker.worked) this.#failed(quick ? this.#failures + 1 : 1)
     else if (this.#quickEnds === crashLoop) this.#host.log.error(`crash loop: workers ended quickly ${crashLoop} times in a row`)
-    if (quick && member.version === this.#roll?.version && ++this.#roll.quickEnds >= rollFailures)
+    if (quick && worker.version === this.#roll?.version && ++this.#roll.quickEnds >= rollFailures)
       this.#takeBack(new Error(`the new workers end quickly: ${how}`))
   }
 
-  #bootFailed(member: Member, error: unknown): void {
+  #bootFailed(worker: WorkerHandle, error: unknown): void {
     if (this.#boot !== undefined) this.#boot.reject(error)
-    else if (member.version === this.#roll?.version) this.#takeBack(error)
+    else if (worker.version === this.#roll?.version) this.#takeBack(error)
     else if (this.#empty === undefined) {
-      this.#host.log.error("worker cannot start", { worker: member.index, error: String(error) })
+      this.#host.log.error("worker cannot start", { worker: worker.index, error: String(error) })
       this.#failed(this.#failures + 1)
     }
     this.#tick()

@@ -20,6 +20,7 @@ import { type AdminSettings, checkSettings } from "./model/settings.ts"
 import { AdminSite } from "./site.ts"
 import { switchTheme } from "./views/theme.ts"
 import { AdminRequest } from "./views/request.tsx"
+import { slugView } from "./views/slug.ts"
 
 /** The admin: `new App({ models, parts: [users(), admin({ title: "Newsroom" })] })`. With no settings it shows every model. */
 export function admin(settings: AdminSettings = {}): Part {
@@ -52,6 +53,7 @@ function addRoutes(app: AnyApp, site: AdminSite): void {
   app.get(`${path}/:model/export.csv`, view(request => exportView(request, "csv")))
   app.get(`${path}/:model/export.json`, view(request => exportView(request, "json")))
   app.get(`${path}/:model/choices/:field`, view(choicesView))
+  app.get(`${path}/:model/slug/:field`, view(slugView))
   app.on(["GET", "POST"], `${path}/:model/:id{[0-9]+}`, view(editView))
   app.on(["GET", "POST"], `${path}/:model/:id{[0-9]+}/delete`, view(deleteView))
   app.get(`${path}/:model/:id{[0-9]+}/history`, view(historyView))

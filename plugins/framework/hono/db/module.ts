@@ -26,6 +26,7 @@ export {
 export type { ManyField, ReferenceField, ReferenceOptions } from "./fields.ts"
 export { model, ModelBase } from "./model.ts"
 export type { AnyModel, Fields, Loaded, Model, ModelOptions, New, Patch, Row } from "./model.ts"
-export { plural, slugify, words } from "./naming.ts"
+export { plural, words } from "./naming.ts"
 export { Query } from "./query.ts"
 export type { Where } from "./where.ts"
+export { slugify } from "./slug.ts"

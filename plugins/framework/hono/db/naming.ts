@@ -19,15 +19,3 @@ export function column(key: string, reference = false): string {
   const snake = key.replaceAll(/([a-z0-9])([A-Z])/g, "$1_$2").toLowerCase()
   return reference ? snake + "_id" : snake
 }
-
-/** Text as a slug: accents taken off, everything else that is no letter or digit a hyphen. */
-export function slugify(text: string, max = 120): string {
-  return text
-    .normalize("NFKD")
-    .replaceAll(/\p{M}/gu, "")
-    .replaceAll("ß", "ss")
-    .toLowerCase()
-    .replaceAll(/[^a-z0-9]+/g, "-")
-    .slice(0, max)
-    .replaceAll(/^-+|-+$/g, "")
-}

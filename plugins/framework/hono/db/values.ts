@@ -2,7 +2,7 @@ import * as v from "valibot"
 import { ValidationError } from "./errors.ts"
 import type { Field } from "./field.ts"
 import type { AnyModel } from "./model.ts"
-import { slugify } from "./naming.ts"
+import { slugOf } from "./slug.ts"
 import { rowKey } from "./tables.ts"
 
 /** Values that were checked: the columns by row key, and the ids of each `many` field. */
@@ -40,11 +40,12 @@ export function check(model: AnyModel, values: Record<string, unknown>, partial:
   return { row, many: manyIds }
 }
 
-function defaultOf(field: Field, values: Record<string, unknown>): unknown {
+/** What a field gets that has no value; a slug is made of the field it follows. */
+export function defaultOf(field: Field, values: Record<string, unknown>): unknown {
   const { default: given, from } = field.options
   if (given !== undefined) return typeof given === "function" ? (given as () => unknown)() : given
   const source = from === undefined ? undefined : values[from]
-  return field.kind === "slug" && typeof source === "string" ? slugify(source, field.options.max) || undefined : undefined
+  return field.kind === "slug" && typeof source === "string" ? slugOf(source, field.options.max) : undefined
 }
 
 /** Rows stand for their ids. */

@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto"
-import { slugify } from "../db/naming.ts"
+import { slugify } from "../db/slug.ts"
 import { extensionOf } from "./sniff.ts"
 
 /** What a key looks like: nothing that a path, a header or HTML could take for something else. */

@@ -167,6 +167,22 @@ function suite(open: () => Promise<Database>): void {
     expect(await Post.all.count()).toBe(count)
   })
 
+  test("a slug that the form does not show is made of any title; one that is taken is an error at the title", async () => {
+    const Titles = form(Post, { only: ["title", "author"] })
+    const sendTitle = (title: string) => Titles.check(body({ title, author: String(ann.id) }), { lang: "pl" })
+    const made = (await (await sendTitle("Łódź płonie")).save())!
+    expect(made.slug).toBe("lodz-plonie")
+    const again = await sendTitle("Lodz, plonie!")
+    expect([await again.save(), again.errors]).toEqual([null, { title: "Taka wartość już istnieje." }])
+    const ids = [made.id]
+    for (const title of ["你好", "你好", "!!!"]) {
+      const row = (await (await sendTitle(title)).save())!
+      expect(row.slug).toMatch(/^[0-9a-f]{12}$/)
+      ids.push(row.id)
+    }
+    for (const id of ids) await Post.delete(id)
+  })
+
   test("values that must be unique together are an error of the form as a whole", async () => {
     const Seats = form(Seat)
     const take = async () => Seats.check(body({ row: "1", place: "2" }), { lang: "de" })

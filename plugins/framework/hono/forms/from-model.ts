@@ -1,8 +1,8 @@
 import * as v from "valibot"
 import type { Field } from "../db/field.ts"
 import type { AnyModel, Fields, ManyKeys, ReferenceKeys } from "../db/model.ts"
-import { slugify } from "../db/naming.ts"
 import { target } from "../db/tables.ts"
+import { defaultOf } from "../db/values.ts"
 import { type FieldSettings, type FormField, makeField, MAX_FILE_BYTES, PICTURES } from "./field.ts"
 import type { Issue, Source } from "./source.ts"
 import { explain, fixed } from "./explain.ts"
@@ -57,14 +57,6 @@ function checkValues(model: AnyModel, values: Record<string, unknown>, lang: str
     else issues.push({ key, message: explain(result.issues[0], lang, field.kind) })
   }
   return { values: checked, issues }
-}
-
-/** What an emptied field gets; a slug is made from the field it follows. */
-function defaultOf(field: Field, values: Record<string, unknown>): unknown {
-  const { default: given, from } = field.options
-  if (given !== undefined) return typeof given === "function" ? (given as () => unknown)() : given
-  const source = from === undefined ? undefined : values[from]
-  return field.kind === "slug" && typeof source === "string" ? slugify(source, field.options.max) || undefined : undefined
 }
 
 /** Browsers count in floats: a step that these do not tell apart would refuse what is right. */

@@ -60,11 +60,14 @@ export class BoundModelForm<F extends Fields, K extends keyof F & string> extend
     return true
   }
 
-  /** An error of a field that the form does not show stands above it, with the field's name. */
+  /** An error of a field that the form does not show stands at the one it is made of, else above the form with its name. */
   #place(key: string, message: string): void {
     const text = this.#inLanguage(message)
-    const shown = this.binding.source.fields.some(field => field.key === key)
-    if (key === "" || shown) this.fail(text, key as never)
+    const shown = (one: string | undefined) => this.binding.source.fields.some(field => field.key === one)
+    const { from } = this.model.fields[key]?.options ?? {}
+    if (key === "" || shown(key)) this.fail(text, key as never)
+    // A slug made of a title: the title is what can be changed.
+    else if (shown(from)) this.fail(text, from as never)
     else this.fail(`${this.model.fields[key]?.options.label ?? words(key)}: ${text}`)
   }
 

@@ -13,10 +13,7 @@ const MOST = 20
  */
 export async function choicesView(request: AdminRequest): Promise<Response> {
   const { access, site, zone, c } = request
-  const name = c.req.param("model") ?? ""
-  // A model without pages of its own (an inline's) has choices all the same.
-  const modelAdmin = site.inner(name) ?? (await request.modelAdmin())
-  if (!((await access.may(modelAdmin, "view")) || (await access.may(modelAdmin, "add")))) throw new NotFound("no such model")
+  const modelAdmin = await request.modelAdmin({ inner: true })
   const key = c.req.param("field") ?? ""
   const levels = await access.levels(modelAdmin)
   const kind = key in modelAdmin.model.fields ? modelAdmin.field(key).kind : undefined

@@ -110,7 +110,7 @@ async function formFor(request: AdminRequest, modelAdmin: ModelAdmin, keys: read
 
 async function settingsFor({ access, site }: AdminRequest, modelAdmin: ModelAdmin, key: string): Promise<FieldSettings> {
   const field: Field = modelAdmin.field(key)
-  if (field.kind === "slug" && field.options.from !== undefined) return { attributes: { "data-slug-from": field.options.from } }
+  if (field.kind === "slug" && field.options.from !== undefined) return { attributes: { "data-slug-from": field.options.from, "data-slug-url": site.to(modelAdmin, "slug", key) } }
   if (field.kind === "markdown") return { rows: 14 }
   if (field.kind === "text" && (field.options.max === undefined || field.options.max > LINE)) return { widget: "textarea", rows: 3 }
   if (field.kind !== "reference" && field.kind !== "many") return {}

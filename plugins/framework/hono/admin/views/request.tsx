@@ -48,9 +48,10 @@ export class AdminRequest {
     return this.site.zone
   }
 
-  /** The model that the path names; 404 when there is none, or none for this person. */
-  async modelAdmin(): Promise<ModelAdmin> {
-    const modelAdmin = this.site.modelAdmins.get(this.c.req.param("model") ?? "")
+  /** The model that the path names; 404 when there is none, or none for this person. `inner`: or one without pages of its own (an inline's). */
+  async modelAdmin(options: { inner?: boolean } = {}): Promise<ModelAdmin> {
+    const name = this.c.req.param("model") ?? ""
+    const modelAdmin = (options.inner === true ? this.site.inner(name) : undefined) ?? this.site.modelAdmins.get(name)
     if (modelAdmin === undefined || !((await this.access.may(modelAdmin, "view")) || (await this.access.may(modelAdmin, "add")))) throw new NotFound("no such model")
     return modelAdmin
   }

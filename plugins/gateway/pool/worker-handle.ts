@@ -1,7 +1,7 @@
 import type { Launch, SlotKeeper, WorkerInfo, WorkerProcess, WorkerStatus } from "edge"
 import type { Phase, WorkerView } from "./plan.ts"
 
-export interface MemberOptions {
+export interface HandleOptions {
   readonly index: number
   readonly launch: Launch
   readonly version: number
@@ -10,7 +10,7 @@ export interface MemberOptions {
 }
 
 /** The pool's view of one worker, from the moment its start is decided until its process is gone. */
-export class Member {
+export class WorkerHandle {
   readonly index: number
   readonly launch: Launch
   readonly version: number
@@ -35,7 +35,7 @@ export class Member {
   readonly abort = new AbortController()
   readonly startedAt = Date.now()
 
-  constructor(options: MemberOptions) {
+  constructor(options: HandleOptions) {
     this.index = options.index
     this.launch = options.launch
     this.version = options.version

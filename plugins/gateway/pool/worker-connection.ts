@@ -4,7 +4,7 @@ import { openCgi } from "./cgi-line.ts"
 import type { PoolOptions } from "./options.ts"
 
 /** A front's way to one worker. */
-export interface Line {
+export interface WorkerConnection {
   readonly index: number
   readonly serial: number
   /** Nothing can be sent any more. */
@@ -23,7 +23,7 @@ export interface Line {
    * the answer when its body streams, or when it was cancelled) or is gone.
    */
   send(x: Exchange, over: () => void): Promise<Reply>
-  /** Takes a request back that was sent ahead; its `over` is called when the worker has let go of it. */
+  /** Takes a request back that was prefetched; its `over` is called when the worker has let go of it. */
   recall(x: Exchange): void
   /** As `send`, for a request that wants to become a WebSocket; `over` is called when that is closed. */
   socket(x: Exchange, over: () => void): Promise<Reply>
@@ -33,30 +33,30 @@ export interface Line {
   close(): void
 }
 
-export interface LineOptions {
+export interface ConnectionOptions {
   readonly app: AppSpec
   readonly worker: WorkerInfo
   readonly front: number
   readonly log: Logger
-  lost(line: Line, error: Error): void
+  lost(connection: WorkerConnection, error: Error): void
   /** A request is past its deadline and was answered 504. */
-  stuck(line: Line, x: Exchange): void
+  stuck(connection: WorkerConnection, x: Exchange): void
 }
 
-export async function openLine(options: LineOptions): Promise<Line> {
+export async function openConnection(options: ConnectionOptions): Promise<WorkerConnection> {
   const { transport } = options.worker
   if (transport === "frames") return openFrames(options)
   // A CGI-like program sees one request and gives one answer: it has no way to switch protocols.
-  return transport === "http" ? new UpstreamLine(options, openHttp(options), "slot") : new UpstreamLine(options, openCgi(options), "none")
+  return transport === "http" ? new UpstreamConnection(options, openHttp(options), "slot") : new UpstreamConnection(options, openCgi(options), "none")
 }
 
 /** How long a worker that is said to answer may take to greet. */
 const helloMs = 5000
 
-async function openFrames(options: LineOptions): Promise<Line> {
+async function openFrames(options: ConnectionOptions): Promise<WorkerConnection> {
   const { app, worker } = options
   const { websocket } = app.options.gateway as PoolOptions
-  let line: FrameLine | undefined
+  let connection: FrameConnection | undefined
   const client = await FrameClient.connect({
     path: worker.address,
     name: `front ${options.front}`,
@@ -65,22 +65,22 @@ async function openFrames(options: LineOptions): Promise<Line> {
     timeoutMs: app.timeoutMs,
     helloMs,
     sockets: { messageBytes: websocket.max_message, pingMs: websocket.ping },
-    onLost: error => line !== undefined && options.lost(line, error),
-    onTimeout: x => line !== undefined && options.stuck(line, x),
+    onLost: error => connection !== undefined && options.lost(connection, error),
+    onTimeout: x => connection !== undefined && options.stuck(connection, x),
   })
-  line = new FrameLine(client, options)
-  return line
+  connection = new FrameConnection(client, options)
+  return connection
 }
 
 /** Many exchanges at once on one connection of frames. */
-class FrameLine implements Line {
+class FrameConnection implements WorkerConnection {
   readonly index: number
   readonly serial: number
-  readonly sockets: Line["sockets"]
+  readonly sockets: WorkerConnection["sockets"]
   readonly #client: FrameClient
   readonly #road: SocketRoad | undefined
 
-  constructor(client: FrameClient, { app, worker }: LineOptions) {
+  constructor(client: FrameClient, { app, worker }: ConnectionOptions) {
     const { ws, head, messages } = client.hello
     this.index = worker.index
     this.serial = worker.serial
@@ -124,7 +124,7 @@ class FrameLine implements Line {
   }
 }
 
-function openHttp({ app, worker: { address } }: LineOptions): HttpUpstream {
+function openHttp({ app, worker: { address } }: ConnectionOptions): HttpUpstream {
   return new HttpUpstream({
     target: parseTarget(address.startsWith("/") ? `unix:${address}` : `http://${address}`),
     keepIdle: app.concurrency,
@@ -134,17 +134,17 @@ function openHttp({ app, worker: { address } }: LineOptions): HttpUpstream {
 }
 
 /** A program that speaks HTTP, FastCGI or uwsgi, and the connections kept to it. */
-class UpstreamLine implements Line {
+class UpstreamConnection implements WorkerConnection {
   readonly index: number
   readonly serial: number
-  readonly sockets: Line["sockets"]
+  readonly sockets: WorkerConnection["sockets"]
   down = false
   readonly gone = false
-  readonly #options: LineOptions
+  readonly #options: ConnectionOptions
   readonly #exchanges = new Set<Exchange>()
   readonly #upstream: { send(x: Exchange, over?: () => void): Promise<Reply>; close(): void }
 
-  constructor(options: LineOptions, upstream: { send(x: Exchange, over?: () => void): Promise<Reply>; close(): void }, sockets: Line["sockets"]) {
+  constructor(options: ConnectionOptions, upstream: { send(x: Exchange, over?: () => void): Promise<Reply>; close(): void }, sockets: WorkerConnection["sockets"]) {
     const { worker } = options
     this.index = worker.index
     this.serial = worker.serial
@@ -166,7 +166,7 @@ class UpstreamLine implements Line {
     return this.#upstream.send(x, ended).catch((error: unknown) => this.#failed(error, x))
   }
 
-  /** Nothing is sent ahead to such a program: it cannot give back what it has not begun. */
+  /** Nothing is prefetched to such a program: it cannot give back what it has not begun. */
   recall(): void {}
 
   socket(x: Exchange, over: () => void): Promise<Reply> {

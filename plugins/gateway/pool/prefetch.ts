@@ -1,19 +1,19 @@
 import type { Exchange, Reply, SlotClaims } from "edge"
 import { wantsWebSocket } from "edge"
-import type { Line } from "./line.ts"
+import type { WorkerConnection } from "./worker-connection.ts"
 import type { Waiter } from "./queue.ts"
 
 /**
- * Requests sent on to a worker that is still busy with the one before, so that it need not wait for the next: a Python
+ * Prefetch: requests sent on to a worker that is still busy with the one before, so that it need not wait for the next: a Python
  * worker with one thread answers more than twice as many when it reads and writes several at once.
  *
  * They are the ones that would wait anyway, and they are taken back as soon as waiting elsewhere is better: when another
  * worker is idle, and when theirs makes no progress. Taking back is a CANCEL for what has not begun; should it just have
- * begun, it runs twice, so only GET and HEAD without a body are sent ahead.
+ * begun, it runs twice, so only GET and HEAD without a body are prefetched.
  */
-export interface AheadHost {
+export interface PrefetchHost {
   /** A slot of the worker is free again, as after any other request. */
-  over(ticket: number, line: Line): void
+  over(ticket: number, connection: WorkerConnection): void
   /** Ends the counting of the waiter in the page. */
   left(waiter: Waiter): void
   /** Waits again, before all others. */
@@ -21,10 +21,10 @@ export interface AheadHost {
   /** As for any other answer. */
   answered(reply: Reply): Reply
   /** What became of it where that was not an answer: a retry, or the error. */
-  failed(error: unknown, waiter: Waiter, ahead: boolean): Promise<Reply>
+  failed(error: unknown, waiter: Waiter, prefetched: boolean): Promise<Reply>
 }
 
-/** In ticks of the poll, 1 to 2 ms each: only a worker that ends requests faster than this on average gets any ahead; */
+/** In ticks of the poll, 1 to 2 ms each: only a worker that ends requests faster than this on average is sent any before it is free; */
 const fastTicks = 2
 /** an idle worker takes what has waited so long elsewhere; */
 const stealTicks = 3
@@ -38,20 +38,20 @@ const mostTicks = 10
 
 interface Sent {
   readonly waiter: Waiter
-  readonly line: Line
+  readonly connection: WorkerConnection
   readonly sinceTick: number
-  /** Of those for requests ahead; after its turn came, a common one. */
+  /** Of those for prefetched requests; after its turn came, a common one. */
   ticket: number
-  state: "ahead" | "running" | "answered" | "recalled"
+  state: "prefetched" | "running" | "answered" | "recalled"
 }
 
-export function maySendAhead(x: Exchange): boolean {
+export function mayPrefetch(x: Exchange): boolean {
   return x.body === null && (x.method === "GET" || x.method === "HEAD") && !wantsWebSocket(x)
 }
 
-export class Ahead {
+export class Prefetch {
   readonly #claims: SlotClaims
-  readonly #host: AheadHost
+  readonly #host: PrefetchHost
   /** By worker, oldest first: those whose turn has not come. */
   readonly #sent: Sent[][]
   /** By worker: when it last ended a request of ours, */
@@ -63,7 +63,7 @@ export class Ahead {
   #tick = 0
   size = 0
 
-  constructor(claims: SlotClaims, host: AheadHost) {
+  constructor(claims: SlotClaims, host: PrefetchHost) {
     this.#claims = claims
     this.#host = host
     this.#sent = Array.from({ length: claims.workers }, () => [])
@@ -73,31 +73,31 @@ export class Ahead {
     for (let index = 0; index < claims.workers; index++) this.#setPace(index, fastTicks + 0.5)
   }
 
-  /** A ticket to send one ahead, or -1. */
+  /** A ticket to prefetch one, or -1. */
   claim(): number {
-    return this.#claims.claimAhead(this.#slow)
+    return this.#claims.claimPrefetch(this.#slow)
   }
 
-  send(waiter: Waiter, by: { ticket: number; line: Line }): void {
-    const sent: Sent = { waiter, line: by.line, ticket: by.ticket, sinceTick: this.#tick, state: "ahead" }
-    this.#sent[by.line.index]!.push(sent)
+  send(waiter: Waiter, by: { ticket: number; connection: WorkerConnection }): void {
+    const sent: Sent = { waiter, connection: by.connection, ticket: by.ticket, sinceTick: this.#tick, state: "prefetched" }
+    this.#sent[by.connection.index]!.push(sent)
     this.size++
-    by.line.send(waiter.x, () => this.#over(sent)).then(
+    by.connection.send(waiter.x, () => this.#over(sent)).then(
       reply => this.#answered(sent, reply),
       (error: unknown) => this.#failed(sent, error),
     )
   }
 
-  /** The request before is over: the next one sent ahead has its slot. False when there is none. */
-  promote(ticket: number, line: Line): boolean {
-    const { index, serial } = line
+  /** The request before is over: the next one prefetched has its slot. False when there is none. */
+  promote(ticket: number, connection: WorkerConnection): boolean {
+    const { index, serial } = connection
     this.#measure(index)
     const next = this.#sent[index]![0]
-    if (next === undefined || next.line !== line || !this.#claims.reusable(ticket, serial)) return false
+    if (next === undefined || next.connection !== connection || !this.#claims.reusable(ticket, serial)) return false
     this.#forget(next)
     this.#claims.release(next.ticket, serial)
     next.ticket = ticket
-    if (next.state === "ahead") next.state = "running"
+    if (next.state === "prefetched") next.state = "running"
     this.#host.left(next.waiter)
     return true
   }
@@ -134,8 +134,8 @@ export class Ahead {
       const first = list[0]
       if (first === undefined) continue
       const stands = this.#tick - Math.max(first.sinceTick, this.#progress[index]!) >= slowTicks.next
-      const sent = stands ? list.find(s => s.state === "ahead") : list.length > 1 ? list.at(-1)! : undefined
-      if (sent !== undefined && sent.state === "ahead" && this.#tick - sent.sinceTick >= stealTicks) return sent
+      const sent = stands ? list.find(s => s.state === "prefetched") : list.length > 1 ? list.at(-1)! : undefined
+      if (sent !== undefined && sent.state === "prefetched" && this.#tick - sent.sinceTick >= stealTicks) return sent
     }
     return undefined
   }
@@ -153,7 +153,7 @@ export class Ahead {
       this.#setPace(index, mostTicks)
       const from = still < slowTicks.next ? 1 : 0
       for (const sent of list.slice(from).toReversed()) {
-        if (sent.state !== "ahead") continue
+        if (sent.state !== "prefetched") continue
         this.#recall(sent)
         this.#host.back(sent.waiter)
       }
@@ -167,11 +167,11 @@ export class Ahead {
   #recall(sent: Sent): void {
     sent.state = "recalled"
     this.#forget(sent)
-    sent.line.recall(sent.waiter.x)
+    sent.connection.recall(sent.waiter.x)
   }
 
   #forget(sent: Sent): void {
-    const list = this.#sent[sent.line.index]!
+    const list = this.#sent[sent.connection.index]!
     const at = list.indexOf(sent)
     if (at < 0) return
     list.splice(at, 1)
@@ -179,15 +179,15 @@ export class Ahead {
   }
 
   #over(sent: Sent): void {
-    const { line, ticket } = sent
-    const waits = this.#sent[line.index]!.includes(sent)
+    const { connection, ticket } = sent
+    const waits = this.#sent[connection.index]!.includes(sent)
     this.#forget(sent)
-    if (sent.state === "recalled") this.#claims.release(ticket, line.serial)
+    if (sent.state === "recalled") this.#claims.release(ticket, connection.serial)
     else if (waits) {
       // Ended before its turn came: in a worker with threads, or the worker is gone.
-      this.#claims.free(ticket, line.serial)
+      this.#claims.free(ticket, connection.serial)
       this.#host.left(sent.waiter)
-    } else this.#host.over(ticket, line)
+    } else this.#host.over(ticket, connection)
   }
 
   #answered(sent: Sent, reply: Reply): void {
@@ -197,6 +197,6 @@ export class Ahead {
   }
 
   #failed(sent: Sent, error: unknown): void {
-    if (sent.state !== "recalled") this.#host.failed(error, sent.waiter, sent.state === "ahead").then(sent.waiter.resolve, sent.waiter.reject)
+    if (sent.state !== "recalled") this.#host.failed(error, sent.waiter, sent.state === "prefetched").then(sent.waiter.resolve, sent.waiter.reject)
   }
 }

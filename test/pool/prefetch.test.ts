@@ -33,7 +33,7 @@ test("behind a request that hangs: taken back, given to the other worker, and no
   const front = rig.fronts[0]!
   for (let round = 0; round < 3; round++) {
     let hung = true
-    // both workers have something quick, behind which the others are sent ahead, among them one that hangs
+    // both workers have something quick, behind which the others are prefetched, among them one that hangs
     const names = Array.from({ length: 60 }, (_, n) => `${round}.${n}`)
     const all = names.map((name, n) => front.get(n === 25 ? `/spin/900?${name}` : `/pid?${name}`))
     const slow = all[25]!.then(() => (hung = false))
@@ -56,7 +56,7 @@ test("with one worker alone they are taken back too, so that each keeps its own 
   expect((await begun()).values().next().value).toEqual(["slow"])
 })
 
-test("only GET and HEAD are sent ahead: a POST that waits is not lost with the worker it waits for", async () => {
+test("only GET and HEAD are prefetched: a POST that waits is not lost with the worker it waits for", async () => {
   await start({ gateway: { workers: 1 } })
   const front = rig.fronts[0]!
   const first = front.status("/sleep/5000", { method: "POST", body: "x" })
@@ -101,7 +101,7 @@ test("recycling and rolling under load lose nothing", async () => {
   await until(() => rig.said("worker died") !== undefined && rig.pids().length === 2, "the killed one is replaced")
   going = false
   await Promise.all(clients)
-  // The killed one's own request, and what another front cannot know to have been behind it; not what was sent ahead.
+  // The killed one's own request, and what another front cannot know to have been behind it; not what was prefetched.
   expect(statuses.filter(status => status === 502).length).toBeLessThanOrEqual(2)
   expect(new Set(statuses).difference(new Set([200, 502])).size).toBe(0)
   await until(() => rig.pool.status().every(w => w.active === 0), "every slot is free")

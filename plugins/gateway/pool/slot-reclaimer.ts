@@ -5,7 +5,7 @@ const pingMs = 1000
 /** Without any deadline a dead front's slots are still not kept for ever. */
 const mostMs = 60_000
 
-interface Ghost {
+interface DeadFront {
   readonly dead: FrontLife
   readonly sinceMs: number
   /** index -> serial of the workers in which it may hold slots. */
@@ -22,12 +22,12 @@ interface Look {
  * have at most so many of the dead front's: what it held above that is free for sure. Past the app's own deadline a worker
  * that never let go is stuck: nobody else knows of that request any more.
  */
-export class Ghosts {
+export class SlotReclaimer {
   readonly #keeper: SlotKeeper
   readonly #mostMs: number
   readonly #deadline: boolean
   readonly #onStuck: (worker: WorkerProcess) => void
-  #ghosts: Ghost[] = []
+  #dead: DeadFront[] = []
   #asking = false
 
   constructor(keeper: SlotKeeper, { timeoutMs, onStuck }: { timeoutMs: number; onStuck(worker: WorkerProcess): void }) {
@@ -38,38 +38,38 @@ export class Ghosts {
   }
 
   add(front: number, look: Look): void {
-    const dead = this.#keeper.buryFront(front)
+    const dead = this.#keeper.markFrontDead(front)
     const left = new Map(look.workers.map(w => [w.index, w.serial]))
-    this.#ghosts.push({ dead, sinceMs: look.nowMs, left })
+    this.#dead.push({ dead, sinceMs: look.nowMs, left })
     this.sweep(look)
   }
 
   clear(): void {
-    this.#ghosts = []
+    this.#dead = []
   }
 
   sweep(look: Look): void {
-    if (this.#ghosts.length === 0 || this.#asking) return
+    if (this.#dead.length === 0 || this.#asking) return
     this.#asking = true
-    void Promise.all(this.#ghosts.map(ghost => this.#lay(ghost, look))).finally(() => {
-      this.#ghosts = this.#ghosts.filter(g => g.left.size > 0)
+    void Promise.all(this.#dead.map(front => this.#reclaim(front, look))).finally(() => {
+      this.#dead = this.#dead.filter(g => g.left.size > 0)
       this.#asking = false
     })
   }
 
-  async #lay(ghost: Ghost, look: Look): Promise<void> {
-    const late = look.nowMs - ghost.sinceMs > this.#mostMs
-    await Promise.all([...ghost.left].map(async ([index, serial]) => {
-      const held = this.#keeper.heldBy(ghost.dead, index).length
+  async #reclaim(front: DeadFront, look: Look): Promise<void> {
+    const late = look.nowMs - front.sinceMs > this.#mostMs
+    await Promise.all([...front.left].map(async ([index, serial]) => {
+      const held = this.#keeper.heldBy(front.dead, index).length
       const worker = look.workers.find(w => w.index === index && w.serial === serial)
       if (held > 0 && worker !== undefined) {
         const asked = worker.transport === "frames" && worker.ping !== undefined
         const depth = asked ? await worker.ping!(pingMs).catch(() => held) : 0
-        this.#keeper.sweepFront(ghost.dead, index, late ? held : Math.max(0, held - depth))
+        this.#keeper.sweepFront(front.dead, index, late ? held : Math.max(0, held - depth))
         if (depth > 0 && late && this.#deadline) this.#onStuck(worker)
         else if (depth > 0 && !late) return
       }
-      ghost.left.delete(index)
+      front.left.delete(index)
     }))
   }
 }

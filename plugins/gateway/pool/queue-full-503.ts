@@ -4,8 +4,8 @@ import { HttpError } from "edge"
 /** A flood is one line now and then, not one each: the log must not be what breaks under it. */
 const sayMs = 10_000
 
-/** The 503s of a full pool. */
-export class Refusals {
+/** The 503 of a full queue: every worker is busy and no more may wait, or one waited too long. */
+export class QueueFull {
   readonly #claims: SlotClaims
   readonly #log: Logger
   /** One for all: making an error costs more than the whole refusal. */

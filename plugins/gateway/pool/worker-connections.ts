@@ -2,8 +2,8 @@ import type { AppLink, AppSpec, Exchange, Handler, Live, Reply, RequestNow, Work
 import { SlotClaims } from "edge"
 import { Buffers } from "./buffers.ts"
 import { Dispatcher } from "./dispatch.ts"
-import type { Line, LineOptions } from "./line.ts"
-import { openLine } from "./line.ts"
+import type { WorkerConnection, ConnectionOptions } from "./worker-connection.ts"
+import { openConnection } from "./worker-connection.ts"
 import type { PoolOptions } from "./options.ts"
 
 /** A worker that could not be connected to is tried again after this while it is still said to run. */
@@ -15,21 +15,21 @@ const firstMs = 5000
 
 /** The front's half: one connection per worker, requests to free workers. */
 export function connect(app: AppSpec, link: AppLink): Live<Handler> {
-  let switchboard: Switchboard | undefined
+  let connections: WorkerConnections | undefined
   return {
-    part: x => switchboard!.handle(x),
+    part: x => connections!.handle(x),
     start: async () => {
       const page = link.page()
       if (page === undefined) throw new Error(`app ${app.name} has no shared page`)
-      switchboard = new Switchboard(app, link, new SlotClaims(page, link.front))
-      await switchboard.start()
+      connections = new WorkerConnections(app, link, new SlotClaims(page, link.front))
+      await connections.start()
     },
-    stop: () => switchboard?.stop(),
+    stop: () => connections?.stop(),
   }
 }
 
-/** Keeps one line to every worker there is. */
-class Switchboard {
+/** Keeps one connection to every worker there is. */
+class WorkerConnections {
   readonly dispatcher: Dispatcher
   readonly #buffers: Buffers
   readonly #app: AppSpec
@@ -46,7 +46,7 @@ class Switchboard {
     this.#app = app
     this.#link = link
     this.#claims = claims
-    this.#buffers = new Buffers({ app, claims, log: link.log, indexes: () => this.dispatcher.lines.map(line => line.index) })
+    this.#buffers = new Buffers({ app, claims, log: link.log, indexes: () => this.dispatcher.connections.map(connection => connection.index) })
     const options = (app.options.gateway as PoolOptions).queue
     this.dispatcher = new Dispatcher(claims, { options, log: link.log, answered: this.#buffers.answer })
   }
@@ -65,16 +65,16 @@ class Switchboard {
   stop(): void {
     this.#stopped = true
     this.dispatcher.stop()
-    for (const line of this.dispatcher.lines) {
-      this.dispatcher.remove(line)
-      line.retire()
+    for (const connection of this.dispatcher.connections) {
+      this.dispatcher.remove(connection)
+      connection.retire()
     }
     this.#claims.leave()
   }
 
   #requests(): RequestNow[] {
     const nowMs = performance.now()
-    return this.dispatcher.lines.flatMap(({ index, serial, exchanges }) =>
+    return this.dispatcher.connections.flatMap(({ index, serial, exchanges }) =>
       exchanges.slice(0, mostShown).map(({ method, path, startMs }) => ({ index, serial, method, path, ms: Math.round(nowMs - startMs) })),
     )
   }
@@ -82,11 +82,11 @@ class Switchboard {
   #changed(workers: readonly WorkerInfo[]): void {
     if (this.#stopped) return
     this.#serials = new Set(workers.map(w => w.serial))
-    for (const line of this.dispatcher.lines) {
-      if (this.#serials.has(line.serial)) continue
-      this.dispatcher.remove(line)
-      this.#known.delete(line.serial)
-      line.retire()
+    for (const connection of this.dispatcher.connections) {
+      if (this.#serials.has(connection.serial)) continue
+      this.dispatcher.remove(connection)
+      this.#known.delete(connection.serial)
+      connection.retire()
     }
     for (const worker of workers) this.#open(worker)
   }
@@ -100,11 +100,11 @@ class Switchboard {
 
   async #connect(worker: WorkerInfo): Promise<void> {
     try {
-      const line = await openLine(this.#options(worker))
+      const connection = await openConnection(this.#options(worker))
       if (this.#stopped || !this.#serials.has(worker.serial)) {
         this.#known.delete(worker.serial)
-        line.close()
-      } else this.dispatcher.add(line)
+        connection.close()
+      } else this.dispatcher.add(connection)
     } catch (error) {
       this.#link.log.warn("worker cannot be reached", { worker: worker.index, error: String(error) })
       this.#again(worker)
@@ -118,15 +118,15 @@ class Switchboard {
     }, againMs)
   }
 
-  #options(worker: WorkerInfo): LineOptions {
+  #options(worker: WorkerInfo): ConnectionOptions {
     const { index, serial } = worker
     return {
       app: this.#app,
       worker,
       front: this.#link.front,
       log: this.#link.log,
-      lost: (line: Line, error: Error) => {
-        this.dispatcher.remove(line)
+      lost: (connection: WorkerConnection, error: Error) => {
+        this.dispatcher.remove(connection)
         this.#link.report({ kind: "lost", index, serial, detail: error.message })
         this.#again(worker)
       },

@@ -11,7 +11,7 @@ interface Waiting {
 }
 
 /** Answers 504 for what takes too long. One timer for all: a timer for each request costs a microsecond. */
-export class Deadlines {
+export class Timeouts {
   readonly #timeoutMs: number
   readonly #waiting = new Set<Waiting>()
   #timer: ReturnType<typeof setInterval> | undefined
