@@ -95,6 +95,13 @@ test("the top level has only what belongs there", () => {
   expect(found).toEqual([])
 })
 
+test("what a promise is expected to reject with is awaited: the test would end before, and never fail", () => {
+  const tests = ["src", "plugins", "test", "examples"].flatMap(sources).filter(isTest)
+  const wrong = tests.flatMap(file => readFileSync(join(root, file), "utf8").split("\n").flatMap((line, i) => (/^\s*expect\(.*\)\.(?:not\.)?(?:rejects|resolves)\b/.test(line) ? [`${file}:${i + 1}`] : [])))
+  expect(tests.length).toBeGreaterThan(150)
+  expect(wrong).toEqual([])
+})
+
 test("strict types", () => {
   const { exitCode, stdout } = Bun.spawnSync([join(root, "node_modules/.bin/tsc"), "-p", root])
   expect(stdout.toString()).toBe("")

@@ -71,14 +71,22 @@ export class AcmeAuthority implements Authority {
     await new Orders(this.#transport, await this.#signer(signal)).revoke(certificate, reason, signal)
   }
 
-  /** The account of this authority, made when there is none. Its key is kept before it is used: no account is ever without. */
+  /**
+   * The account of this authority, made when there is none. Its key is kept before the authority hears of it: whoever dies in
+   * between leaves a key, with which the next one finds the same account (RFC 8555, 7.3.1).
+   */
   async #signer(signal: AbortSignal): Promise<Required<Signer>> {
     const known = await this.#vault.account(this.id)
-    if (known !== undefined) return { key: await importKey(known.key), kid: known.kid }
+    if (known === undefined) {
+      await this.#vault.keepAccount(this.id, { key: await exportKey(await newAccountKey()), kid: "" }, { onlyIfAbsent: true })
+      return this.#signer(signal)
+    }
+    const key = await importKey(known.key)
+    if (known.kid !== "") return { key, kid: known.kid }
     const { emails, external } = this.#options
-    const signer = await openAccount(this.#transport, { key: await newAccountKey(), emails, ...(external !== undefined && { external }) }, signal)
-    if (await this.#vault.keepAccount(this.id, { key: await exportKey(signer.key), kid: signer.kid })) return signer
-    return this.#signer(signal)
+    const signer = await openAccount(this.#transport, { key, emails, ...(external !== undefined && { external }) }, signal)
+    await this.#vault.keepAccount(this.id, { key: known.key, kid: signer.kid }, { onlyIfAbsent: false })
+    return signer
   }
 
   /** What a process before us had begun, when it can go on. */

@@ -17,6 +17,7 @@ export const LOCK_MS = 60_000
 
 export interface AccountRecord {
   readonly key: string
+  /** URL of the account; "" while the authority has not said it. */
   readonly kid: string
 }
 
@@ -43,9 +44,9 @@ export class Vault {
     return this.#read<AccountRecord>(`tls:account:${authority}`)
   }
 
-  /** False when another has made one meanwhile: that one is the account. */
-  async keepAccount(authority: string, account: AccountRecord): Promise<boolean> {
-    return this.#store.set(`tls:account:${authority}`, await this.#sealer.seal(account), { onlyIfAbsent: true })
+  /** `onlyIfAbsent`: false when another has made one meanwhile; that one is the account. */
+  async keepAccount(authority: string, account: AccountRecord, { onlyIfAbsent }: { onlyIfAbsent: boolean }): Promise<boolean> {
+    return this.#store.set(`tls:account:${authority}`, await this.#sealer.seal(account), { onlyIfAbsent })
   }
 
   localAuthority(): Promise<LocalRecord | undefined> {

@@ -101,7 +101,8 @@ function find({ wanted }: OpenCertificates, name: string): Wanted {
 /** Now, whatever was planned; what went wrong before does not hold it back. */
 async function renew(open: OpenCertificates, name: string): Promise<void> {
   const wanted = find(open, name)
-  await open.vault.keepTrouble(wanted, undefined)
+  // Nor does an order that somebody left: its key may be the one that is to go.
+  await Promise.all([open.vault.keepTrouble(wanted, undefined), open.vault.keepOrder(wanted, undefined)])
   await open.keeper.obtain(wanted, { why: "asked for", signal: AbortSignal.timeout(10 * 60_000) })
 }
 

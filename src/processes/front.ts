@@ -193,8 +193,9 @@ class Front {
 
   /** In dev a page with the error stands before everything while the config or an app is broken. */
   #handler(handler: Handler | undefined): Handler {
-    if (!this.#start!.dev) return this.#certificates === undefined ? handler! : this.#certificates.around(handler!)
-    return x => (this.#problem !== null || handler === undefined ? problemPage(this.#problem ?? "") : handler(x))
+    const site = handler === undefined || this.#certificates === undefined ? handler : this.#certificates.around(handler)
+    if (!this.#start!.dev) return site!
+    return x => (this.#problem !== null || site === undefined ? problemPage(this.#problem ?? "") : site(x))
   }
 
   /** Accepts no more, finishes what it has, and exits. Told again, it hurries. */

@@ -45,12 +45,12 @@ export function compiled(): boolean {
 
 /**
  * Variables that would turn the executable into the bun command line or load code into it (BUN_BE_BUN, BUN_OPTIONS),
- * or that speak of our own descriptors: an app's worker must not see them.
+ * that speak of our own descriptors, or that open the keys of certificates: an app's worker must not see them.
  */
 const PRIVATE = new Set(
   (
     "BUN_OPTIONS BUN_BE_BUN NODE_OPTIONS NODE_CHANNEL_FD NODE_CHANNEL_SERIALIZATION_MODE " +
-    "LISTEN_FDS LISTEN_PID LISTEN_FDNAMES NOTIFY_SOCKET WATCHDOG_PID WATCHDOG_USEC EDGE_HANDOVER"
+    "LISTEN_FDS LISTEN_PID LISTEN_FDNAMES NOTIFY_SOCKET WATCHDOG_PID WATCHDOG_USEC EDGE_HANDOVER EDGE_TLS_SECRET"
   ).split(" "),
 )
 

@@ -112,9 +112,9 @@ describeWith(["pebble", "openssl"], "ACME", () => {
   test("a refusal is the authority's own words, with the name and the challenge", async () => {
     const wrong: Prove = challenge => void tokens.set(challenge.token!, "something else")
     const refused = issue(transport, signer, { names: ["refused.example"], prove: wrong })
-    expect(refused).rejects.toThrow(AcmeError)
-    expect(refused).rejects.toThrow(/refused\.example by http-01: .*\[unauthorized\]/)
-    expect(new Orders(transport, signer).place({ names: ["not a name"] })).rejects.toThrow(/says: .*\[(malformed|rejectedIdentifier)\]/)
+    await expect(refused).rejects.toThrow(AcmeError)
+    await expect(refused).rejects.toThrow(/refused\.example by http-01: .*\[unauthorized\]/)
+    await expect(new Orders(transport, signer).place({ names: ["not a name"] })).rejects.toThrow(/says: .*\[(malformed|rejectedIdentifier)\]/)
   })
 
   test("an order is taken up again from its URL, by another process", async () => {
@@ -134,7 +134,7 @@ describeWith(["pebble", "openssl"], "ACME", () => {
     const done = await later.look(url)
     expect(await later.chain(done.certificate!)).toBe(chain)
     await later.revoke(new X509Certificate(chain).raw, 4)
-    expect(later.revoke(new X509Certificate(chain).raw, 4)).rejects.toThrow(/alreadyRevoked/)
+    await expect(later.revoke(new X509Certificate(chain).raw, 4)).rejects.toThrow(/alreadyRevoked/)
   })
 
   test("names of records", () => {
@@ -161,8 +161,8 @@ describeWith(["pebble", "openssl"], "ACME with refused nonces", () => {
     await using pebble = await Pebble.start({ config: { externalAccountBindingRequired: true, externalAccountMACKeys: { [kid]: hmacKey } } })
     const transport = new Transport({ directory: pebble.directory, ca: pebble.ca, userAgent: "edge-test" })
     const key = await newAccountKey()
-    expect(openAccount(transport, { key, emails: [] })).rejects.toThrow(/wants credentials/)
-    expect(openAccount(transport, { key, emails: [], external: { kid, hmacKey: Buffer.from("wrong").toString("base64url") } })).rejects.toThrow(AcmeError)
+    await expect(openAccount(transport, { key, emails: [] })).rejects.toThrow(/wants credentials/)
+    await expect(openAccount(transport, { key, emails: [], external: { kid, hmacKey: Buffer.from("wrong").toString("base64url") } })).rejects.toThrow(AcmeError)
     expect((await openAccount(transport, { key, emails: [], external: { kid, hmacKey } })).kid).toStartWith("https://")
   })
 })

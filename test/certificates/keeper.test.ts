@@ -100,6 +100,30 @@ describeWith(["pebble", "openssl"], "a keeper and an authority", () => {
     expect(orders).toBe(1)
   })
 
+  test("a process that dies when the authority has made the account: the next one finds the same", async () => {
+    const empty = new MemoryStore()
+    const own = new Vault(empty, new Sealer(undefined))
+    const made: (string | null)[] = []
+    const options = { directory: pebble.directory, ca: pebble.ca, userAgent: "edge-test", emails: [], algorithm: "p256" as const, proofs: [httpProof(vault)] }
+    const stopped = new AbortController()
+    const dying = new AcmeAuthority(
+      {
+        ...options,
+        fetch: async (url, init) => {
+          const answer = await fetch(url, init)
+          if (!url.includes("/sign-me-up")) return answer
+          made.push(answer.headers.get("location"))
+          stopped.abort(new Error("killed"))
+          throw new Error("killed")
+        },
+      },
+      own,
+    )
+    await expect(dying.issue(wanted("orphan.example"), { failures: 0, signal: stopped.signal })).rejects.toThrow("killed")
+    await new AcmeAuthority(options, own).issue(wanted("orphan.example"), { failures: 0, signal })
+    expect(made).toEqual([(await own.account(pebble.directory))!.kid])
+  })
+
   test("trouble is told with the authority's words, waits, and goes on with the next authority", async () => {
     const names = wanted("fallback.example")
     const told = new Told()
@@ -178,9 +202,9 @@ describe("when", () => {
 
 test("sealed values open with their secret alone, and the store sees nothing of them", async () => {
   const store = new MemoryStore()
-  await new Vault(store, new Sealer("one")).keepAccount("x", { key: "PRIVATE", kid: "k" })
+  await new Vault(store, new Sealer("one")).keepAccount("x", { key: "PRIVATE", kid: "k" }, { onlyIfAbsent: true })
   expect(Buffer.from((await store.get("tls:account:x"))!).toString("latin1")).not.toContain("PRIVATE")
   expect(await new Vault(store, new Sealer("one")).account("x")).toEqual({ key: "PRIVATE", kid: "k" })
-  expect(new Vault(store, new Sealer("two")).account("x")).rejects.toThrow("tls:account:x was sealed with another EDGE_TLS_SECRET")
-  expect(new Vault(store, new Sealer(undefined)).account("x")).rejects.toThrow("EDGE_TLS_SECRET must be")
+  await expect(new Vault(store, new Sealer("two")).account("x")).rejects.toThrow("tls:account:x was sealed with another EDGE_TLS_SECRET")
+  await expect(new Vault(store, new Sealer(undefined)).account("x")).rejects.toThrow("EDGE_TLS_SECRET must be")
 })

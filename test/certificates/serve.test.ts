@@ -1,6 +1,6 @@
 /** `tls = "auto"` and `"internal"` through the executable: nothing but names in the config, and HTTPS comes of itself. */
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test"
-import { writeFileSync } from "node:fs"
+import { readFileSync, statSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { Edge, until } from "../kit/edge.ts"
 import { describeWith } from "../kit/needs.ts"
@@ -78,6 +78,45 @@ esac
     expect(again.output).not.toContain("a certificate by")
     await edge[Symbol.asyncDispose]
   })
+})
+
+test("keys in the shared state are nobody else's to read, nor is the secret that seals them the apps'", async () => {
+  const [https] = freePorts(1) as [number]
+  const app = `
+[[site]]
+listen = ["127.0.0.1:0"]
+[[site.route]]
+app = "env"
+[app.env]
+entry = "env.ts"
+`
+  await using edge = await Edge.start({
+    config: site({ hosts: ["app.internal"], https, tls: "internal" }) + app,
+    files: { "env.ts": `export default { fetch: () => new Response(Object.keys(process.env).join()) }` },
+    env: { EDGE_TLS_SECRET: "between us", EDGE_OTHER: "1" },
+    // As an older edge left it.
+    prepare: dir => writeFileSync(join(dir, "edge.db"), "", { mode: 0o644 }),
+  })
+  await edge.heard(/a certificate by internal/)
+  const modes = ["edge.db", "edge.db-wal", "edge.db-shm"].map(name => statSync(join(edge.dir, name)).mode & 0o777)
+  expect(modes).toEqual([0o600, 0o600, 0o600])
+  expect(readFileSync(join(edge.dir, "edge.db-wal"), "latin1") + readFileSync(join(edge.dir, "edge.db"), "latin1")).not.toContain("PRIVATE KEY")
+  const names = (await (await fetch(`http://127.0.0.1:${edge.port(1)}/`)).text()).split(",")
+  expect(names).toContain("EDGE_OTHER")
+  expect(names).not.toContain("EDGE_TLS_SECRET")
+})
+
+test("edge dev answers what authorities ask for, too", async () => {
+  const [http, https] = freePorts(2) as [number, number]
+  await using edge = await Edge.start({ config: site({ hosts: ["dev.internal"], http, https, tls: "internal" }), args: ["dev"] })
+  const { Database } = await import("bun:sqlite")
+  await edge.heard(/a certificate by internal/)
+  const db = new Database(join(edge.dir, "edge.db"))
+  db.run("INSERT INTO edge_value (key, value, ends) VALUES ('tls:challenge:http:token', ?, ?)", [Buffer.from('"the proof"'), Number.MAX_SAFE_INTEGER])
+  db.close()
+  const ask = async (token: string) => fetch(`http://127.0.0.1:${http}/.well-known/acme-challenge/${token}`, { headers: { Host: "dev.internal" }, redirect: "manual" })
+  expect(await (await ask("token")).text()).toBe("the proof")
+  expect((await ask("another")).status).toBe(308)
 })
 
 test('tls = "internal": a chain to one root, at once, for names that no public authority signs', async () => {

@@ -230,7 +230,7 @@ describe("what a config may not say", () => {
     [{ to: "http://a", tls: { cert: "c.pem" } }, '"cert" and "key" go together'],
   ] as const) {
     test(JSON.stringify(options), async () => {
-      expect(serveProxy(options)).rejects.toThrow(why)
+      await expect(serveProxy(options)).rejects.toThrow(why)
     })
   }
   for (const options of [{ to: "http://a", retrys: 1 }, { to: "http://a", timeout: 30 }, { to: "http://a", health: { pth: "/" } }, {}, 5]) {

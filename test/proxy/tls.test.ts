@@ -110,7 +110,7 @@ describe("https upstreams", () => {
   ]
   for (const [name, tls, why] of pairs) {
     test(`${name} is an error of the config, not of every request`, async () => {
-      expect(serveProxy({ to: "https://127.0.0.1:1", tls }, { dir })).rejects.toThrow(why)
+      await expect(serveProxy({ to: "https://127.0.0.1:1", tls }, { dir })).rejects.toThrow(why)
     })
   }
   test("one that speaks no TLS, and one that never answers the handshake", async () => {

@@ -1,5 +1,6 @@
 /** The store of one machine. Calls are synchronous inside: a read is some microseconds, a write some tens. */
 import type { Database } from "bun:sqlite"
+import { chmodSync, closeSync, openSync, statSync } from "node:fs"
 import type { CompareAndSet, Logger, Store } from "edge"
 import { Messages } from "./messages.ts"
 
@@ -107,6 +108,7 @@ export class SqliteStore implements Store {
     const sqlite = await import("bun:sqlite")
     // Another call may have waited for the import too.
     if (this.#db !== undefined) return this.#db
+    keepPrivate(this.#file, this.#log)
     const db = new sqlite.Database(this.#file, { readwrite: true, create: true })
     try {
       db.run(`PRAGMA busy_timeout = ${BUSY_MS}`)
@@ -131,6 +133,28 @@ export class SqliteStore implements Store {
     } catch (error) {
       // Busy: the next round does it.
       this.#log.debug("ended state was not removed", { error: (error as Error).message })
+    }
+  }
+}
+
+/**
+ * Keys of certificates and sessions stand in it: nobody else on the machine may read them. SQLite gives its -wal and -shm the mode
+ * of the file. Never by a descriptor of an existing one: closing it would take this process's locks away (sqlite.org/howtocorrupt).
+ */
+function keepPrivate(file: string, log: Logger): void {
+  try {
+    closeSync(openSync(file, "wx", 0o600))
+  } catch (error) {
+    // Where it cannot be made SQLite says so, with its words.
+    if ((error as NodeJS.ErrnoException).code !== "EEXIST") return
+  }
+  for (const one of [file, `${file}-wal`, `${file}-shm`]) {
+    const stat = statSync(one, { throwIfNoEntry: false })
+    if (stat === undefined || (stat.mode & 0o077) === 0) continue
+    try {
+      chmodSync(one, 0o600)
+    } catch (error) {
+      log.warn("others may read the shared state, and its mode cannot be changed", { file: one, error: (error as Error).message })
     }
   }
 }

@@ -46,10 +46,10 @@ test("feel", async () => {
   // @ts-expect-error what was left out is a type error
   expect(short!.body).toBeUndefined()
   expect((await Post.published.without("body").page({ size: 1 })).rows[0]!.price).toBe("1.50")
-  expect(Post.create({ title: "Hello World", author: ann })).rejects.toThrow("slug: There is one")
+  await expect(Post.create({ title: "Hello World", author: ann })).rejects.toThrow("slug: There is one")
   // @ts-expect-error an unknown field is a type error
-  expect(Post.create({ title: "x", author: 99, wrong: 1 })).rejects.toThrow("wrong")
-  expect(Post.create({ title: "x", author: 99 })).rejects.toThrow("refers")
+  await expect(Post.create({ title: "x", author: 99, wrong: 1 })).rejects.toThrow("wrong")
+  await expect(Post.create({ title: "x", author: 99 })).rejects.toThrow("refers")
   await Post.update(p, { price: "-0.05" })
   expect((await Post.get(p.id)).price).toBe("-0.05")
 })

@@ -61,7 +61,7 @@ function suite(open: (name: string) => Promise<Database>): void {
   test("a rename that nobody answers for is an error that says what to type", async () => {
     const bench = await seeded()
     const Post2 = model("post", { headline: text(), author: references(User, { onDelete: "cascade" }) })
-    expect(bench.to([User, Post2, Comment])).rejects.toThrow("--rename OLD=post.headline")
+    await expect(bench.to([User, Post2, Comment])).rejects.toThrow("--rename OLD=post.headline")
     await bench.end()
   })
 
@@ -97,7 +97,7 @@ function suite(open: (name: string) => Promise<Database>): void {
   test("a needed field without a default is asked for", async () => {
     const bench = await seeded()
     const Post2 = model("post", { title: text(), author: references(User, { onDelete: "cascade" }), code: text() })
-    expect(bench.to([User, Post2, Comment])).rejects.toThrow("--fill post.code=VALUE")
+    await expect(bench.to([User, Post2, Comment])).rejects.toThrow("--fill post.code=VALUE")
     await bench.to([User, Post2, Comment], { fill: async () => "'x'" })
     expect(await bench.run(() => Post2.all.pluck("code"))).toEqual(["x", "x", "x"])
     await bench.end()
@@ -108,7 +108,7 @@ function suite(open: (name: string) => Promise<Database>): void {
     const Loose = model("comment", { body: text({ optional: true }), post: references(Post, { onDelete: "cascade" }) })
     await bench.to([User, Post, Loose])
     await bench.run(() => Loose.create({ post: 1 }))
-    expect(bench.to([User, Post, Comment], { ask: create })).rejects.toThrow("nothing was changed")
+    await expect(bench.to([User, Post, Comment], { ask: create })).rejects.toThrow("nothing was changed")
     expect(await counts(bench)).toEqual([1, 3, 7])
     await bench.end()
   })
@@ -121,7 +121,7 @@ function suite(open: (name: string) => Promise<Database>): void {
     await bench.run(async () => {
       const tag = await Tag.create({ name: "a" })
       await Post2.update(1, { tags: [tag] })
-      expect(Post2.create({ title: "Post 2", author: 1 })).rejects.toThrow("title: There is one")
+      await expect(Post2.create({ title: "Post 2", author: 1 })).rejects.toThrow("title: There is one")
     })
     expect(await bench.run(() => Post2.where({ tags: has({ name: "a" }) }).count())).toBe(1)
     await bench.back()
@@ -133,9 +133,9 @@ function suite(open: (name: string) => Promise<Database>): void {
     const bench = await seeded()
     const [first] = readMigrations(bench.dir)
     writeFileSync(join(bench.dir, first!.name, "up.sql"), "SELECT 1;\n")
-    expect(bench.migrate()).rejects.toThrow("was changed after it ran")
+    await expect(bench.migrate()).rejects.toThrow("was changed after it ran")
     rmSync(join(bench.dir, first!.name), { recursive: true })
-    expect(bench.migrate()).rejects.toThrow("no such folder")
+    await expect(bench.migrate()).rejects.toThrow("no such folder")
     await bench.end()
   })
 }
